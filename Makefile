@@ -1,0 +1,28 @@
+# Everything a newcomer needs; `make` alone lists it.
+.DEFAULT_GOAL := help
+SHELL := bash
+VENV := .venv
+BIN := $(VENV)/bin
+CLUSTER ?= var/quickstart
+# uv fetches and builds in parallel; this one pin brings all others (requirements/lock.txt).
+UV := uv==0.13.9
+PARTS := proto libs/common $(wildcard services/*)
+
+.PHONY: help
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 18
+
+$(VENV)/bin/uv:
+	@scripts/system-packages base
+	@python3 -m venv $(VENV)
+	@$(BIN)/pip --quiet install $(UV)
+
+# What is installed is stamped, so that a second run costs nothing.
+$(VENV)/.installed: requirements/lock.txt $(wildcard */pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml) | $(VENV)/bin/uv
+	@echo "Installing Python packages into $(VENV) …"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements/lock.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(PARTS:%=--editable %)
+	@touch $@
+
+.PHONY: venv
+venv: $(VENV)/.installed ## The virtual environment with all parts, tests' tools included

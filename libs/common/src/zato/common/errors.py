@@ -1,0 +1,173 @@
+"""
+The platform's errors. Each has one HTTP status and one gRPC code, so it crosses parts and comes out as itself.
+
+    ZatoError                   500  INTERNAL
+    ├── BadRequest              400  INVALID_ARGUMENT
+    │   └── InvalidOptions      400  INVALID_ARGUMENT      what is wrong with which option
+    ├── Unauthorized            401  UNAUTHENTICATED
+    ├── Forbidden               403  PERMISSION_DENIED
+    ├── NotFound                404  NOT_FOUND
+    ├── MethodNotAllowed        405  UNIMPLEMENTED
+    ├── NotAcceptable           406  INVALID_ARGUMENT
+    ├── RequestTimeout          408  DEADLINE_EXCEEDED     the client was too slow
+    ├── Conflict                409  FAILED_PRECONDITION
+    │   └── AlreadyExists       409  ALREADY_EXISTS
+    ├── PayloadTooLarge         413  OUT_OF_RANGE
+    ├── UriTooLong              414  OUT_OF_RANGE
+    ├── HeadersTooLarge         431  OUT_OF_RANGE
+    ├── InternalError           500  INTERNAL              details stay in the log
+    ├── NotImplementedHere      501  UNIMPLEMENTED
+    ├── Unavailable             503  UNAVAILABLE
+    └── DeadlineExceeded        504  DEADLINE_EXCEEDED     we were too slow
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+_classes: dict[str, type["ZatoError"]] = {}
+
+
+class ZatoError(Exception):
+    """
+    The base of all errors that the platform raises on purpose.
+
+    Args:
+        message: One sentence for whoever has to act: what, where and what to do.
+        attributes: The error's data, by name, e.g. kind="channel-http". Sent along to other parts.
+    """
+
+    http_status: ClassVar[int] = 500
+    grpc_code: ClassVar[str] = "INTERNAL"
+
+    def __init__(self, message: str, **attributes: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.attributes = {key: str(value) for key, value in attributes.items()}
+
+    def __init_subclass__(cls) -> None:
+        _classes[cls.__name__] = cls
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self).__name__, self.message, self.attributes)
+
+
+class BadRequest(ZatoError):
+    http_status = 400
+    grpc_code = "INVALID_ARGUMENT"
+
+
+class InvalidOptions(BadRequest):
+    """Options or settings do not fit their declaration; `attributes` maps each bad option to what was wanted."""
+
+
+class Unauthorized(ZatoError):
+    """No valid credentials. `challenge` is the value of the WWW-Authenticate header, if any."""
+
+    http_status = 401
+    grpc_code = "UNAUTHENTICATED"
+
+    def __init__(self, message: str, challenge: str = "", **attributes: object) -> None:
+        super().__init__(message, challenge=challenge, **attributes)
+        self.challenge = challenge
+
+
+class Forbidden(ZatoError):
+    http_status = 403
+    grpc_code = "PERMISSION_DENIED"
+
+
+class NotFound(ZatoError):
+    http_status = 404
+    grpc_code = "NOT_FOUND"
+
+
+class MethodNotAllowed(ZatoError):
+    """`allow` is the value of the Allow header, e.g. "GET, HEAD"."""
+
+    http_status = 405
+    grpc_code = "UNIMPLEMENTED"
+
+    def __init__(self, message: str, allow: str = "", **attributes: object) -> None:
+        super().__init__(message, allow=allow, **attributes)
+        self.allow = allow
+
+
+class NotAcceptable(ZatoError):
+    http_status = 406
+    grpc_code = "INVALID_ARGUMENT"
+
+
+class RequestTimeout(ZatoError):
+    http_status = 408
+    grpc_code = "DEADLINE_EXCEEDED"
+
+
+class Conflict(ZatoError):
+    http_status = 409
+    grpc_code = "FAILED_PRECONDITION"
+
+
+class AlreadyExists(Conflict):
+    grpc_code = "ALREADY_EXISTS"
+
+
+class PayloadTooLarge(ZatoError):
+    http_status = 413
+    grpc_code = "OUT_OF_RANGE"
+
+
+class UriTooLong(ZatoError):
+    http_status = 414
+    grpc_code = "OUT_OF_RANGE"
+
+
+class HeadersTooLarge(ZatoError):
+    http_status = 431
+    grpc_code = "OUT_OF_RANGE"
+
+
+class InternalError(ZatoError):
+    """Something of ours or of a user's service broke. The message never holds details of it."""
+
+
+class NotImplementedHere(ZatoError):
+    http_status = 501
+    grpc_code = "UNIMPLEMENTED"
+
+
+class Unavailable(ZatoError):
+    http_status = 503
+    grpc_code = "UNAVAILABLE"
+
+
+class DeadlineExceeded(ZatoError):
+    http_status = 504
+    grpc_code = "DEADLINE_EXCEEDED"
+
+
+_class_by_code: dict[str, type[ZatoError]] = {
+    "INVALID_ARGUMENT": BadRequest,
+    "UNAUTHENTICATED": Unauthorized,
+    "PERMISSION_DENIED": Forbidden,
+    "NOT_FOUND": NotFound,
+    "ALREADY_EXISTS": AlreadyExists,
+    "FAILED_PRECONDITION": Conflict,
+    "OUT_OF_RANGE": PayloadTooLarge,
+    "UNIMPLEMENTED": NotImplementedHere,
+    "UNAVAILABLE": Unavailable,
+    "DEADLINE_EXCEEDED": DeadlineExceeded,
+}
+
+
+def error_from(type_name: str, message: str, attributes: Mapping[str, str], grpc_code: str = "INTERNAL") -> ZatoError:
+    """
+    Rebuild an error that another part sent.
+
+    A class that this part does not know, since the other one is newer, becomes the nearest one by its gRPC code.
+    """
+    cls = _classes.get(type_name) or _class_by_code.get(grpc_code, InternalError)
+    return cls(message, **attributes)
+
+
+def _rebuild(type_name: str, message: str, attributes: Mapping[str, str]) -> ZatoError:
+    return error_from(type_name, message, attributes)

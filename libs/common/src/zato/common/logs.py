@@ -1,0 +1,81 @@
+"""
+Structured logs: a static event name and fields, columns on a terminal, one JSON object a line elsewhere.
+
+    log = get_logger(__name__)
+    log.info("job_fired", job_id=job.id, late_s=0.4)
+
+`cid` is bound once where a request enters (`bind_cid`) and is in every line from then on.
+"""
+
+import logging
+import sys
+from contextlib import AbstractContextManager
+from typing import Any, TextIO
+
+import structlog
+
+_MAX_FIELD_CHARACTERS = 1500
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger
+
+
+def bind_cid(cid: str) -> AbstractContextManager[Any]:
+    """Put `cid` into every line that is logged inside the `with` block, in this greenlet, thread or task only."""
+    return structlog.contextvars.bound_contextvars(cid=cid)
+
+
+def configure(part: str, *, log_format: str = "auto", level: str = "INFO", stream: TextIO | None = None) -> None:
+    """
+    Set up logging of the whole process, the standard library's loggers included.
+
+    Args:
+        part: Name of the part, in every line.
+        log_format: "json", "console", or "auto": console on a terminal, JSON elsewhere.
+    """
+    stream = stream or sys.stderr
+    is_console = log_format == "console" or (log_format == "auto" and stream.isatty())
+
+    def add_part(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        event.setdefault("part", part)
+        return event
+
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        add_part,
+    ]
+    if is_console:
+        final: list[structlog.typing.Processor] = [structlog.dev.ConsoleRenderer()]
+    else:
+        final = [structlog.processors.format_exc_info, _shorten, structlog.processors.JSONRenderer()]
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+
+
+def _shorten(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Bound each field, so that no client can fill a disk with one request. A traceback keeps its end, where the reason is."""
+    for key, value in event.items():
+        if isinstance(value, str) and len(value) > _MAX_FIELD_CHARACTERS:
+            part = value[-_MAX_FIELD_CHARACTERS:] if key == "exception" else value[:_MAX_FIELD_CHARACTERS]
+            event[key] = f"… {part}" if key == "exception" else f"{part} …"
+    return event

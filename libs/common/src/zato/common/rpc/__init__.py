@@ -1,0 +1,1 @@
+"""gRPC as the parts use it: servers and clients with TLS, deadlines, health, and errors that come out as themselves."""

@@ -1,0 +1,144 @@
+"""What the builders of `rpc.server` and `rpc.client` do, for processes that run on asyncio."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import grpc
+from grpc import aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from zato.common.cid import new_cid
+from zato.common.errors import Unavailable
+from zato.common.logs import bind_cid, get_logger
+from zato.common.rpc.calls import (
+    ERROR_KEY,
+    OPEN_SERVICES,
+    as_zato_error,
+    call_metadata,
+    check_token,
+    cid_of,
+    error_detail,
+    error_from_call,
+    status_of,
+)
+from zato.common.rpc.client import RECONNECT_OPTIONS
+from zato.common.rpc.tls import TLSFiles
+
+log = get_logger(__name__)
+Response = TypeVar("Response")
+
+
+class AioServer:
+    """The asyncio twin of `zato.common.rpc.server.ThreadedServer`; streaming answers are guarded too."""
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        token: str,
+        services: Sequence[str],
+        add: Callable[[aio.Server], None],
+        tls: TLSFiles | None = None,
+        max_message_bytes: int = 64 * 1024 * 1024,
+    ) -> None:
+        self._services = services
+        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
+        limits = [("grpc.max_receive_message_length", max_message_bytes), ("grpc.max_send_message_length", max_message_bytes)]
+        self._server = aio.server(interceptors=[_AioGuard(token)], options=[("grpc.so_reuseport", 0), *limits])
+        add(self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection([*services, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
+        try:
+            if tls is not None and tls.is_on:
+                self.port = self._server.add_secure_port(address, tls.server_credentials())
+            else:
+                self.port = self._server.add_insecure_port(address)
+        except RuntimeError as exc:
+            raise Unavailable(f"gRPC cannot listen at {address}: is the port taken?") from exc
+
+    async def start(self) -> None:
+        await self._server.start()
+
+    async def set_serving(self, is_serving: bool) -> None:
+        serving = health_pb2.HealthCheckResponse.ServingStatus
+        for name in ("", *self._services):
+            await self._health.set(name, serving.SERVING if is_serving else serving.NOT_SERVING)
+
+    async def stop(self, grace_s: float = 5.0) -> None:
+        await self.set_serving(False)
+        await self._server.stop(grace_s)
+
+
+class _AioGuard(aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+        handler = await continuation(handler_call_details)
+        method, metadata = handler_call_details.method, handler_call_details.invocation_metadata
+        if handler is None or handler.request_streaming or method.startswith(OPEN_SERVICES):
+            return handler
+        call = _Call(method, metadata, self._token, handler)
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(call.stream, handler.request_deserializer, handler.response_serializer)
+        return grpc.unary_unary_rpc_method_handler(call.unary, handler.request_deserializer, handler.response_serializer)
+
+
+class _Call:
+    """One guarded call: checks the token, binds the correlation id, and sends errors so that they come out as themselves."""
+
+    def __init__(self, method: str, metadata: Any, token: str, handler: Any) -> None:
+        self._method = method
+        self._metadata = metadata
+        self._token = token
+        self._handler = handler
+        self._cid = cid_of(metadata)
+
+    async def unary(self, request: Any, context: aio.ServicerContext[Any, Any]) -> Any:
+        with bind_cid(self._cid):
+            try:
+                check_token(self._method, self._metadata, self._token)
+                return await self._handler.unary_unary(request, context)
+            except Exception as exc:
+                await self._fail(exc, context)
+
+    async def stream(self, request: Any, context: aio.ServicerContext[Any, Any]) -> Any:
+        with bind_cid(self._cid):
+            try:
+                check_token(self._method, self._metadata, self._token)
+                async for response in self._handler.unary_stream(request, context):
+                    yield response
+            except Exception as exc:
+                await self._fail(exc, context)
+
+    async def _fail(self, exc: Exception, context: aio.ServicerContext[Any, Any]) -> None:
+        if isinstance(exc, aio.AbortError):
+            raise exc
+        error = as_zato_error(exc)
+        if error is not exc:
+            log.exception("grpc_call_failed", method=self._method)
+        detail = error_detail(error, self._cid).SerializeToString()
+        await context.abort(status_of(error), error.message, ((ERROR_KEY, detail),))
+
+
+class AioClient:
+    """The asyncio twin of `zato.common.rpc.client.Client`."""
+
+    def __init__(self, target: str, *, token: str, tls: TLSFiles | None = None) -> None:
+        self.target = target
+        self._token = token
+        if tls is not None and tls.is_on:
+            self.channel = aio.secure_channel(target, tls.channel_credentials(), options=RECONNECT_OPTIONS)
+        else:
+            self.channel = aio.insecure_channel(target, options=RECONNECT_OPTIONS)
+
+    async def call(self, method: Any, request: Any, *, timeout_s: float, cid: str = "") -> Any:
+        """Call `method` and return its answer; raises as `Client.call` does."""
+        try:
+            return await method(request, timeout=timeout_s, metadata=call_metadata(self._token, cid or new_cid()))
+        except aio.AioRpcError as exc:
+            raise error_from_call(exc, self.target) from exc
+
+    async def close(self) -> None:
+        await self.channel.close(None)

@@ -1,0 +1,76 @@
+"""What one call carries beside its message: the caller's token, the correlation id, and the error when it fails."""
+
+import hmac
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import grpc
+
+from zato.common.cid import new_cid
+from zato.common.errors import InternalError, Unauthorized, Unavailable, ZatoError, error_from
+from zato.proto.errors.v1.errors_pb2 import ErrorDetail
+
+CID_KEY = "zato-cid"
+TOKEN_KEY = "authorization"  # noqa: S105 (a name)
+ERROR_KEY = "zato-error-bin"
+# Health checks and reflection say nothing of the cluster, and the tools that ask for them send no token.
+OPEN_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.v1alpha.ServerReflection/")
+
+Metadata = Sequence[tuple[str, str | bytes]]
+
+_details_by_code = {
+    grpc.StatusCode.UNAVAILABLE: "Nobody answers at {target}: is it running? ({details})",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "{target} did not answer in time ({details})",
+}
+
+
+def call_metadata(token: str, cid: str) -> Metadata:
+    return ((TOKEN_KEY, f"Bearer {token}"), (CID_KEY, cid))
+
+
+def find(metadata: Iterable[tuple[str, str | bytes]] | None, key: str) -> str:
+    for name, value in metadata or ():
+        if name == key:
+            return value.decode() if isinstance(value, bytes) else value
+    return ""
+
+
+def cid_of(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:
+    return find(metadata, CID_KEY) or new_cid()
+
+
+def check_token(method: str, metadata: Iterable[tuple[str, str | bytes]] | None, expected: str) -> None:
+    """Raise Unauthorized unless the call carries the cluster's token or goes to an open service."""
+    if method.startswith(OPEN_SERVICES):
+        return
+    given = find(metadata, TOKEN_KEY).removeprefix("Bearer ")
+    if not expected or not hmac.compare_digest(given.encode(), expected.encode()):
+        raise Unauthorized("The call carries no valid token of this cluster: give the one in its secrets file")
+
+
+def error_detail(error: ZatoError, cid: str) -> ErrorDetail:
+    return ErrorDetail(
+        type=type(error).__name__, message=error.message, http_status=error.http_status, cid=cid, attributes=error.attributes
+    )
+
+
+def as_zato_error(exc: BaseException) -> ZatoError:
+    """Return what the caller may know of an exception: its own text only when it was raised for the caller."""
+    return exc if isinstance(exc, ZatoError) else InternalError("Internal error: its cause is in the log of the called part")
+
+
+def status_of(error: ZatoError) -> grpc.StatusCode:
+    return grpc.StatusCode[error.grpc_code]
+
+
+def error_from_call(call: Any, target: str) -> ZatoError:
+    """Turn a failed call into the error that was raised at the other side, or into what kept us from reaching it."""
+    code, details = call.code(), call.details() or ""
+    for name, value in call.trailing_metadata() or ():
+        if name == ERROR_KEY:
+            detail = ErrorDetail.FromString(value)
+            return error_from(detail.type, detail.message, detail.attributes, code.name)
+    if code is grpc.StatusCode.CANCELLED:
+        return Unavailable(f"The call to {target} was cancelled")
+    template = _details_by_code.get(code, "{target}: {details}")
+    return error_from("", template.format(target=target, details=details), {}, code.name)

@@ -1,0 +1,59 @@
+"""Calling another part: a deadline on every call, the cluster's token, and the other side's error raised here."""
+
+from typing import Any, Protocol, TypeVar
+
+import grpc
+
+from zato.common.cid import new_cid
+from zato.common.rpc.calls import call_metadata, error_from_call
+from zato.common.rpc.tls import TLSFiles
+
+Response = TypeVar("Response")
+
+# A part that was away is found again within a second of its return.
+RECONNECT_OPTIONS = (("grpc.initial_reconnect_backoff_ms", 200), ("grpc.max_reconnect_backoff_ms", 1000))
+
+
+class UnaryMethod(Protocol[Response]):
+    """A stub's method, e.g. `LoadBalancerStub(client.channel).Join`."""
+
+    def future(self, request: Any, timeout: float, metadata: Any) -> "grpc.Future[Response]": ...
+
+
+class Client:
+    """
+    A channel to one part, and how to call through it. Safe to share between threads or greenlets; make it after forking.
+
+    Args:
+        target: host:port, or what a gRPC name resolver takes, e.g. "dns:///server:17110".
+        token: The cluster's token.
+    """
+
+    def __init__(self, target: str, *, token: str, tls: TLSFiles | None = None) -> None:
+        self.target = target
+        self._token = token
+        if tls is not None and tls.is_on:
+            self.channel = grpc.secure_channel(target, tls.channel_credentials(), options=RECONNECT_OPTIONS)
+        else:
+            self.channel = grpc.insecure_channel(target, options=RECONNECT_OPTIONS)
+
+    def call(self, method: UnaryMethod[Response], request: Any, *, timeout_s: float, cid: str = "") -> Response:
+        """
+        Call `method` and return its answer.
+
+        A future, not a blocking call: under gevent a blocking one holds a thread of the hub's small pool.
+
+        Raises:
+            ZatoError: The one that was raised at the other side; Unavailable or DeadlineExceeded when it can't be reached.
+        """
+        future = method.future(request, timeout=timeout_s, metadata=call_metadata(self._token, cid or new_cid()))
+        try:
+            return future.result()
+        except grpc.RpcError as exc:
+            raise error_from_call(exc, self.target) from exc
+        except BaseException:
+            future.cancel()
+            raise
+
+    def close(self) -> None:
+        self.channel.close()

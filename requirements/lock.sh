@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Pins every package that any part, test or example needs, with hashes: requirements/lock.txt.
+# `requirements/lock.sh` keeps the pins that still fit; `requirements/lock.sh --upgrade` takes the newest releases.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+parts=(proto/pyproject.toml libs/common/pyproject.toml services/*/pyproject.toml)
+ours=(proto libs/common services/*/)
+# Our own packages are no registry's: their dependencies are read from their folders.
+uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url \
+	--all-extras "${parts[@]}" requirements/*.in \
+	$(for part in "${ours[@]}"; do
+		name=$(sed -nE 's/^name = "(.*)"/\1/p' "${part%/}/pyproject.toml" | head -n 1)
+		echo --no-emit-package "$name"
+	done) \
+	--output-file requirements/lock.txt "$@"
