@@ -7,6 +7,7 @@ Make the Python code of every contract, beside its .proto file.
 
 import argparse
 import filecmp
+import os
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,9 @@ def generate(target: Path) -> None:
     plugins = ("python", "mypy", "grpc_python", "mypy_grpc")
     command = [sys.executable, "-m", "grpc_tools.protoc", f"--proto_path={ROOT}"]
     command += [f"--{plugin}_out={'quiet:' if 'mypy' in plugin else ''}{target}" for plugin in plugins]
-    subprocess.run([*command, *map(str, contracts)], check=True, cwd=ROOT)
+    # The plug-ins for mypy are programs beside the interpreter, which need not be on the PATH.
+    environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run([*command, *map(str, contracts)], check=True, cwd=ROOT, env=environ)
 
 
 def differing_files(made: Path) -> list[Path]:

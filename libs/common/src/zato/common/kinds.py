@@ -1,10 +1,13 @@
 """Kinds: what sorts of objects can be configured, each declared once by the part that implements it."""
 
+import dataclasses
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from zato.common.errors import NotFound
-from zato.common.options import declared_options, default_json
+from zato.common.options import declared_options, default_json, option
 from zato.proto.control_plane.v1.control_plane_pb2 import KindDescription, OptionDescription
 
 
@@ -15,36 +18,78 @@ class Kind:
         name: e.g. "channel-http". Part of the admin services' names: "zato.channel-http.create".
         label: What people call it, e.g. "HTTP channel".
         options: The `@options` class that declares it. Every object also has `name` and `is_active`.
+        unique: Options whose values together no two objects of the kind may share.
     """
 
     name: str
     label: str
     options: type
+    unique: tuple[str, ...] = ()
 
     @property
     def help(self) -> str:
         return (self.options.__doc__ or "").strip()
 
     @property
+    def references(self) -> dict[str, tuple[str, ...]]:
+        """Options that name another object, with the kinds it may be of. Services are no objects and not in it."""
+        named = {declared.name: declared.references for declared in declared_options(self.options)}
+        return {name: kinds for name, kinds in named.items() if kinds and kinds != ("service",)}
+
+    @property
     def secret_names(self) -> frozenset[str]:
-        return frozenset(option.name for option in declared_options(self.options) if option.secret)
+        return frozenset(declared.name for declared in declared_options(self.options) if declared.secret)
 
     def describe(self) -> KindDescription:
         """Return the description that forms, imports and the reference pages are made from."""
         described = [
             OptionDescription(
-                name=option.name,
-                type=option.type,
-                help=option.help,
-                required=option.is_required,
-                default_json=default_json(option) or "",
-                choices=option.choices,
-                secret=option.secret,
-                references=option.references,
+                name=declared.name,
+                type=declared.type,
+                help=declared.help,
+                required=declared.is_required,
+                default_json=default_json(declared) or "",
+                choices=declared.choices,
+                secret=declared.secret,
+                references=declared.references,
+                minimum=declared.minimum,
+                maximum=declared.maximum,
             )
-            for option in declared_options(self.options)
+            for declared in declared_options(self.options)
         ]
-        return KindDescription(name=self.name, label=self.label, help=self.help, options=described)
+        return KindDescription(name=self.name, label=self.label, help=self.help, options=described, unique=self.unique)
+
+    @classmethod
+    def from_description(cls, description: KindDescription) -> "Kind":
+        """Make the kind anew where only its description is known: in a server, of a kind that another part implements."""
+        fields = [_field(described) for described in description.options]
+        made = dataclasses.make_dataclass(_class_name(description.name), fields, frozen=True, kw_only=True)
+        made.__doc__ = description.help
+        return cls(description.name, description.label, made, tuple(description.unique))
+
+
+_types: dict[str, Any] = {"str": str, "int": int, "float": float, "bool": bool, "list": tuple[str, ...]}
+
+
+def _class_name(kind: str) -> str:
+    return "".join(part.capitalize() for part in kind.split("-")) + "Options"
+
+
+def _field(described: OptionDescription) -> tuple[str, Any, Any]:
+    default: Any = dataclasses.MISSING
+    if not described.required:
+        default = json.loads(described.default_json)
+        default = tuple(default) if isinstance(default, list) else default
+    declared = option(
+        described.help,
+        default=default,
+        choices=tuple(described.choices),
+        secret=described.secret,
+        reference=tuple(described.references),
+        minimum=described.minimum if described.HasField("minimum") else None,
+        maximum=described.maximum if described.HasField("maximum") else None,
+    )
+    return described.name, _types[described.type], declared
 
 
 class KindRegistry:
@@ -55,6 +100,9 @@ class KindRegistry:
 
     def __iter__(self) -> Iterator[Kind]:
         return iter(self._kinds.values())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._kinds
 
     def get(self, name: str) -> Kind:
         try:

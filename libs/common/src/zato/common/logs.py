@@ -12,7 +12,12 @@ import sys
 from contextlib import AbstractContextManager
 from typing import Any, TextIO
 
-import structlog
+# structlog takes rich in, 10 MB in every process, to paint tracebacks; ours are plain.
+sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
+import structlog  # noqa: E402
+
+if sys.modules["rich"] is None:
+    del sys.modules["rich"]
 
 _MAX_FIELD_CHARACTERS = 1500
 

@@ -32,6 +32,8 @@ class OptionDescription(_message.Message):
     CHOICES_FIELD_NUMBER: _builtins.int
     SECRET_FIELD_NUMBER: _builtins.int
     REFERENCES_FIELD_NUMBER: _builtins.int
+    MINIMUM_FIELD_NUMBER: _builtins.int
+    MAXIMUM_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     type: _builtins.str
     """"str", "int", "float", "bool" or "list"."""
@@ -41,6 +43,9 @@ class OptionDescription(_message.Message):
     """JSON, absent when the option is required."""
     secret: _builtins.bool
     """Encrypted at rest, never shown again."""
+    minimum: _builtins.float
+    """Bounds of a number."""
+    maximum: _builtins.float
     @_builtins.property
     def choices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -58,12 +63,21 @@ class OptionDescription(_message.Message):
         choices: _abc.Iterable[_builtins.str] | None = ...,
         secret: _builtins.bool = ...,
         references: _abc.Iterable[_builtins.str] | None = ...,
+        minimum: _builtins.float | None = ...,
+        maximum: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_maximum", b"_maximum", "_minimum", b"_minimum", "maximum", b"maximum", "minimum", b"minimum"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["choices", b"choices", "default_json", b"default_json", "help", b"help", "name", b"name", "references", b"references", "required", b"required", "secret", b"secret", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maximum", b"_maximum", "_minimum", b"_minimum", "choices", b"choices", "default_json", b"default_json", "help", b"help", "maximum", b"maximum", "minimum", b"minimum", "name", b"name", "references", b"references", "required", b"required", "secret", b"secret", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__maximum: _TypeAlias = _typing.Literal["maximum"]  # noqa: Y015
+    _WhichOneofArgType__maximum: _TypeAlias = _typing.Literal["_maximum", b"_maximum"]  # noqa: Y015
+    _WhichOneofReturnType__minimum: _TypeAlias = _typing.Literal["minimum"]  # noqa: Y015
+    _WhichOneofArgType__minimum: _TypeAlias = _typing.Literal["_minimum", b"_minimum"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__maximum) -> _WhichOneofReturnType__maximum | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__minimum) -> _WhichOneofReturnType__minimum | None: ...
 
 Global___OptionDescription: _TypeAlias = OptionDescription  # noqa: Y015
 
@@ -75,6 +89,7 @@ class KindDescription(_message.Message):
     LABEL_FIELD_NUMBER: _builtins.int
     HELP_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
+    UNIQUE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """e.g. "channel-amqp"."""
     label: _builtins.str
@@ -82,6 +97,10 @@ class KindDescription(_message.Message):
     help: _builtins.str
     @_builtins.property
     def options(self) -> _containers.RepeatedCompositeFieldContainer[Global___OptionDescription]: ...
+    @_builtins.property
+    def unique(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Options whose values together no two objects of the kind may share."""
+
     def __init__(
         self,
         *,
@@ -89,10 +108,11 @@ class KindDescription(_message.Message):
         label: _builtins.str = ...,
         help: _builtins.str = ...,
         options: _abc.Iterable[Global___OptionDescription] | None = ...,
+        unique: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["help", b"help", "label", b"label", "name", b"name", "options", b"options"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["help", b"help", "label", b"label", "name", b"name", "options", b"options", "unique", b"unique"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -14,15 +14,14 @@ from zato.common.logs import bind_cid, get_logger
 from zato.common.rpc.calls import (
     ERROR_KEY,
     OPEN_SERVICES,
-    as_zato_error,
     call_metadata,
     check_token,
     cid_of,
-    error_detail,
     error_from_call,
     status_of,
 )
 from zato.common.rpc.client import RECONNECT_OPTIONS
+from zato.common.rpc.details import as_zato_error, error_detail
 from zato.common.rpc.tls import TLSFiles
 
 log = get_logger(__name__)

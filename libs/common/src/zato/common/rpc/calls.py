@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 
 from zato.common.cid import new_cid
-from zato.common.errors import InternalError, Unauthorized, Unavailable, ZatoError, error_from
+from zato.common.errors import Unauthorized, Unavailable, ZatoError, error_from
 from zato.proto.errors.v1.errors_pb2 import ErrorDetail
 
 CID_KEY = "zato-cid"
@@ -46,17 +46,6 @@ def check_token(method: str, metadata: Iterable[tuple[str, str | bytes]] | None,
     given = find(metadata, TOKEN_KEY).removeprefix("Bearer ")
     if not expected or not hmac.compare_digest(given.encode(), expected.encode()):
         raise Unauthorized("The call carries no valid token of this cluster: give the one in its secrets file")
-
-
-def error_detail(error: ZatoError, cid: str) -> ErrorDetail:
-    return ErrorDetail(
-        type=type(error).__name__, message=error.message, http_status=error.http_status, cid=cid, attributes=error.attributes
-    )
-
-
-def as_zato_error(exc: BaseException) -> ZatoError:
-    """Return what the caller may know of an exception: its own text only when it was raised for the caller."""
-    return exc if isinstance(exc, ZatoError) else InternalError("Internal error: its cause is in the log of the called part")
 
 
 def status_of(error: ZatoError) -> grpc.StatusCode:

@@ -10,7 +10,8 @@ from grpc_reflection.v1alpha import reflection
 
 from zato.common.errors import Unavailable
 from zato.common.logs import bind_cid, get_logger
-from zato.common.rpc.calls import ERROR_KEY, as_zato_error, check_token, cid_of, error_detail, status_of
+from zato.common.rpc.calls import ERROR_KEY, check_token, cid_of, status_of
+from zato.common.rpc.details import as_zato_error, error_detail
 from zato.common.rpc.tls import TLSFiles
 
 log = get_logger(__name__)

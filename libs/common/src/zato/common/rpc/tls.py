@@ -1,11 +1,13 @@
 """TLS of a part's gRPC: off until certificates are configured, mutual from then on."""
 
 from pathlib import Path
-
-import grpc
+from typing import TYPE_CHECKING
 
 from zato.common.errors import InvalidOptions
 from zato.common.options import option, options
+
+if TYPE_CHECKING:
+    import grpc
 
 
 @options
@@ -25,13 +27,17 @@ class TLSFiles:
     def is_on(self) -> bool:
         return self.certificate is not None
 
-    def server_credentials(self) -> grpc.ServerCredentials:
+    def server_credentials(self) -> "grpc.ServerCredentials":
         """Credentials of a server that demands a certificate from each client."""
+        import grpc  # settings are read by processes that never speak gRPC, and it takes 10 MB
+
         return grpc.ssl_server_credentials(
             [(_read(self.key), _read(self.certificate))], _read(self.authorities), require_client_auth=True
         )
 
-    def channel_credentials(self) -> grpc.ChannelCredentials:
+    def channel_credentials(self) -> "grpc.ChannelCredentials":
+        import grpc
+
         return grpc.ssl_channel_credentials(_read(self.authorities), _read(self.key), _read(self.certificate))
 
 

@@ -1,0 +1,1 @@
+"""The server: runs users' services. `from zato.server.service import Service` is what services are written against."""

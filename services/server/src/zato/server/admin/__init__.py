@@ -1,0 +1,1 @@
+"""The platform's own services, named `zato.*`: how people and programs manage it."""

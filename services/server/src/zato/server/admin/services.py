@@ -1,0 +1,132 @@
+"""
+Admin services, made from the kinds: `zato.<kind>.create|edit|delete|get|get-list|get-status`, and those for the
+cluster, its services and deployments.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from google.protobuf.json_format import MessageToDict
+
+from zato.common.errors import Forbidden, NotFound
+from zato.common.kinds import Kind
+from zato.server.control.changes import Author
+from zato.server.control.deployments import Deployments
+from zato.server.control.kinds import Kinds
+from zato.server.control.objects import Objects
+from zato.server.control.status import cluster_status, object_statuses
+from zato.server.odb.database import Database
+from zato.server.service import Service
+from zato.server.services.finding import describe_service
+from zato.server.services.invoke import as_mapping
+from zato.server.services.store import INTERNAL_PREFIX, ServiceEntry, ServiceStore
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """What the admin services work with."""
+
+    database: Database
+    kinds: Kinds
+    objects: Objects
+    deployments: Deployments
+    store: ServiceStore
+
+
+# Takes the parts of the server, the input and who calls; returns the output.
+Action = Callable[[Admin, Mapping[str, Any], Author], Any]
+
+
+class AdminService(Service):
+    """One admin service; its subclasses are made, each with its action."""
+
+    admin: ClassVar[Admin]
+    action: ClassVar[Action]
+
+    def handle(self) -> None:
+        if self.channel.type == "http":
+            raise Forbidden(f"'{self.name}' manages the platform: it cannot be called through an HTTP channel")
+        author = Author(self.environ.get("actor", "unknown"), self.cid)
+        self.response.payload = type(self).action(self.admin, as_mapping(self.request.payload), author)
+
+
+class Ping(Service):
+    """`zato.ping`: says that services run."""
+
+    name = "zato.ping"
+
+    def handle(self) -> None:
+        self.response.payload = {"pong": "zato"}
+
+
+class InvokeByName(Service):
+    """`zato.api.invoke`: invokes the user's service that the path names, for the channel /zato/api/invoke/{service_name}."""
+
+    name = "zato.api.invoke"
+
+    def handle(self) -> None:
+        target = self.request.input.pop("service_name", "")
+        # Whoever may call users' services may not therefore manage the platform.
+        if not target or target.startswith(INTERNAL_PREFIX):
+            raise NotFound(f"There is no service '{target}' that can be invoked by name here", service=target)
+        payload = dict(self.request.input) if self.request.channel_params else self.request.payload
+        self.response.payload = self.invoke(target, payload)
+
+
+def internal_services() -> list[ServiceEntry]:
+    """Return the services that are no administration: channels may be made for them."""
+    return [describe_service(cls, cls.__module__) for cls in (Ping, InvokeByName)]
+
+
+def admin_services(admin: Admin) -> list[ServiceEntry]:
+    """Return the admin services of the kinds known now, and the fixed ones."""
+    actions = dict(_FIXED)
+    for kind in admin.kinds.registry:
+        actions.update(_kind_actions(kind))
+    return [_entry(name, action, admin) for name, action in actions.items()]
+
+
+def _kind_actions(kind: Kind) -> dict[str, Action]:
+    name = kind.name
+    return {
+        f"zato.{name}.create": lambda admin, values, author: admin.objects.create(name, values, author),
+        f"zato.{name}.edit": lambda admin, values, author: admin.objects.edit(name, values, author),
+        f"zato.{name}.delete": lambda admin, values, author: admin.objects.delete(name, values, author),
+        f"zato.{name}.get": lambda admin, values, author: admin.objects.get(name, values),
+        f"zato.{name}.get-list": lambda admin, values, author: admin.objects.get_list(name),
+        f"zato.{name}.get-status": lambda admin, values, author: object_statuses(admin.database, name),
+    }
+
+
+def _entry(name: str, action: Action, admin: Admin) -> ServiceEntry:
+    made = type("AdminService", (AdminService,), {"name": name, "admin": admin, "action": staticmethod(action)})
+    return ServiceEntry(name, f"{__name__}.{name}", made)
+
+
+def _describe_kinds(admin: Admin, _values: Mapping[str, Any], _author: Author) -> list[dict[str, Any]]:
+    return [
+        MessageToDict(kind.describe(), preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+        for kind in admin.kinds.registry
+    ]
+
+
+def _list_services(admin: Admin, _values: Mapping[str, Any], _author: Author) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": entry.name,
+            "impl_name": entry.impl_name,
+            "file_name": entry.file_name,
+            "version": entry.version,
+            "is_internal": entry.is_internal,
+        }
+        for entry in admin.store.entries()
+    ]
+
+
+_FIXED: dict[str, Action] = {
+    "zato.kind.get-list": _describe_kinds,
+    "zato.service.get-list": _list_services,
+    "zato.deployment.get-list": lambda admin, values, author: admin.deployments.get_list(),
+    "zato.cluster.get-status": lambda admin, values, author: cluster_status(admin.database),
+}

@@ -1,0 +1,272 @@
+"""Builds a worker out of its parts: the one module that knows them all."""
+
+import os
+from typing import Any
+
+import gevent
+
+from zato.common.bus import Bus, MemoryBus, RedisBus
+from zato.common.errors import Unauthorized, Unavailable, ZatoError
+from zato.common.logs import get_logger
+from zato.common.secrets import SecretBox
+from zato.proto.control_plane.v1.control_plane_pb2 import RegisterKindsRequest
+from zato.server.admin.services import Admin, admin_services, internal_services
+from zato.server.config import ServerSettings
+from zato.server.connections.outgoing import Outgoing
+from zato.server.control.changes import Author
+from zato.server.control.deployments import (
+    REPORT_EVERY_S,
+    Deployments,
+    forget_silent_workers,
+    forget_worker,
+    load_live,
+    report_worker,
+)
+from zato.server.control.follower import Follower, Update
+from zato.server.control.kinds import Kinds, register_kinds
+from zato.server.control.objects import Objects
+from zato.server.control.state import Configuration
+from zato.server.control.status import cluster_status
+from zato.server.control.watch import Watch
+from zato.server.http.access_log import make_access_log_step
+from zato.server.http.channel import Channel, HTTPChannelOptions, compile_channel
+from zato.server.http.client_address import make_client_address_step
+from zato.server.http.connection import ConnectionSettings, Timeouts
+from zato.server.http.endpoint import make_endpoint
+from zato.server.http.errors import make_error_step
+from zato.server.http.limits import check_limits
+from zato.server.http.match import make_match_step
+from zato.server.http.parser import ParserLimits
+from zato.server.http.probes import make_probe_step
+from zato.server.http.request import Request
+from zato.server.http.router import Router
+from zato.server.http.steps import Handler, fold
+from zato.server.http.worker import Worker
+from zato.server.kinds import own_kinds
+from zato.server.metrics import Metrics
+from zato.server.odb import gevent_psycopg2
+from zato.server.odb.database import Database
+from zato.server.rpc import RPC
+from zato.server.security import api_key, basic_auth
+from zato.server.security.check import check_security
+from zato.server.security.definitions import SECURITY_KINDS, Identity, Verifier
+from zato.server.services.context import KeyValueDB, ServerContext
+from zato.server.services.deployer import Deployer, Outcome
+from zato.server.services.invoke import Invoker
+from zato.server.services.store import ServiceStore
+from zato.server.worker_state import WorkerState
+
+log = get_logger(__name__)
+
+_RPC_MAX_BODY_BYTES = 64 * 1024 * 1024
+_RETRY_LOAD_S = 1.0
+# Requests that began with the old connections have this long to end before these are closed.
+_CLOSE_CONNECTIONS_AFTER_S = 60.0
+_VERIFIERS: dict[str, Any] = {
+    basic_auth.KIND.name: basic_auth.make_verifier,
+    api_key.KIND.name: api_key.make_verifier,
+}
+_PING = HTTPChannelOptions(url_path="/zato/ping", service="zato.ping")
+
+
+class ServerApp:
+    """Made once in the master, before the fork: whatever is imported here is shared by all workers."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self._settings = settings
+        self._metrics = Metrics()
+        _rehearse(settings)
+
+    def start_worker(self, worker: Worker) -> "WorkerApp":
+        """Build what a worker runs with. Called in the worker: no connection of any sort may be older than the fork."""
+        gevent_psycopg2.install()
+        gevent.get_hub().threadpool.maxsize = 64
+        app = WorkerApp(self._settings, self._metrics, RedisBus(self._settings.redis_url))
+        app.start()
+        return app
+
+
+class WorkerApp:
+    def __init__(self, settings: ServerSettings, metrics: Metrics, bus: Bus) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._bus = bus
+        self._topic = f"zato:{settings.cluster}:config"
+        self._pid = os.getpid()
+        self._state = WorkerState()
+        self._is_loaded = False
+        self._is_stopping = False
+        self._database = Database(settings.odb_url)
+        self._kinds = Kinds(own_kinds())
+        self._store = ServiceStore()
+        self._deployer = Deployer(self._store, settings.work_folder / "services")
+        box = SecretBox(settings.secret_keys)
+        objects = Objects(self._database, self._kinds, box, bus, self._topic)
+        deployments = Deployments(self._database, self._deployer, bus, self._topic, settings.name, self._pid)
+        self._admin = Admin(self._database, self._kinds, objects, deployments, self._store)
+        self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
+        invoker = Invoker(self._store)
+        outgoing = Outgoing(lambda: self._state.connections)
+        invoker.context = ServerContext(settings.name, invoker, outgoing, KeyValueDB(settings.redis_url))
+        self._pipeline = self._make_pipeline(invoker)
+        watch = Watch(self._database, self._follower)
+        self._rpc = RPC(settings.name, invoker, self._database, deployments, watch, self._register_kinds)
+
+    def start(self) -> None:
+        """Load the configuration. While the ODB can't be reached the worker runs, is not ready, and tries again."""
+        if not self._try_to_load():
+            gevent.spawn(self._load_at_last)
+        gevent.spawn(self._say_that_we_live)
+
+    def is_ready(self) -> bool:
+        return self._is_loaded and not self._is_stopping
+
+    def stop_accepting(self) -> None:
+        self._is_stopping = True
+
+    def stop(self) -> None:
+        try:
+            with self._database.transaction() as session:
+                forget_worker(session, self._settings.name, self._pid)
+        except ZatoError as exc:
+            log.warning("worker_not_signed_off", error=exc.message)
+        self._bus.close()
+        self._database.close()
+
+    def tick(self, open_connections: int) -> None:
+        self._metrics.set_connections(open_connections)
+
+    def http_settings(self, worker: Worker) -> ConnectionSettings:
+        settings = self._settings
+        limits = ParserLimits(
+            settings.max_request_line_bytes, settings.max_headers, settings.max_header_bytes, settings.max_body_bytes
+        )
+        timeouts = Timeouts(
+            settings.header_timeout_s, settings.body_timeout_s, settings.idle_timeout_s, settings.write_timeout_s
+        )
+        return ConnectionSettings(limits, timeouts, self._pipeline, worker.head_writer, lambda: worker.is_stopping)
+
+    def rpc_settings(self, worker: Worker) -> ConnectionSettings:
+        """The sidecar is one of us: it keeps connections for as long as it likes, and may send whole packages."""
+        limits = ParserLimits(8190, 100, 8190, _RPC_MAX_BODY_BYTES)
+        for_ever = Timeouts(header_s=1e9, body_s=1e9, idle_s=1e9, write_s=1e9)
+        return ConnectionSettings(limits, for_ever, self._handle_internal, worker.head_writer, lambda: worker.is_stopping)
+
+    def _handle_internal(self, request: Request) -> Any:
+        return self._rpc(request) if request.path.startswith("/__rpc/") else self._pipeline(request)
+
+    def _make_pipeline(self, invoker: Invoker) -> Handler:
+        steps = [
+            make_client_address_step(self._settings.trusted_networks),
+            make_probe_step(self.is_ready, self._settings.metrics_folder),
+            make_access_log_step(self._metrics),
+            make_error_step(return_tracebacks=self._settings.return_tracebacks),
+            make_match_step(self._current_state),
+            check_security,
+            check_limits,
+        ]
+        return fold(steps, make_endpoint(invoker))
+
+    def _current_state(self) -> WorkerState:
+        if not self._is_loaded:
+            raise Unavailable("The server has not loaded its configuration yet: try again in a moment")
+        return self._state
+
+    def _try_to_load(self) -> bool:
+        try:
+            self._follower.load()
+        except ZatoError as exc:
+            log.warning("configuration_not_loaded", error=exc.message)
+            return False
+        self._is_loaded = True
+        self._follower.listen(self._bus, self._topic)
+        return True
+
+    def _load_at_last(self) -> None:
+        while not self._try_to_load():
+            gevent.sleep(_RETRY_LOAD_S)
+
+    def _take_up(self, update: Update) -> None:
+        configuration = update.configuration
+        outcomes = self._deployer.apply(update.changed_files, update.removed_files)
+        self._store.replace_internal([*internal_services(), *admin_services(self._admin)])
+        old = self._state
+        self._state = WorkerState(
+            configuration, Router(_compile_channels(configuration)), old.connections.follow(configuration)
+        )
+        gevent.spawn_later(_CLOSE_CONNECTIONS_AFTER_S, old.connections.close_all_but, self._state.connections)
+        log.info("configuration_applied", version=configuration.version, objects=len(configuration.objects))
+        self._report(configuration.version, outcomes)
+
+    def _report(self, version: int, outcomes: list[Outcome]) -> None:
+        self._metrics.set_config_version(version, self._pid)
+        for outcome in outcomes:
+            self._metrics.count_deployment(is_ok=outcome.is_ok)
+            fields = {"file_name": outcome.file_name, "version": outcome.version, "version_running": outcome.version_running}
+            if outcome.is_ok:
+                log.info("deployment_taken_up", **fields)
+            else:
+                log.warning("deployment_not_taken_up", reason=outcome.reason, **fields)
+        try:
+            with self._database.transaction() as session:
+                report_worker(session, self._settings.name, self._pid, version, outcomes)
+        except ZatoError as exc:
+            log.warning("worker_report_failed", error=exc.message)
+
+    def _say_that_we_live(self) -> None:
+        while True:
+            gevent.sleep(REPORT_EVERY_S)
+            try:
+                with self._database.transaction() as session:
+                    report_worker(session, self._settings.name, self._pid, self._follower.configuration.version, [])
+                    forget_silent_workers(session)
+            except ZatoError as exc:
+                log.warning("worker_report_failed", error=exc.message)
+
+    def _register_kinds(self, request: RegisterKindsRequest, author: Author) -> None:
+        register_kinds(self._database, self._bus, self._topic, request.part, request.kinds, author)
+
+
+def _rehearse(settings: ServerSettings) -> None:
+    """
+    Do once in the master what every worker does first: read the configuration, and render a metric.
+
+    What is imported, compiled and cached meanwhile is then shared by all workers instead of made by each.
+    """
+    database = Database(settings.odb_url)
+    kinds = Kinds(own_kinds())
+    objects = Objects(database, kinds, SecretBox(settings.secret_keys), MemoryBus(), "")
+    try:
+        for kind in kinds.registry:
+            objects.get_list(kind.name)
+        with database.reading() as session:
+            load_live(session)
+        cluster_status(database)
+    except Unavailable as exc:
+        log.warning("odb_not_reachable", error=exc.message)
+    finally:
+        # No connection may be older than the fork.
+        database.close()
+
+
+def _compile_channels(configuration: Configuration) -> list[Channel]:
+    channels = [compile_channel("zato.ping", _PING, None)]
+    for each in configuration.of_kind("channel-http"):
+        if each.is_active:
+            security = each.options.security
+            verify = _verifier(configuration, security) if security else None
+            channels.append(compile_channel(each.name, each.options, verify, security))
+    return channels
+
+
+def _verifier(configuration: Configuration, name: str) -> Verifier:
+    definition = configuration.find(SECURITY_KINDS, name)
+    if not definition.is_active:
+        return _refuse_everyone
+    made: Verifier = _VERIFIERS[definition.kind](name, definition.options)
+    return made
+
+
+def _refuse_everyone(_request: Request) -> Identity:
+    """A definition that is switched off lets nobody in, rather than everybody."""
+    raise Unauthorized("The credentials for this address are switched off")

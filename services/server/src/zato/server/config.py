@@ -1,0 +1,105 @@
+"""Settings of a server."""
+
+import ipaddress
+from collections.abc import Mapping
+from pathlib import Path
+
+from zato.common.options import option, options
+from zato.common.rpc.tls import TLSFiles
+from zato.common.settings import load_settings
+
+PART = "server"
+
+
+@options
+class ServerSettings:
+    name: str = option("Name of this server, unique in the cluster", default="server1")
+    cluster: str = option("Name of the cluster; servers of one cluster share the ODB and Redis", default="zato")
+
+    http_address: str = option("host:port that serves clients and the load-balancer", default="127.0.0.1:17010")
+    grpc_address: str = option("host:port that serves the other parts and the zato command", default="127.0.0.1:17110")
+    advertised_address: str = option("host:port the load-balancer connects to; http_address when empty", default="")
+    lb_agent_address: str = option("gRPC address of the load-balancer's agent; none when empty", default="")
+    workers: int = option("Worker processes", default=2, minimum=1, maximum=256)
+
+    odb_url: str = option(
+        "Database of the configuration, e.g. postgresql://user@host/zato or sqlite:////path/odb.db", secret=True
+    )
+    redis_url: str = option("e.g. redis://:password@127.0.0.1:6379/0", default="redis://127.0.0.1:6379/0", secret=True)
+    token: str = option("What the parts of the cluster show to one another", secret=True)
+    secret_key: str = option("Key of the secrets in the ODB; after a comma older ones that still decrypt", secret=True)
+
+    pickup_folder: Path = option("Files put here are deployed", default=Path("pickup"))
+    undeploy_deleted: bool = option("Whether deleting a file from the pickup folder undeploys it", default=True)
+    work_folder: Path = option("Sockets, deployed files, counters; private to this server", default=Path("work"))
+
+    trusted_proxies: tuple[str, ...] = option(
+        "Addresses or networks of load-balancers whose X-Forwarded-For is believed", default=("127.0.0.0/8", "::1")
+    )
+    poll_interval_s: float = option("Seconds between looks for changes when no nudge comes", default=1.0, minimum=0.05)
+    max_connections: int = option("Open connections of one worker", default=10_000, minimum=1)
+    max_body_bytes: int = option("Largest request body; larger ones get 413", default=10 * 1024 * 1024, minimum=0)
+    max_request_line_bytes: int = option("Longest request line; longer ones get 414", default=8190, minimum=64)
+    max_headers: int = option("Most headers of a request; more get 431", default=100, minimum=1)
+    max_header_bytes: int = option("Longest single header; longer ones get 431", default=8190, minimum=64)
+    header_timeout_s: float = option("Seconds for a request's headers to arrive", default=10.0, minimum=0.1)
+    body_timeout_s: float = option("Seconds for a body to arrive, plus what it takes at 50 kB/s", default=15.0, minimum=0.1)
+    idle_timeout_s: float = option("Seconds a connection may wait for its next request", default=75.0, minimum=0.1)
+    write_timeout_s: float = option(
+        "Seconds for a client to take its answer, plus what it takes at 50 kB/s", default=30.0, minimum=0.1
+    )
+    graceful_timeout_s: float = option("Seconds that running requests have when the server stops", default=30.0, minimum=0.0)
+    return_tracebacks: bool = option("Show tracebacks of failed services to clients; development only", default=False)
+
+    log_format: str = option("How log lines look", default="auto", choices=("auto", "json", "console"))
+    log_level: str = option("Least severe level that is logged", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+
+    grpc_certificate: Path | None = option("PEM certificate of this server's gRPC", default=None)
+    grpc_key: Path | None = option("PEM key of that certificate", default=None)
+    grpc_authorities: Path | None = option("PEM certificates of the authorities that callers must come from", default=None)
+
+    def __post_init__(self) -> None:
+        for name in ("http_address", "grpc_address"):
+            split_address(getattr(self, name), name)
+        self.trusted_networks  # noqa: B018 (raises when one is no network)
+        self.tls  # noqa: B018 (raises when only some of the files are given)
+
+    @property
+    def tls(self) -> TLSFiles:
+        return TLSFiles(certificate=self.grpc_certificate, key=self.grpc_key, authorities=self.grpc_authorities)
+
+    @property
+    def trusted_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        return tuple(ipaddress.ip_network(network, strict=False) for network in self.trusted_proxies)
+
+    @property
+    def metrics_folder(self) -> Path:
+        return self.work_folder / "metrics"
+
+    @property
+    def rpc_socket(self) -> Path:
+        """Where the workers take calls from the sidecar."""
+        return self.work_folder / "rpc.sock"
+
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        return tuple(key.strip() for key in self.secret_key.split(",") if key.strip())
+
+
+def read_settings(folder: Path | None, environ: Mapping[str, str]) -> ServerSettings:
+    """Read settings.toml and secrets.toml of `folder`, where they are, and the environment. Raises InvalidOptions."""
+    files = tuple(file for name in ("settings.toml", "secrets.toml") if folder and (file := folder / name).exists())
+    return load_settings(ServerSettings, PART, files=files, environ=environ)
+
+
+def split_address(address: str, name: str) -> tuple[str, int]:
+    """
+    Return host and port of "host:port".
+
+    Raises:
+        ValueError: Says which setting it was and what was wanted.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError(f"'{name}' takes host:port, e.g. 127.0.0.1:17010, not {address!r}")
+    return host, int(port)

@@ -1,0 +1,78 @@
+"""The live connections of one configuration version."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from zato.common.errors import Conflict, NotFound
+from zato.common.logs import get_logger
+from zato.server.connections.types import connection_types
+from zato.server.control.state import Configuration
+
+log = get_logger(__name__)
+
+_Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    version: int
+    reference_versions: tuple[int, ...]
+    connection: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionPool:
+    """Connections by kind and name. A change of an object makes a new connection; all others are carried over."""
+
+    _live: Mapping[_Key, _Live] = field(default_factory=dict)
+    _inactive: frozenset[_Key] = frozenset()
+
+    def get(self, kind: str, name: str) -> Any:
+        """
+        Raises:
+            NotFound: There is no such connection.
+            Conflict: There is one, but it is switched off.
+        """
+        live = self._live.get((kind, name))
+        if live is not None:
+            return live.connection
+        if (kind, name) in self._inactive:
+            raise Conflict(f"Connection '{name}' ({kind}) is inactive: switch it on to use it", name=name)
+        raise NotFound(f"There is no connection '{name}' ({kind}): check the name, or create it", name=name)
+
+    def names(self, kind: str) -> list[str]:
+        return sorted(name for live_kind, name in self._live if live_kind == kind)
+
+    def follow(self, configuration: Configuration) -> "ConnectionPool":
+        """Return the connections of `configuration`; those that have not changed are the same ones."""
+        live: dict[_Key, _Live] = {}
+        inactive: set[_Key] = set()
+        for kind, connection_type in connection_types().items():
+            for each in configuration.of_kind(kind):
+                if not each.is_active:
+                    inactive.add((kind, each.name))
+                    continue
+                versions = _reference_versions(configuration, each.options)
+                old = self._live.get((kind, each.name))
+                if old is not None and (old.version, old.reference_versions) == (each.version, versions):
+                    live[kind, each.name] = old
+                else:
+                    live[kind, each.name] = _Live(each.version, versions, connection_type.connect(each, configuration))
+        return ConnectionPool(live, frozenset(inactive))
+
+    def close_all_but(self, others: "ConnectionPool") -> None:
+        """Close what `others`, the newer pool, has not carried over."""
+        kept = {id(live.connection) for live in others._live.values()}
+        for (kind, name), live in self._live.items():
+            if id(live.connection) not in kept:
+                try:
+                    live.connection.close()
+                except Exception:
+                    log.exception("connection_close_failed", kind=kind, name=name)
+
+
+def _reference_versions(configuration: Configuration, options: Any) -> tuple[int, ...]:
+    """A connection is made of its own options and of its security definition's: a change of either makes it anew."""
+    security = getattr(options, "security", "")
+    return tuple(each.version for each in configuration.objects.values() if security and each.name == security)

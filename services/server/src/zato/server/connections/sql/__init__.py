@@ -1,0 +1,8 @@
+"""SQL databases of others."""
+
+from zato.common.kinds import Kind
+from zato.server.connections.sql.client import connect
+from zato.server.connections.sql.options import OutgoingSQLOptions
+from zato.server.connections.types import ConnectionType
+
+connection_type = ConnectionType(Kind("outgoing-sql", "Outgoing SQL connection", OutgoingSQLOptions), connect)

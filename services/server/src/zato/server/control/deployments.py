@@ -1,0 +1,250 @@
+"""Files of services in the ODB: every version of each, and what the workers made of it."""
+
+import re
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import gevent
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from zato.common.bus import Bus
+from zato.common.errors import BadRequest, NotFound
+from zato.common.logs import get_logger
+from zato.server.control.changes import DEPLOYMENT, Author, next_version, record
+from zato.server.odb.database import Database
+from zato.server.odb.tables import DeploymentRow, DeploymentStatusRow, WorkerRow, utc_now
+from zato.server.services.deployer import Deployer, Outcome
+from zato.server.services.modules import SourceFile
+
+log = get_logger(__name__)
+
+_FILE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\.py")
+_MAX_SOURCE_BYTES = 5 * 1024 * 1024
+_ASK_EVERY_S = 0.05
+# A worker says that it lives this often; one that was silent for three times as long is not waited for.
+REPORT_EVERY_S = 5.0
+FORGET_AFTER_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerResult:
+    """What one worker made of a deployment."""
+
+    server: str
+    pid: int
+    version_running: int
+    is_ok: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """
+    Args:
+        version: Of the file; 0 when there was nothing to undeploy.
+        missing: Workers that had not reported in time, as "server/pid".
+    """
+
+    file_name: str
+    version: int
+    workers: tuple[WorkerResult, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @property
+    def is_ok(self) -> bool:
+        return all(worker.is_ok for worker in self.workers) and not self.missing
+
+
+class Deployments:
+    """
+    Args:
+        server: Name of this server.
+        pid: Of this worker.
+        deployer: Tries new files before anybody is told of them.
+    """
+
+    def __init__(self, database: Database, deployer: Deployer, bus: Bus, topic: str, server: str, pid: int) -> None:
+        self._database = database
+        self._deployer = deployer
+        self._bus = bus
+        self._topic = topic
+        self._server = server
+        self._pid = pid
+
+    def deploy(self, file_name: str, source: bytes, author: Author, *, wait_s: float = 0.0) -> Deployed:
+        """
+        Store a new version of a file and let every worker load it.
+
+        A file that this worker can't load is stored with the reason, for its author, and shown to nobody else;
+        one that only waits for a sibling which is not there yet is accepted. The same source twice is one version.
+
+        Raises:
+            BadRequest: The name or the size is not acceptable.
+        """
+        _check_file(file_name, source)
+        with self._database.reading() as session:
+            latest = _latest(session, file_name)
+        candidate = SourceFile(file_name, (latest.version if latest else 0) + 1, source)
+        if latest is not None and latest.action == "deploy" and latest.digest == candidate.digest:
+            return self._result(file_name, latest.version, wait_s)
+        outcome = self._deployer.check(candidate)
+        is_accepted = outcome.is_ok or bool(outcome.missing)
+        version = self._store(candidate, "deploy" if is_accepted else "reject", outcome.reason, author)
+        if not is_accepted:
+            log.warning("deployment_rejected", file_name=file_name, version=version, reason=outcome.reason)
+            refused = WorkerResult(self._server, self._pid, outcome.version_running, False, outcome.reason)
+            return Deployed(file_name, version, (refused,))
+        return self._result(file_name, version, wait_s)
+
+    def undeploy(self, file_name: str, author: Author, *, wait_s: float = 0.0) -> Deployed:
+        """Take a file's services out of use. Raises NotFound when it is not deployed."""
+        with self._database.reading() as session:
+            latest = _latest(session, file_name)
+        if latest is None or latest.action != "deploy":
+            raise NotFound(f"There is no deployed file '{file_name}': see 'zato deployment list'", file_name=file_name)
+        version = self._store(SourceFile(file_name, latest.version + 1, b""), "undeploy", "", author)
+        return self._result(file_name, version, wait_s)
+
+    def get_list(self) -> list[dict[str, Any]]:
+        """Return the latest version of each file, and what each worker made of it."""
+        with self._database.reading() as session:
+            newest = _newest_rows(session, accepted_only=False)
+            statuses = list(session.execute(select(DeploymentStatusRow)).scalars())
+        return [
+            {
+                "file_name": row.file_name,
+                "version": row.version,
+                "action": row.action,
+                "digest": row.digest,
+                "reason": row.reason,
+                "created_at": row.created_at.isoformat(),
+                "created_by": row.created_by,
+                "workers": [_status_dict(status) for status in statuses if status.file_name == row.file_name],
+            }
+            for row in newest
+        ]
+
+    def _store(self, file: SourceFile, action: str, reason: str, author: Author) -> int:
+        """Store and return the file's version; it may have moved on since we looked."""
+        is_live = action != "reject"
+        with self._database.transaction() as session:
+            config_version = next_version(session) if is_live else 0
+            latest = _latest(session, file.name)
+            version = (latest.version if latest else 0) + 1
+            row = DeploymentRow(
+                file_name=file.name, version=version, action=action, source=file.source, digest=file.digest, reason=reason
+            )
+            row.created_by = author.name
+            session.add(row)
+            if is_live:
+                after = {"version": version, "digest": file.digest}
+                record(session, author, version=config_version, action=action, kind=DEPLOYMENT, name=file.name, after=after)
+        if is_live:
+            self._bus.publish(self._topic, str(config_version))
+        return version
+
+    def _result(self, file_name: str, version: int, wait_s: float) -> Deployed:
+        """Collect what the workers report, until all have or the time is up."""
+        deadline = time.monotonic() + wait_s
+        while True:
+            with self._database.reading() as session:
+                expected = {(row.server, row.pid) for row in _living_workers(session)}
+                statement = select(DeploymentStatusRow).where(DeploymentStatusRow.file_name == file_name)
+                rows = [row for row in session.execute(statement).scalars() if row.version >= version]
+            missing = expected - {(row.server, row.pid) for row in rows}
+            if not missing or time.monotonic() >= deadline:
+                workers = tuple(WorkerResult(row.server, row.pid, row.version_running, row.is_ok, row.reason) for row in rows)
+                return Deployed(file_name, version, workers, tuple(sorted(f"{server}/{pid}" for server, pid in missing)))
+            gevent.sleep(_ASK_EVERY_S)
+
+
+def load_live(session: Session) -> list[SourceFile]:
+    """Return the newest accepted version of each file that is deployed."""
+    rows = _newest_rows(session, accepted_only=True)
+    return [SourceFile(row.file_name, row.version, row.source) for row in rows if row.action == "deploy"]
+
+
+def load_newest(session: Session, file_name: str) -> tuple[SourceFile, bool] | None:
+    """Return the newest accepted version of a file, and whether it is deployed; None when there is none."""
+    statement = select(DeploymentRow).where(DeploymentRow.file_name == file_name, DeploymentRow.action != "reject")
+    row = session.execute(statement.order_by(DeploymentRow.version.desc()).limit(1)).scalar_one_or_none()
+    return None if row is None else (SourceFile(row.file_name, row.version, row.source), row.action == "deploy")
+
+
+def report_worker(session: Session, server: str, pid: int, config_version: int, outcomes: list[Outcome]) -> None:
+    """Write down what this worker runs."""
+    worker = session.get(WorkerRow, (server, pid))
+    if worker is None:
+        session.add(WorkerRow(server=server, pid=pid, config_version=config_version))
+    else:
+        worker.config_version, worker.reported_at = config_version, utc_now()
+    for outcome in outcomes:
+        session.merge(
+            DeploymentStatusRow(
+                server=server,
+                pid=pid,
+                file_name=outcome.file_name,
+                version=outcome.version,
+                version_running=outcome.version_running,
+                is_ok=outcome.is_ok,
+                reason=outcome.reason,
+                reported_at=utc_now(),
+            )
+        )
+
+
+def forget_worker(session: Session, server: str, pid: int) -> None:
+    """Remove what a worker reported that runs no more."""
+    for table in (WorkerRow, DeploymentStatusRow):
+        session.execute(delete(table).where(table.server == server, table.pid == pid))
+
+
+def forget_silent_workers(session: Session) -> None:
+    """Remove what workers reported that ended without saying so."""
+    silent = select(WorkerRow).where(WorkerRow.reported_at < utc_now() - timedelta(seconds=FORGET_AFTER_S))
+    for row in session.execute(silent).scalars().all():
+        forget_worker(session, row.server, row.pid)
+
+
+def _living_workers(session: Session) -> list[WorkerRow]:
+    recent = WorkerRow.reported_at >= utc_now() - timedelta(seconds=3 * REPORT_EVERY_S)
+    return list(session.execute(select(WorkerRow).where(recent)).scalars())
+
+
+def _check_file(file_name: str, source: bytes) -> None:
+    if not _FILE_NAME.fullmatch(file_name):
+        raise BadRequest(
+            f"'{file_name:.120}' is no name for a file of services: it takes letters, digits and '_', and ends in .py"
+        )
+    if len(source) > _MAX_SOURCE_BYTES:
+        raise BadRequest(f"'{file_name}' has {len(source)} bytes; a file of services has at most {_MAX_SOURCE_BYTES}")
+
+
+def _latest(session: Session, file_name: str) -> DeploymentRow | None:
+    statement = select(DeploymentRow).where(DeploymentRow.file_name == file_name)
+    return session.execute(statement.order_by(DeploymentRow.version.desc()).limit(1)).scalar_one_or_none()
+
+
+def _newest_rows(session: Session, *, accepted_only: bool) -> list[DeploymentRow]:
+    newest = select(DeploymentRow.file_name, func.max(DeploymentRow.version).label("version"))
+    if accepted_only:
+        newest = newest.where(DeploymentRow.action != "reject")
+    latest = newest.group_by(DeploymentRow.file_name).subquery()
+    statement = select(DeploymentRow).join(
+        latest, (DeploymentRow.file_name == latest.c.file_name) & (DeploymentRow.version == latest.c.version)
+    )
+    return list(session.execute(statement.order_by(DeploymentRow.file_name)).scalars())
+
+
+def _status_dict(row: DeploymentStatusRow) -> dict[str, Any]:
+    return {
+        "server": row.server,
+        "pid": row.pid,
+        "version": row.version,
+        "version_running": row.version_running,
+        "is_ok": row.is_ok,
+        "reason": row.reason,
+    }

@@ -1,0 +1,159 @@
+"""Following the configuration: a nudge, or a slow poll, then the change log, then one assignment."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import gevent
+from gevent.event import Event
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from zato.common.bus import Bus
+from zato.common.errors import ZatoError
+from zato.common.logs import get_logger
+from zato.server.control.changes import DEPLOYMENT, KIND, changes_since, current_version, oldest_logged_version
+from zato.server.control.deployments import load_live, load_newest
+from zato.server.control.kinds import Kinds
+from zato.server.control.objects import Objects
+from zato.server.control.state import ConfigObject, Configuration
+from zato.server.odb.database import Database
+from zato.server.odb.tables import ObjectRow
+from zato.server.services.modules import SourceFile
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What has to be taken up to get from one version to the next."""
+
+    configuration: Configuration
+    changed_files: tuple[SourceFile, ...] = ()
+    removed_files: tuple[str, ...] = ()
+    changed_ids: frozenset[int] = field(default_factory=frozenset)
+
+
+class Follower:
+    """
+    Args:
+        take_up: Makes the worker run with an update; called in the order of versions, never twice at a time.
+        poll_interval_s: Between looks into the ODB when no nudge comes.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        kinds: Kinds,
+        objects: Objects,
+        take_up: Callable[[Update], None],
+        *,
+        poll_interval_s: float,
+    ) -> None:
+        self._database = database
+        self._kinds = kinds
+        self._objects = objects
+        self._take_up = take_up
+        self._poll_interval_s = poll_interval_s
+        self._configuration = Configuration()
+        self._nudged = Event()
+        self._applied = Event()
+
+    @property
+    def configuration(self) -> Configuration:
+        return self._configuration
+
+    def load(self) -> None:
+        """
+        Read everything and take it up: what a worker does before it serves.
+
+        Raises:
+            Unavailable: The ODB can't be reached.
+        """
+        with self._database.reading() as session:
+            self._kinds.refresh(session)
+            rows = session.execute(select(ObjectRow)).scalars()
+            objects = {row.id: loaded for row in rows if (loaded := self._load_object(session, row)) is not None}
+            configuration = Configuration(current_version(session), objects)
+            files = tuple(load_live(session))
+        self._apply(Update(configuration, changed_files=files, changed_ids=frozenset(objects)))
+
+    def listen(self, bus: Bus, topic: str) -> None:
+        """Follow nudges from `bus`, and poll behind them, until the process ends."""
+        gevent.spawn(self._follow_forever)
+        bus.subscribe(topic, lambda _message: self._nudged.set())
+
+    def wait_for_version_after(self, version: int, timeout_s: float) -> Configuration:
+        """Return the configuration as soon as it is newer than `version`, or as it is when the time is up."""
+        deadline = time.monotonic() + timeout_s
+        while self._configuration.version <= version:
+            applied, remaining = self._applied, deadline - time.monotonic()
+            if remaining <= 0 or not applied.wait(remaining):
+                break
+        return self._configuration
+
+    def _follow_forever(self) -> None:
+        is_reported = False
+        while True:
+            self._nudged.wait(self._poll_interval_s)
+            self._nudged.clear()
+            try:
+                self._catch_up()
+                is_reported = False
+            except ZatoError as exc:
+                if not is_reported:
+                    log.warning("configuration_not_readable", error=exc.message)
+                is_reported = True
+            except Exception:
+                log.exception("configuration_not_taken_up")
+
+    def _catch_up(self) -> None:
+        with self._database.reading() as session:
+            newest = current_version(session)
+            if newest == self._configuration.version:
+                return
+            has_gap = oldest_logged_version(session) > self._configuration.version + 1
+            update = None if has_gap or newest < self._configuration.version else self._changes(session, newest)
+        if update is None:
+            log.warning("configuration_reloaded", had=self._configuration.version, has=newest)
+            self.load()
+        else:
+            self._apply(update)
+
+    def _changes(self, session: Session, newest: int) -> Update:
+        objects = dict(self._configuration.objects)
+        changed: dict[str, SourceFile] = {}
+        removed: set[str] = set()
+        changes = changes_since(session, self._configuration.version)
+        if any(change.kind == KIND for change in changes):
+            self._kinds.refresh(session)
+        for file_name in {change.name for change in changes if change.kind == DEPLOYMENT}:
+            found = load_newest(session, file_name)
+            if found is not None and found[1]:
+                changed[file_name] = found[0]
+            else:
+                removed.add(file_name)
+        ids = {change.object_id for change in changes if change.object_id is not None}
+        for object_id in ids:
+            row = session.get(ObjectRow, object_id)
+            loaded = self._load_object(session, row) if row is not None else None
+            if loaded is None:
+                objects.pop(object_id, None)
+            else:
+                objects[object_id] = loaded
+        return Update(Configuration(newest, objects), tuple(changed.values()), tuple(removed), frozenset(ids))
+
+    def _load_object(self, session: Session, row: ObjectRow) -> ConfigObject | None:
+        """An object that can't be read, of a kind nobody declares any more for one, must not keep all others from loading."""
+        try:
+            return self._objects.load(session, row)
+        except ZatoError as exc:
+            log.error("object_not_usable", kind=row.kind, name=row.name, error=exc.message)
+            return None
+
+    def _apply(self, update: Update) -> None:
+        self._take_up(update)
+        self._configuration = update.configuration
+        # Whoever waits now is woken, whoever comes later waits for the next one.
+        applied, self._applied = self._applied, Event()
+        applied.set()

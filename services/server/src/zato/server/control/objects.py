@@ -1,0 +1,261 @@
+"""Creating, changing and deleting objects: one transaction for each change, then a nudge to everyone who follows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
+
+from zato.common.bus import Bus
+from zato.common.errors import AlreadyExists, Conflict, InvalidOptions, NotFound
+from zato.common.kinds import Kind
+from zato.common.options import option_values, parse_options
+from zato.common.secrets import MASK, SecretBox
+from zato.server.control.changes import Author, next_version, record
+from zato.server.control.kinds import Kinds
+from zato.server.control.state import ConfigObject
+from zato.server.odb.database import Database
+from zato.server.odb.tables import ObjectRow, ReferenceRow
+
+_MAX_NAME_CHARACTERS = 200
+
+Values = Mapping[str, Any]
+
+
+class Objects:
+    """
+    Args:
+        topic: Of the bus; told the new version after each change.
+    """
+
+    def __init__(self, database: Database, kinds: Kinds, box: SecretBox, bus: Bus, topic: str) -> None:
+        self._database = database
+        self._kinds = kinds
+        self._box = box
+        self._bus = bus
+        self._topic = topic
+
+    def create(self, kind_name: str, values: Values, author: Author) -> dict[str, Any]:
+        """
+        Create an object from its name, `is_active` and options by name.
+
+        Raises:
+            InvalidOptions: Names every option that does not fit.
+            AlreadyExists: One of that name, or with the same values where they have to be unique, exists.
+        """
+        kind = self._kinds.registry.get(kind_name)
+        name, is_active, given = _split(kind, values)
+        options: object = parse_options(kind.options, given, what=f"{kind.name} '{name}'")
+        with self._database.transaction() as session:
+            version = next_version(session)
+            if _find(session, kind, name) is not None:
+                raise AlreadyExists(
+                    f"There is already a {kind.name} named '{name}': choose another name", kind=kind.name, name=name
+                )
+            row = ObjectRow(kind=kind.name, name=name, is_active=is_active, version=version, data={}, secrets={})
+            session.add(row)
+            self._store(session, kind, row, options)
+            after = _audited(session, kind, row)
+            record(session, author, version=version, action="create", kind=kind.name, name=name, object_id=row.id, after=after)
+        return self._changed(row, version)
+
+    def edit(self, kind_name: str, values: Values, author: Author) -> dict[str, Any]:
+        """
+        Change the given options of an object and keep the others. An edit that changes nothing makes no new version.
+
+        Args:
+            values: `name` or `id` says which; `new_name` renames it.
+
+        Raises:
+            NotFound, InvalidOptions, AlreadyExists: See `create`.
+        """
+        kind = self._kinds.registry.get(kind_name)
+        with self._database.transaction() as session:
+            row = _get(session, kind, values)
+            wanted = {**self._current(session, kind, row), **{key: value for key, value in values.items() if key != "id"}}
+            wanted["name"] = wanted.pop("new_name", row.name)
+            name, is_active, given = _split(kind, wanted)
+            options: object = parse_options(kind.options, given, what=f"{kind.name} '{name}'")
+            if (name, is_active, option_values(options)) == (
+                row.name,
+                row.is_active,
+                self._current_options(session, kind, row),
+            ):
+                return {"id": row.id, "name": row.name, "version": row.version, "is_changed": False}
+            before = _audited(session, kind, row)
+            version = next_version(session)
+            if name != row.name and _find(session, kind, name) is not None:
+                raise AlreadyExists(
+                    f"There is already a {kind.name} named '{name}': choose another name", kind=kind.name, name=name
+                )
+            row.name, row.is_active, row.version = name, is_active, version
+            self._store(session, kind, row, options)
+            after = _audited(session, kind, row)
+            record(
+                session,
+                author,
+                version=version,
+                action="edit",
+                kind=kind.name,
+                name=name,
+                object_id=row.id,
+                before=before,
+                after=after,
+            )
+        return self._changed(row, version)
+
+    def delete(self, kind_name: str, values: Values, author: Author) -> dict[str, Any]:
+        """
+        Raises:
+            NotFound: There is none.
+            Conflict: Another object uses it; the message says which.
+        """
+        kind = self._kinds.registry.get(kind_name)
+        with self._database.transaction() as session:
+            version = next_version(session)
+            row = _get(session, kind, values)
+            users = _users(session, row)
+            if users:
+                raise Conflict(f"{kind.name} '{row.name}' is used by {', '.join(users)}: change or delete these first")
+            before = _audited(session, kind, row)
+            record(
+                session,
+                author,
+                version=version,
+                action="delete",
+                kind=kind.name,
+                name=row.name,
+                object_id=row.id,
+                before=before,
+            )
+            session.delete(row)
+        return self._changed(row, version)
+
+    def get(self, kind_name: str, values: Values) -> dict[str, Any]:
+        """Return an object with all options but its secrets. Raises NotFound."""
+        kind = self._kinds.registry.get(kind_name)
+        with self._database.reading() as session:
+            return _public(session, kind, _get(session, kind, values))
+
+    def get_list(self, kind_name: str) -> list[dict[str, Any]]:
+        kind = self._kinds.registry.get(kind_name)
+        with self._database.reading() as session:
+            rows = session.execute(select(ObjectRow).where(ObjectRow.kind == kind.name).order_by(ObjectRow.name)).scalars()
+            return [_public(session, kind, row) for row in rows]
+
+    def load(self, session: Session, row: ObjectRow) -> ConfigObject:
+        """Return what a worker or another part runs with: options checked, secrets decrypted."""
+        kind = self._kinds.registry.get(row.kind)
+        options: object = parse_options(
+            kind.options, self._current_options(session, kind, row), what=f"{row.kind} '{row.name}'"
+        )
+        return ConfigObject(row.id, row.kind, row.name, row.is_active, row.version, options)
+
+    def _changed(self, row: ObjectRow, version: int) -> dict[str, Any]:
+        self._bus.publish(self._topic, str(version))
+        return {"id": row.id, "name": row.name, "version": row.version, "config_version": version, "is_changed": True}
+
+    def _store(self, session: Session, kind: Kind, row: ObjectRow, options: object) -> None:
+        values = option_values(options)
+        references = {name: values.pop(name) for name in kind.references}
+        row.secrets = {name: self._box.encrypt(str(values.pop(name))) for name in kind.secret_names}
+        row.data = values
+        _check_unique(session, kind, row, {**values, **references})
+        session.flush()
+        _store_references(session, kind, row, references)
+
+    def _current(self, session: Session, kind: Kind, row: ObjectRow) -> dict[str, Any]:
+        return {"is_active": row.is_active, **self._current_options(session, kind, row)}
+
+    def _current_options(self, session: Session, kind: Kind, row: ObjectRow) -> dict[str, Any]:
+        secrets = {name: self._box.decrypt(token) for name, token in row.secrets.items()}
+        return {**row.data, **secrets, **_references(session, kind, row)}
+
+
+def _split(kind: Kind, values: Values) -> tuple[str, bool, dict[str, Any]]:
+    given = dict(values)
+    name, is_active = given.pop("name", ""), given.pop("is_active", True)
+    if not isinstance(name, str) or not name.strip() or len(name) > _MAX_NAME_CHARACTERS or not name.isprintable():
+        raise InvalidOptions(
+            f"{kind.name}: 'name' takes a text of 1 to {_MAX_NAME_CHARACTERS} printable characters", name="is required"
+        )
+    if not isinstance(is_active, bool):
+        raise InvalidOptions(f"{kind.name} '{name}': 'is_active' takes true or false", is_active="takes true or false")
+    return name, is_active, given
+
+
+def _find(session: Session, kind: Kind, name: str) -> ObjectRow | None:
+    return session.execute(select(ObjectRow).where(ObjectRow.kind == kind.name, ObjectRow.name == name)).scalar_one_or_none()
+
+
+def _get(session: Session, kind: Kind, values: Values) -> ObjectRow:
+    if "id" in values:
+        row = session.get(ObjectRow, values["id"])
+        row = row if row is not None and row.kind == kind.name else None
+    else:
+        row = _find(session, kind, str(values.get("name", "")))
+    if row is None:
+        wanted = f"with id {values['id']}" if "id" in values else f"named '{values.get('name', '')}'"
+        raise NotFound(f"There is no {kind.name} {wanted}", kind=kind.name)
+    return row
+
+
+def _public(session: Session, kind: Kind, row: ObjectRow) -> dict[str, Any]:
+    """An object as people may see it: all but its secrets."""
+    options = {**row.data, **_references(session, kind, row)}
+    return {"id": row.id, "name": row.name, "is_active": row.is_active, "version": row.version, **options}
+
+
+def _audited(session: Session, kind: Kind, row: ObjectRow) -> dict[str, Any]:
+    return {**_public(session, kind, row), **dict.fromkeys(row.secrets, MASK)}
+
+
+def _references(session: Session, kind: Kind, row: ObjectRow) -> dict[str, str]:
+    if not kind.references:
+        return {}
+    statement = select(ReferenceRow.option, ObjectRow.name).join(ObjectRow, ObjectRow.id == ReferenceRow.target_id)
+    found = {each.option: each.name for each in session.execute(statement.where(ReferenceRow.source_id == row.id))}
+    return {option: found.get(option, "") for option in kind.references}
+
+
+def _store_references(session: Session, kind: Kind, row: ObjectRow, names: Mapping[str, str]) -> None:
+    for option, name in names.items():
+        stored = session.get(ReferenceRow, (row.id, option))
+        if not name:
+            if stored is not None:
+                session.delete(stored)
+            continue
+        target = _resolve(session, kind, row, option, name)
+        if stored is None:
+            session.add(ReferenceRow(source_id=row.id, option=option, target_id=target.id))
+        else:
+            stored.target_id = target.id
+    session.flush()
+
+
+def _resolve(session: Session, kind: Kind, row: ObjectRow, option: str, name: str) -> ObjectRow:
+    kinds = kind.references[option]
+    targets = list(session.execute(select(ObjectRow).where(ObjectRow.name == name, ObjectRow.kind.in_(kinds))).scalars())
+    if len(targets) == 1:
+        return targets[0]
+    count = "several objects" if targets else "nothing"
+    problem = f"names {count}: there has to be one of {', '.join(kinds)} with the name '{name}'"
+    raise InvalidOptions(f"{kind.name} '{row.name}': '{option}' {problem}", **{option: problem})
+
+
+def _users(session: Session, row: ObjectRow) -> list[str]:
+    source = aliased(ObjectRow)
+    statement = select(source.kind, source.name).join(ReferenceRow, ReferenceRow.source_id == source.id)
+    found = session.execute(statement.where(ReferenceRow.target_id == row.id).order_by(source.kind, source.name))
+    return [f"{kind} '{name}'" for kind, name in found]
+
+
+def _check_unique(session: Session, kind: Kind, row: ObjectRow, values: Values) -> None:
+    if not kind.unique:
+        return
+    for other in session.execute(select(ObjectRow).where(ObjectRow.kind == kind.name)).scalars():
+        if other is not row and all(other.data.get(name) == values[name] for name in kind.unique):
+            shared = ", ".join(f"{name}={values[name]!r}" for name in kind.unique)
+            raise AlreadyExists(
+                f"{kind.name} '{other.name}' already has {shared}: no two may share these", kind=kind.name, name=other.name
+            )

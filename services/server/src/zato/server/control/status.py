@@ -1,0 +1,60 @@
+"""What parts and workers report: which version runs where, and what became of each object."""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from zato.proto.control_plane.v1.control_plane_pb2 import ReportStatusRequest
+from zato.server.control.changes import current_version
+from zato.server.odb.database import Database
+from zato.server.odb.tables import ObjectRow, ObjectStatusRow, WorkerRow, utc_now
+
+
+def store_status(database: Database, request: ReportStatusRequest) -> None:
+    """Write down a report. `since` moves only when the state changed; objects deleted meanwhile are passed over."""
+    with database.transaction() as session:
+        for status in request.objects:
+            if session.get(ObjectRow, status.object_id) is None:
+                continue
+            row = session.get(ObjectStatusRow, (status.object_id, request.reporter))
+            if row is None:
+                row = ObjectStatusRow(object_id=status.object_id, reporter=request.reporter)
+                session.add(row)
+            elif (row.is_connected, row.error) != (status.is_connected, status.error):
+                row.since = utc_now()
+            row.version_applied, row.is_connected, row.error = status.version_applied, status.is_connected, status.error
+
+
+def cluster_status(database: Database) -> dict[str, Any]:
+    with database.reading() as session:
+        workers = session.execute(select(WorkerRow).order_by(WorkerRow.server, WorkerRow.pid)).scalars()
+        return {
+            "config_version": current_version(session),
+            "workers": [
+                {
+                    "server": row.server,
+                    "pid": row.pid,
+                    "config_version": row.config_version,
+                    "started_at": row.started_at.isoformat(),
+                    "reported_at": row.reported_at.isoformat(),
+                }
+                for row in workers
+            ],
+        }
+
+
+def object_statuses(database: Database, kind: str) -> list[dict[str, Any]]:
+    with database.reading() as session:
+        statement = select(ObjectRow.name, ObjectStatusRow).join(ObjectStatusRow, ObjectStatusRow.object_id == ObjectRow.id)
+        rows = session.execute(statement.where(ObjectRow.kind == kind).order_by(ObjectRow.name)).tuples()
+        return [
+            {
+                "name": name,
+                "reporter": status.reporter,
+                "version_applied": status.version_applied,
+                "is_connected": status.is_connected,
+                "error": status.error,
+                "since": status.since.isoformat(),
+            }
+            for name, status in rows
+        ]

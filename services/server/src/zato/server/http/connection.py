@@ -1,0 +1,219 @@
+"""One client's connection: requests in, responses out, and nobody who is slow can hold on to it for ever."""
+
+import math
+import socket as standard_socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gevent
+from gevent.hub import get_hub
+
+from zato.common.cid import new_cid
+from zato.common.errors import RequestTimeout, ZatoError
+from zato.common.logs import get_logger
+from zato.server.http.errors import make_error_response
+from zato.server.http.parser import ParserLimits, RequestParser
+from zato.server.http.request import Request, Response
+from zato.server.http.wire import CONTINUE, HeadWriter
+
+log = get_logger(__name__)
+
+_RECEIVE_BYTES = 65536
+# What a client may take longer for each byte, on top of the time-out: a big body on a slow line is no attack.
+_MIN_BYTES_PER_S = 50_000
+_JOIN_BELOW_BYTES = 65536
+_LINGER_S = 1.0
+_LINGER_BYTES = 1024 * 1024
+_READ, _WRITE = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    header_s: float
+    body_s: float
+    idle_s: float
+    write_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSettings:
+    """What all connections of one listener share."""
+
+    limits: ParserLimits
+    timeouts: Timeouts
+    handle: Callable[[Request], Response]
+    head_writer: HeadWriter
+    is_stopping: Callable[[], bool]
+
+
+class Connection:
+    """
+    Instead of a timer for each step there is one `deadline`, which a reaper compares with the clock now and then:
+    `expire` then ends what the connection waits for.
+    """
+
+    def __init__(self, socket: Any, remote_address: str, settings: ConnectionSettings) -> None:
+        self._socket = socket
+        self._remote_address = remote_address
+        self._settings = settings
+        self._parser = RequestParser(settings.limits)
+        hub = get_hub()
+        self._wait = hub.wait
+        self._readable = hub.loop.io(socket.fileno(), _READ)
+        self._is_expired = False
+        self._has_begun = False
+        self.is_idle = True
+        self.deadline = time.monotonic() + settings.timeouts.header_s
+
+    def serve(self) -> None:
+        """Answer requests until one side closes. Raises nothing: a broken connection is no event."""
+        try:
+            self._serve()
+        except OSError:
+            pass
+        finally:
+            self._readable.close()
+
+    def expire(self) -> None:
+        """The deadline has passed: stop waiting, whatever for."""
+        self.deadline = math.inf
+        self._is_expired = True
+        self._shut(standard_socket.SHUT_RD if self.is_idle or not self._parser.is_complete else standard_socket.SHUT_RDWR)
+
+    def close_if_idle(self) -> None:
+        """The server stops: a connection that waits for its next request is of no use any more."""
+        if self.is_idle:
+            self._shut(standard_socket.SHUT_RDWR)
+
+    def _serve(self) -> None:
+        pending = b""
+        keep_alive = True
+        while keep_alive:
+            try:
+                if not self._read_request(pending):
+                    return
+            except ZatoError as error:
+                self._refuse(error)
+                return
+            keep_alive = self._answer()
+            pending = self._parser.remaining()
+            self._parser.reset()
+            if pending:
+                # A client that sends without waiting must not keep others from their turn.
+                gevent.sleep(0)
+
+    def _read_request(self, pending: bytes) -> bool:
+        """Return whether there is a request; False when the client has gone or waited too long before one."""
+        parser, timeouts = self._parser, self._settings.timeouts
+        if self._has_begun:
+            self.deadline = time.monotonic() + timeouts.idle_s
+        self.is_idle = True
+        while not parser.is_complete:
+            data = pending or self._receive()
+            pending = b""
+            if not data:
+                return self._on_end_of_input()
+            self._take(data)
+        self.is_idle = False
+        self.deadline = math.inf
+        return True
+
+    def _take(self, data: bytes) -> None:
+        parser, timeouts = self._parser, self._settings.timeouts
+        if self.is_idle:
+            self.is_idle = False
+            self._has_begun = True
+            self._began_at = time.monotonic()
+            self.deadline = self._began_at + timeouts.header_s
+        had_head = parser.has_head
+        parser.feed(data)
+        if not parser.has_head:
+            return
+        if not had_head:
+            self._began_at = time.monotonic()
+            if parser.wants_continue and not parser.is_complete:
+                self._socket.sendall(CONTINUE)
+        self.deadline = self._began_at + timeouts.body_s + parser.body_bytes / _MIN_BYTES_PER_S
+
+    def _receive(self) -> bytes:
+        # Waiting first, even if data is there already, gives every other connection its turn.
+        self._wait(self._readable)
+        data: bytes = self._socket.recv(_RECEIVE_BYTES)
+        return data
+
+    def _on_end_of_input(self) -> bool:
+        if self._is_expired and not self.is_idle:
+            what = "body" if self._parser.has_head else "headers"
+            raise RequestTimeout(f"The request's {what} took too long to arrive")
+        return False
+
+    def _answer(self) -> bool:
+        parser = self._parser
+        request = Request(
+            parser.method,
+            parser.target,
+            parser.headers,
+            parser.body,
+            cid=new_cid(),
+            remote_address=self._remote_address,
+            received_at=time.monotonic(),
+        )
+        response = self._settings.handle(request)
+        keep_alive = parser.should_keep_alive and not self._settings.is_stopping()
+        self._send(response, request.cid, is_head=request.method == "HEAD", keep_alive=keep_alive)
+        return keep_alive
+
+    def _send(self, response: Response, cid: str, *, is_head: bool, keep_alive: bool) -> None:
+        encode = self._settings.head_writer.encode
+        is_http_1_0 = self._parser.is_http_1_0
+        try:
+            head, body = encode(response, cid, is_head=is_head, keep_alive=keep_alive, is_http_1_0=is_http_1_0)
+        except ZatoError as error:
+            log.error("response_not_sendable", cid=cid, error=error.message)
+            response = make_error_response(error, cid)
+            head, body = encode(response, cid, is_head=is_head, keep_alive=keep_alive, is_http_1_0=is_http_1_0)
+        self.deadline = time.monotonic() + self._settings.timeouts.write_s + len(body) / _MIN_BYTES_PER_S
+        if len(body) < _JOIN_BELOW_BYTES:
+            self._socket.sendall(head + body)
+        else:
+            self._socket.sendall(head)
+            self._socket.sendall(body)
+        self.deadline = math.inf
+
+    def _refuse(self, error: ZatoError) -> None:
+        """Answer a request that can't be read, and close: where the next one would begin nobody can know."""
+        cid = new_cid()
+        log.warning(
+            "http_request_refused",
+            cid=cid,
+            status=error.http_status,
+            reason=error.message[:200],
+            remote_address=self._remote_address,
+        )
+        is_head = self._parser.has_head and self._parser.method == "HEAD"
+        self._send(make_error_response(error, cid), cid, is_head=is_head, keep_alive=False)
+        self._linger()
+
+    def _linger(self) -> None:
+        """
+        Let the client finish sending before the socket is closed.
+
+        Otherwise the kernel answers what is still coming with a reset, and the client may never see our answer.
+        """
+        self._is_expired = False
+        self.deadline = time.monotonic() + _LINGER_S
+        self._shut(standard_socket.SHUT_WR)
+        received = 0
+        while received < _LINGER_BYTES and not self._is_expired:
+            data = self._receive()
+            if not data:
+                return
+            received += len(data)
+
+    def _shut(self, how: int) -> None:
+        try:
+            self._socket.shutdown(how)
+        except OSError:
+            pass

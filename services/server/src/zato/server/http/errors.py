@@ -1,0 +1,53 @@
+"""The step that turns errors into answers: the right status, a body in the channel's format, never a traceback."""
+
+import traceback
+from collections.abc import Mapping
+
+from zato.common.errors import InternalError, MethodNotAllowed, Unauthorized, Unavailable, ZatoError
+from zato.common.logs import get_logger
+from zato.server.http import formats
+from zato.server.http.request import Request, Response
+from zato.server.http.steps import Handler, Step
+
+log = get_logger(__name__)
+
+_OUR_FAULT = "An error has occurred; its cause is in the server's log under this cid"
+
+
+def make_error_step(*, return_tracebacks: bool) -> Step:
+    """`return_tracebacks` shows the client why a service failed: for development only."""
+
+    def answer_errors(request: Request, next: Handler) -> Response:
+        try:
+            return next(request)
+        except ZatoError as error:
+            if error.http_status >= 500:
+                log.error("request_failed", error=type(error).__name__, details=error.message, exc_info=True)
+            return error_response(request, error)
+        except Exception as exc:
+            log.exception("service_failed", channel=request.channel.name if request.channel else "")
+            details = "".join(traceback.format_exception(exc)) if return_tracebacks else _OUR_FAULT
+            return error_response(request, InternalError(details))
+
+    return answer_errors
+
+
+def error_response(request: Request, error: ZatoError) -> Response:
+    data_format = request.channel.options.data_format if request.channel else "json"
+    return make_error_response(error, request.cid, data_format)
+
+
+def make_error_response(error: ZatoError, cid: str, data_format: str = "json") -> Response:
+    """Return the answer that a client gets: {"result": "Error", "cid": …, "details": …}, or the same in XML."""
+    details = _OUR_FAULT if type(error) is ZatoError else error.message
+    body = {"result": "Error", "cid": cid, "details": details}
+    encoded, content_type = formats.dump("xml" if data_format == "xml" else "json", body)
+    return Response(error.http_status, encoded, content_type, _headers(error))
+
+
+def _headers(error: ZatoError) -> Mapping[str, str]:
+    if isinstance(error, Unauthorized) and error.challenge:
+        return {"WWW-Authenticate": error.challenge}
+    if isinstance(error, MethodNotAllowed) and error.allow:
+        return {"Allow": error.allow}
+    return {"Retry-After": "1"} if isinstance(error, Unavailable) else {}

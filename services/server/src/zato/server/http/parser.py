@@ -1,0 +1,179 @@
+"""Bytes → the parts of a request, strictly: what could be read in two ways is refused, so that nobody can smuggle a request."""
+
+import re
+from dataclasses import dataclass
+
+from gunicorn_h1c import H1CProtocol, LimitRequestHeaders, LimitRequestLine
+from gunicorn_h1c import ParseError as PackageParseError
+from gunicorn_h1c._protocol import ParseError as ProtocolParseError
+
+from zato.common.errors import (
+    BadRequest,
+    HeadersTooLarge,
+    MethodNotAllowed,
+    NotImplementedHere,
+    PayloadTooLarge,
+    UriTooLong,
+    ZatoError,
+)
+
+# Two unrelated classes, and which one is raised depends on where in the parser it happens.
+_PARSE_ERRORS = (PackageParseError, ProtocolParseError, ValueError)
+_HOST = re.compile(rb"[A-Za-z0-9.\-_~%!$&'()*+,;=]*(:\d*)?|\[[0-9A-Fa-f:.]+\](:\d*)?")
+_TARGET = re.compile(rb"[\x21-\x7e]+")
+_REFUSED_METHODS = frozenset({b"CONNECT", b"TRACE"})
+_USUAL_METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+
+
+class ExpectationFailed(ZatoError):
+    http_status = 417
+    grpc_code = "INVALID_ARGUMENT"
+
+
+@dataclass(frozen=True, slots=True)
+class ParserLimits:
+    request_line_bytes: int
+    headers: int
+    header_bytes: int
+    body_bytes: int
+
+
+class RequestParser:
+    """
+    One connection's parser. Feed it until `is_complete`, take the request, `reset`, and feed what `remaining` held.
+
+    Attributes:
+        has_head: The headers are complete and were found acceptable.
+        wants_continue: The client waits for "100 Continue" before it sends the body.
+    """
+
+    def __init__(self, limits: ParserLimits) -> None:
+        self._limits = limits
+        self._protocol = H1CProtocol(
+            on_headers_complete=self._check_head,
+            on_body=self._take_body,
+            limit_request_line=limits.request_line_bytes,
+            limit_request_fields=limits.headers,
+            limit_request_field_size=limits.header_bytes,
+            limit_remaining=0,
+        )
+        self._body: list[bytes] = []
+        self.body_bytes = 0
+        self.has_head = False
+        self.wants_continue = False
+
+    def feed(self, data: bytes) -> None:
+        """Raises a ZatoError with the right status when the request can't be accepted."""
+        try:
+            self._protocol.feed(data)
+        except LimitRequestLine:
+            raise UriTooLong(f"The request line is longer than {self._limits.request_line_bytes} bytes") from None
+        except LimitRequestHeaders:
+            limits = f"{self._limits.headers} headers of {self._limits.header_bytes} bytes"
+            raise HeadersTooLarge(f"The request has more than the accepted {limits}") from None
+        except _PARSE_ERRORS as exc:
+            raise BadRequest(f"The request is not valid HTTP/1.1: {exc}") from None
+
+    @property
+    def is_complete(self) -> bool:
+        return bool(self._protocol.is_complete)
+
+    @property
+    def should_keep_alive(self) -> bool:
+        return bool(self._protocol.should_keep_alive)
+
+    @property
+    def is_http_1_0(self) -> bool:
+        return bool(self._protocol.http_version == (1, 0))
+
+    @property
+    def method(self) -> str:
+        return str(self._protocol.method.decode("ascii"))
+
+    @property
+    def target(self) -> str:
+        """The path with its query. Of the absolute form, as proxies send it, the address is left out."""
+        target: bytes = self._protocol.path
+        if not target.startswith(b"/"):
+            target = b"/" + target.partition(b"://")[2].partition(b"/")[2]
+        return target.decode("ascii")
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        headers: list[tuple[bytes, bytes]] = self._protocol.asgi_headers
+        return headers
+
+    @property
+    def body(self) -> bytes:
+        return self._body[0] if len(self._body) == 1 else b"".join(self._body)
+
+    def remaining(self) -> bytes:
+        """What came after the request: the beginning of the next one."""
+        tail: bytes = self._protocol.remaining()
+        return tail
+
+    def reset(self) -> None:
+        self._protocol.reset()
+        self._body = []
+        self.body_bytes = 0
+        self.has_head = False
+        self.wants_continue = False
+
+    def _take_body(self, chunk: bytes) -> None:
+        self.body_bytes += len(chunk)
+        self._check_body_size(self.body_bytes)
+        self._body.append(chunk)
+
+    def _check_body_size(self, size: int) -> None:
+        if size > self._limits.body_bytes:
+            raise PayloadTooLarge(f"The body is larger than the accepted {self._limits.body_bytes} bytes")
+
+    def _check_head(self) -> None:
+        headers = self.headers
+        self._check_request_line()
+        self._check_host([value for name, value in headers if name == b"host"])
+        self._check_framing(
+            [value for name, value in headers if name == b"content-length"],
+            [value for name, value in headers if name == b"transfer-encoding"],
+        )
+        self._check_expect([value for name, value in headers if name == b"expect"])
+        self.has_head = True
+
+    def _check_request_line(self) -> None:
+        method, target = self._protocol.method, self._protocol.path
+        if method in _REFUSED_METHODS:
+            raise MethodNotAllowed(f"Method {method.decode()} is not allowed here", allow=_USUAL_METHODS)
+        is_origin_form = target.startswith(b"/")
+        is_absolute_form = target.startswith((b"http://", b"https://"))
+        if not (is_origin_form or is_absolute_form) or not _TARGET.fullmatch(target) or b"#" in target:
+            raise BadRequest("The request's target is not a path in ASCII that begins with a slash")
+
+    def _check_host(self, hosts: list[bytes]) -> None:
+        if not hosts and self.is_http_1_0:
+            return
+        if len(hosts) != 1:
+            raise BadRequest("The request has to have exactly one Host header")
+        if not _HOST.fullmatch(hosts[0]):
+            raise BadRequest("The Host header is not a host name with an optional port")
+
+    def _check_framing(self, lengths: list[bytes], encodings: list[bytes]) -> None:
+        if len(lengths) > 1:
+            raise BadRequest("The request has more than one Content-Length")
+        if encodings:
+            if lengths:
+                raise BadRequest("The request has both Content-Length and Transfer-Encoding")
+            if self.is_http_1_0:
+                raise BadRequest("Transfer-Encoding is not part of HTTP/1.0")
+            if [value.strip().lower() for value in encodings] != [b"chunked"]:
+                raise NotImplementedHere("The one accepted Transfer-Encoding is 'chunked'")
+        elif lengths:
+            if not lengths[0].isdigit():
+                raise BadRequest("Content-Length is not a number")
+            self._check_body_size(int(lengths[0]))
+
+    def _check_expect(self, expectations: list[bytes]) -> None:
+        if not expectations or self.is_http_1_0:
+            return
+        if [value.strip().lower() for value in expectations] != [b"100-continue"]:
+            raise ExpectationFailed("The one expectation that can be met is '100-continue'")
+        self.wants_continue = True

@@ -1,0 +1,90 @@
+"""One HTTP request and one response, as plain objects that know neither sockets nor WSGI."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zato.server.http.channel import Channel
+    from zato.server.security.definitions import Identity
+    from zato.server.worker_state import WorkerState
+
+
+class Request:
+    """
+    Args:
+        target: As on the request line: path and query, percent-encoded.
+        headers: Names in lower case; repeated ones are repeated.
+        remote_address: The client's, as far as we can trust who says so; "" on Unix sockets.
+        received_at: When its last byte had arrived, in seconds of the monotonic clock.
+
+    `channel`, `path_parameters` and `identity` are filled by the pipeline's steps on the way in; `state` is the
+    configuration that the request began with and keeps.
+    """
+
+    __slots__ = (
+        "body",
+        "channel",
+        "cid",
+        "headers",
+        "identity",
+        "method",
+        "path",
+        "path_parameters",
+        "query",
+        "received_at",
+        "remote_address",
+        "state",
+        "target",
+    )
+
+    def __init__(
+        self,
+        method: str,
+        target: str,
+        headers: list[tuple[bytes, bytes]],
+        body: bytes,
+        *,
+        cid: str,
+        remote_address: str = "",
+        received_at: float = 0.0,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.path, _, self.query = target.partition("?")
+        self.headers = headers
+        self.body = body
+        self.cid = cid
+        self.remote_address = remote_address
+        self.received_at = received_at
+        self.channel: Channel | None = None
+        self.path_parameters: Mapping[str, str] = {}
+        self.identity: Identity | None = None
+        self.state: WorkerState | None = None
+
+    def header(self, name: bytes) -> str:
+        """Return the value of the first header of that name (lower case), or ""."""
+        for key, value in self.headers:
+            if key == name:
+                return value.decode("latin-1")
+        return ""
+
+
+class Response:
+    """
+    Args:
+        headers: Beside Content-Type, Content-Length, Date and X-Zato-CID, which are added on the way out.
+    """
+
+    __slots__ = ("body", "content_type", "headers", "status")
+
+    def __init__(
+        self,
+        status: int = 200,
+        body: bytes = b"",
+        content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.status = status
+        self.body = body
+        self.content_type = content_type
+        self.headers: dict[str, Any] = dict(headers) if headers else {}

@@ -1,0 +1,11 @@
+"""The kinds that the server itself implements."""
+
+from zato.common.kinds import Kind
+from zato.server.connections.types import connection_types
+from zato.server.http import channel
+from zato.server.security import api_key, basic_auth
+
+
+def own_kinds() -> tuple[Kind, ...]:
+    connections = (connection_type.kind for connection_type in connection_types().values())
+    return (channel.KIND, basic_auth.KIND, api_key.KIND, *connections)

@@ -1,0 +1,47 @@
+"""
+Counters for Prometheus, summed over the workers of a server.
+
+Each worker counts in files of its own (prometheus_client's multi-process mode); whoever answers /metrics adds them up.
+"""
+
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Metrics:
+    def __init__(self) -> None:
+        self._requests = Counter("zato_http_requests", "HTTP requests answered", ["channel", "method", "status"])
+        self._seconds = Histogram("zato_http_request_seconds", "Seconds to answer", ["channel"], buckets=_BUCKETS)
+        self._connections = Gauge("zato_http_connections", "Open connections", multiprocess_mode="livesum")
+        self._version = Gauge("zato_config_version", "Configuration version that runs", ["pid"], multiprocess_mode="liveall")
+        self._deployments = Counter("zato_deployments", "Files of services taken up or refused", ["result"])
+
+    def observe_request(self, channel: str, method: str, status: int, elapsed_s: float) -> None:
+        # Methods are the client's text: any that we don't know would be a time series of its own.
+        self._requests.labels(channel, method if method in _METHODS else "other", status).inc()
+        self._seconds.labels(channel).observe(elapsed_s)
+
+    def set_connections(self, count: int) -> None:
+        self._connections.set(count)
+
+    def set_config_version(self, version: int, pid: int) -> None:
+        self._version.labels(pid).set(version)
+
+    def count_deployment(self, *, is_ok: bool) -> None:
+        self._deployments.labels("ok" if is_ok else "refused").inc()
+
+
+def render(folder: Path) -> bytes:
+    """Return the text that Prometheus reads."""
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
+
+
+def forget_worker(pid: int, folder: Path) -> None:
+    """Drop what a dead worker said of the present; what it counted stays."""
+    multiprocess.mark_process_dead(pid, path=str(folder))  # type: ignore[no-untyped-call]

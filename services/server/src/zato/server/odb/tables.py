@@ -1,0 +1,160 @@
+"""
+Tables of the ODB.
+
+    config_version      one row: the version that the whole configuration has
+    object              whatever can be configured, its options as JSON, its secrets encrypted
+    object_reference    which object uses which, by real foreign keys: what is used can't be deleted
+    change              one row for each version: what changed; who follows reads from here
+    audit               who did what, in the same transaction as the change
+    kind                descriptions of kinds that other parts registered
+    deployment          each version of each file of services
+    deployment_status   what a worker made of a deployment
+    worker              which version of the configuration each worker runs
+    object_status       what a part says of an object: connected or not, and why not
+"""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import JSON, DateTime, ForeignKey, Index, LargeBinary, String, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """Aware datetimes in UTC in Python, whatever the database makes of time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.astimezone(UTC) if value is not None else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None or value.tzinfo is not None:
+            return value
+        return value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class ConfigVersion(Base):
+    __tablename__ = "config_version"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[int]
+
+
+class ObjectRow(Base):
+    __tablename__ = "object"
+    __table_args__ = (UniqueConstraint("kind", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(100))
+    name: Mapped[str] = mapped_column(String(200))
+    is_active: Mapped[bool]
+    version: Mapped[int]
+    data: Mapped[dict[str, object]] = mapped_column(JSON)
+    secrets: Mapped[dict[str, str]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now, onupdate=utc_now)
+
+
+class ReferenceRow(Base):
+    __tablename__ = "object_reference"
+
+    source_id: Mapped[int] = mapped_column(ForeignKey("object.id", ondelete="CASCADE"), primary_key=True)
+    option: Mapped[str] = mapped_column(String(100), primary_key=True)
+    target_id: Mapped[int] = mapped_column(ForeignKey("object.id", ondelete="RESTRICT"), index=True)
+
+
+class ChangeRow(Base):
+    __tablename__ = "change"
+
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    action: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[str] = mapped_column(String(100))
+    name: Mapped[str] = mapped_column(String(200))
+    object_id: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+
+
+class AuditRow(Base):
+    __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_kind_name", "kind", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now, index=True)
+    actor: Mapped[str] = mapped_column(String(200))
+    action: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[str] = mapped_column(String(100))
+    name: Mapped[str] = mapped_column(String(200))
+    version: Mapped[int]
+    before: Mapped[dict[str, object] | None] = mapped_column(JSON)
+    after: Mapped[dict[str, object] | None] = mapped_column(JSON)
+    cid: Mapped[str] = mapped_column(String(64))
+
+
+class KindRow(Base):
+    __tablename__ = "kind"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    part: Mapped[str] = mapped_column(String(100))
+    description: Mapped[bytes] = mapped_column(LargeBinary)
+    registered_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now, onupdate=utc_now)
+
+
+class DeploymentRow(Base):
+    """`action` is "deploy", "undeploy", or "reject" when the file did not pass the check and was never live."""
+
+    __tablename__ = "deployment"
+    __table_args__ = (UniqueConstraint("file_name", "version"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    file_name: Mapped[str] = mapped_column(String(200))
+    version: Mapped[int]
+    action: Mapped[str] = mapped_column(String(20))
+    source: Mapped[bytes] = mapped_column(LargeBinary)
+    digest: Mapped[str] = mapped_column(String(64))
+    reason: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    created_by: Mapped[str] = mapped_column(String(200))
+
+
+class DeploymentStatusRow(Base):
+    __tablename__ = "deployment_status"
+
+    server: Mapped[str] = mapped_column(String(200), primary_key=True)
+    pid: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    file_name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    version: Mapped[int]
+    version_running: Mapped[int]
+    is_ok: Mapped[bool]
+    reason: Mapped[str] = mapped_column(Text, default="")
+    reported_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+
+
+class WorkerRow(Base):
+    __tablename__ = "worker"
+
+    server: Mapped[str] = mapped_column(String(200), primary_key=True)
+    pid: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    config_version: Mapped[int]
+    started_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    reported_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+
+
+class ObjectStatusRow(Base):
+    __tablename__ = "object_status"
+
+    object_id: Mapped[int] = mapped_column(ForeignKey("object.id", ondelete="CASCADE"), primary_key=True)
+    reporter: Mapped[str] = mapped_column(String(200), primary_key=True)
+    version_applied: Mapped[int]
+    is_connected: Mapped[bool]
+    error: Mapped[str] = mapped_column(Text, default="")
+    since: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)

@@ -1,0 +1,158 @@
+"""What the sidecar forwards to a worker: gRPC calls as POSTs of protobuf messages to /__rpc/<contract>/<method>."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import gevent
+
+from zato.common.cid import new_cid
+from zato.common.errors import BadRequest, DeadlineExceeded, NotFound
+from zato.common.logs import bind_cid, get_logger
+from zato.common.rpc.details import as_zato_error, error_detail
+from zato.proto.control_plane.v1 import control_plane_pb2 as control_plane
+from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest, InvokeResponse
+from zato.server.control.changes import Author
+from zato.server.control.deployments import Deployed, Deployments
+from zato.server.control.status import store_status
+from zato.server.control.watch import Watch
+from zato.server.http import formats
+from zato.server.http.request import Request, Response
+from zato.server.odb.database import Database
+from zato.server.services.context import ChannelInfo
+from zato.server.services.invoke import Invoker
+from zato.server.services.reqresp import ServiceRequest
+
+log = get_logger(__name__)
+
+PREFIX = "/__rpc/"
+PROTOBUF = "application/x-protobuf"
+CID = b"x-zato-cid"
+ACTOR = b"x-zato-actor"
+DEADLINE_MS = b"x-zato-deadline-ms"
+WAIT_MS = b"x-zato-wait-ms"
+# Beyond this nobody waits: a call without a deadline must not hold a greenlet for ever.
+_LONGEST_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One forwarded call: its message, who makes it, and how long it may take."""
+
+    message: bytes
+    author: Author
+    wait_s: float
+
+
+class RPC:
+    """
+    Args:
+        server: Name of this server.
+        register: Stores kinds that another part declares.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        invoker: Invoker,
+        database: Database,
+        deployments: Deployments,
+        watch: Watch,
+        register: Callable[[control_plane.RegisterKindsRequest, Author], None],
+    ) -> None:
+        self._server = server
+        self._invoker = invoker
+        self._database = database
+        self._deployments = deployments
+        self._watch = watch
+        self._register = register
+        self._methods: dict[str, Callable[[Call], bytes]] = {
+            "Invoker/Invoke": self._invoke,
+            "ControlPlane/RegisterKinds": self._register_kinds,
+            "ControlPlane/Watch": self._next_watch_event,
+            "ControlPlane/ReportStatus": self._report_status,
+            "ControlPlane/Deploy": self._deploy,
+        }
+
+    def __call__(self, request: Request) -> Response:
+        cid = request.header(CID) or new_cid()
+        with bind_cid(cid):
+            try:
+                return Response(200, self._run(request, cid), PROTOBUF)
+            except Exception as exc:
+                error = as_zato_error(exc)
+                if error is not exc:
+                    log.exception("rpc_failed", method=request.path)
+                return Response(error.http_status, error_detail(error, cid).SerializeToString(), PROTOBUF)
+
+    def _run(self, request: Request, cid: str) -> bytes:
+        method = self._methods.get(request.path.removeprefix(PREFIX))
+        if method is None:
+            raise NotFound(f"This server does not know the call {request.path}: is it older than its caller?")
+        deadline_s = _seconds(request, DEADLINE_MS, _LONGEST_S)
+        call = Call(request.body, Author(request.header(ACTOR) or "unknown", cid), _seconds(request, WAIT_MS, 0.0))
+        with gevent.Timeout(deadline_s, DeadlineExceeded(f"The call did not end within its {deadline_s:.3g} s")):
+            return method(call)
+
+    def _invoke(self, call: Call) -> bytes:
+        request = InvokeRequest.FromString(call.message)
+        data_format = request.data_format or "json"
+        if data_format not in ("json", "raw"):
+            raise BadRequest(f"'data_format' takes json or raw, not '{data_format:.40}'")
+        payload_format = "json" if data_format == "json" else ""
+        made = ServiceRequest(request.payload, lambda: formats.load(payload_format, request.payload), {}, None)
+        channel = ChannelInfo("", request.channel_type or "invoke", payload_format)
+        environ = {"actor": call.author.name}
+        started = time.perf_counter()
+        response = self._invoker.invoke(request.service, made, cid=call.author.cid, channel=channel, environ=environ)
+        body, content_type = formats.dump(payload_format, response.payload)
+        elapsed_ms = round((time.perf_counter() - started) * 1000, 2)
+        log.info("service_invoked", service=request.service, channel_type=channel.type, duration_ms=elapsed_ms)
+        return InvokeResponse(
+            cid=call.author.cid,
+            payload=body,
+            content_type=response.content_type or content_type,
+            status=response.status_code,
+            server=self._server,
+        ).SerializeToString()
+
+    def _register_kinds(self, call: Call) -> bytes:
+        self._register(control_plane.RegisterKindsRequest.FromString(call.message), call.author)
+        return control_plane.RegisterKindsResponse().SerializeToString()
+
+    def _next_watch_event(self, call: Call) -> bytes:
+        request = control_plane.WatchRequest.FromString(call.message)
+        return self._watch.next_event(request, call.wait_s).SerializeToString()
+
+    def _report_status(self, call: Call) -> bytes:
+        store_status(self._database, control_plane.ReportStatusRequest.FromString(call.message))
+        return control_plane.ReportStatusResponse().SerializeToString()
+
+    def _deploy(self, call: Call) -> bytes:
+        request = control_plane.DeployRequest.FromString(call.message)
+        if request.undeploy:
+            deployed = self._deployments.undeploy(request.file_name, call.author, wait_s=request.wait_s)
+        else:
+            deployed = self._deployments.deploy(request.file_name, request.source, call.author, wait_s=request.wait_s)
+        return _deploy_response(deployed).SerializeToString()
+
+
+def _deploy_response(deployed: Deployed) -> control_plane.DeployResponse:
+    workers = [
+        control_plane.WorkerDeployment(
+            server=worker.server,
+            pid=worker.pid,
+            version_running=worker.version_running,
+            is_ok=worker.is_ok,
+            reason=worker.reason,
+        )
+        for worker in deployed.workers
+    ]
+    return control_plane.DeployResponse(
+        file_name=deployed.file_name, version=deployed.version, workers=workers, missing=deployed.missing
+    )
+
+
+def _seconds(request: Request, header: bytes, default: float) -> float:
+    text = request.header(header)
+    return int(text) / 1000 if text.isdecimal() else default

@@ -1,0 +1,1 @@
+"""Who may call: one module for each kind of security definition."""

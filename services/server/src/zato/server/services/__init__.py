@@ -1,0 +1,1 @@
+"""Users' services: finding them in files, keeping them, and running them."""

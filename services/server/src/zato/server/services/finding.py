@@ -1,0 +1,65 @@
+"""Finding the services in a module, and what each is called."""
+
+import inspect
+from collections.abc import Iterator
+from types import ModuleType
+
+from zato.common.logs import get_logger
+from zato.server.service import Service
+from zato.server.services.names import default_service_name
+from zato.server.services.store import INTERNAL_PREFIX, ServiceEntry
+
+log = get_logger(__name__)
+
+
+class NotDeployable(Exception):
+    """A class can't be used as it is; the text is for its author."""
+
+
+def services_in(module: ModuleType, module_name: str, *, file_name: str, version: int) -> list[ServiceEntry]:
+    """
+    Return the services that the module defines itself: subclasses of Service that can handle something.
+
+    Base classes without a handler are none, and so is what was imported from elsewhere.
+
+    Raises:
+        NotDeployable: A class has a reserved name, or two have the same one.
+    """
+    entries: dict[str, ServiceEntry] = {}
+    for cls in _own_classes(module):
+        entry = describe_service(cls, module_name, file_name=file_name, version=version)
+        if not entry.name or entry.is_internal:
+            raise NotDeployable(
+                f"class {cls.__name__}: '{entry.name}' is no name for a service of yours, '{INTERNAL_PREFIX}*' is ours"
+            )
+        if entry.name in entries:
+            other = entries[entry.name].cls.__name__
+            raise NotDeployable(f"classes {other} and {cls.__name__} are both called '{entry.name}': name one differently")
+        if _wants_to_be_added(cls, entry):
+            entries[entry.name] = entry
+    return list(entries.values())
+
+
+def describe_service(cls: type[Service], module_name: str, *, file_name: str = "", version: int = 0) -> ServiceEntry:
+    # The file's own name counts, not what the module is called inside; the class may decide for itself.
+    name = cls.get_name() or default_service_name(module_name, cls.__name__)
+    verbs = frozenset(verb.removeprefix("handle_") for verb in dir(cls) if verb.startswith("handle_") and verb[7:].isupper())
+    return ServiceEntry(name, f"{module_name}.{cls.__name__}", cls, file_name, version, verbs)
+
+
+def _own_classes(module: ModuleType) -> Iterator[type[Service]]:
+    for cls in list(vars(module).values()):
+        if not inspect.isclass(cls) or not issubclass(cls, Service) or cls.__module__ != module.__name__:
+            continue
+        if cls.can_handle() and not hasattr(cls, "zato_dont_import"):
+            yield cls
+
+
+def _wants_to_be_added(cls: type[Service], entry: ServiceEntry) -> bool:
+    hook = getattr(cls, "before_add_to_store", None)
+    if hook is None:
+        return True
+    if hook(log):
+        return True
+    log.info("service_not_added", service=entry.name, reason="before_add_to_store did not return True")
+    return False

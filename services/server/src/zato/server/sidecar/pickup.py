@@ -1,0 +1,120 @@
+"""The pickup folder: a file that is put there is deployed, a changed one deployed anew, a deleted one undeployed."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from zato.common.cid import new_cid
+from zato.common.errors import BadRequest, NotFound, ZatoError
+from zato.common.logs import bind_cid, get_logger
+from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest, DeployResponse
+from zato.server.sidecar.forward import Workers
+
+log = get_logger(__name__)
+
+_LOOK_EVERY_S = 0.3
+_DEPLOY_S = 60.0
+
+# What tells that a file changed: its time of change in nanoseconds, and its size.
+_Stamp = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look into the folder: each file's stamp."""
+
+    stamps: dict[str, _Stamp]
+
+    @classmethod
+    def into(cls, folder: Path) -> "Look":
+        stamps: dict[str, _Stamp] = {}
+        try:
+            for entry in folder.iterdir():
+                if entry.suffix == ".py" and entry.is_file():
+                    status = entry.stat()
+                    stamps[entry.name] = (status.st_mtime_ns, status.st_size)
+        except OSError as exc:
+            log.warning("pickup_folder_not_readable", folder=str(folder), error=exc.strerror)
+        return cls(stamps)
+
+
+class Pickup:
+    """
+    Args:
+        state_file: Remembers over restarts which files were deployed from here, so that one that was deleted
+            meanwhile is noticed.
+    """
+
+    def __init__(self, folder: Path, state_file: Path, workers: Workers, server: str, *, undeploy_deleted: bool) -> None:
+        self._folder = folder
+        self._state_file = state_file
+        self._workers = workers
+        self._actor = f"pickup/{server}"
+        self._undeploy_deleted = undeploy_deleted
+        self._taken: dict[str, _Stamp] = _read_state(state_file)
+
+    async def watch(self) -> None:
+        previous = Look({})
+        while True:
+            look = Look.into(self._folder)
+            await self._take_up(look, previous)
+            previous = look
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def _take_up(self, look: Look, previous: Look) -> None:
+        for name, stamp in sorted(look.stamps.items()):
+            # One that still changes is being written: the next look will find it still.
+            is_still = previous.stamps.get(name) == stamp
+            if is_still and self._taken.get(name) != stamp and await self._deploy(name):
+                self._remember(name, stamp)
+        if self._undeploy_deleted:
+            for name in self._taken.keys() - look.stamps.keys() - previous.stamps.keys():
+                if await self._undeploy(name):
+                    self._remember(name, None)
+
+    async def _deploy(self, name: str) -> bool:
+        """Return whether the file is dealt with; one that no worker could take now is tried again."""
+        try:
+            source = (self._folder / name).read_bytes()
+        except OSError as exc:
+            log.warning("pickup_file_not_readable", file_name=name, error=exc.strerror)
+            return False
+        return await self._send(DeployRequest(file_name=name, source=source))
+
+    async def _undeploy(self, name: str) -> bool:
+        return await self._send(DeployRequest(file_name=name, undeploy=True))
+
+    async def _send(self, request: DeployRequest) -> bool:
+        cid = new_cid()
+        with bind_cid(cid):
+            try:
+                message = await self._workers.call(
+                    "ControlPlane/Deploy", request.SerializeToString(), cid=cid, actor=self._actor, timeout_s=_DEPLOY_S
+                )
+            except (BadRequest, NotFound) as exc:
+                log.warning("pickup_refused", file_name=request.file_name, reason=exc.message)
+                return True
+            except ZatoError as exc:
+                log.warning("pickup_postponed", file_name=request.file_name, reason=exc.message)
+                return False
+            response = DeployResponse.FromString(message)
+            log.info("picked_up", file_name=request.file_name, version=response.version, undeploy=request.undeploy)
+        return True
+
+    def _remember(self, name: str, stamp: _Stamp | None) -> None:
+        if stamp is None:
+            self._taken.pop(name, None)
+        else:
+            self._taken[name] = stamp
+        temporary = self._state_file.with_suffix(".tmp")
+        temporary.write_text(json.dumps(self._taken))
+        temporary.replace(self._state_file)
+
+
+def _read_state(file: Path) -> dict[str, _Stamp]:
+    try:
+        return {name: (stamp[0], stamp[1]) for name, stamp in json.loads(file.read_text()).items()}
+    except (OSError, ValueError, LookupError):
+        # Without it every file is sent once more, which makes no new version of one that is the same.
+        return {}

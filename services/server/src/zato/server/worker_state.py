@@ -1,0 +1,14 @@
+"""What one worker runs with: configuration, routes and connections of one version, swapped by one assignment."""
+
+from dataclasses import dataclass, field
+
+from zato.server.connections.pool import ConnectionPool
+from zato.server.control.state import Configuration
+from zato.server.http.router import Router
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerState:
+    configuration: Configuration = field(default_factory=Configuration)
+    router: Router = field(default_factory=Router)
+    connections: ConnectionPool = field(default_factory=ConnectionPool)
