@@ -92,7 +92,7 @@ class Deployments:
             return self._result(file_name, latest.version, wait_s)
         outcome = self._deployer.check(candidate)
         is_accepted = outcome.is_ok or bool(outcome.missing)
-        version = self._store(candidate, "deploy" if is_accepted else "reject", outcome.reason, author)
+        version = self._store(candidate, "deploy" if is_accepted else "reject", "" if is_accepted else outcome.reason, author)
         if not is_accepted:
             log.warning("deployment_rejected", file_name=file_name, version=version, reason=outcome.reason)
             refused = WorkerResult(self._server, self._pid, outcome.version_running, False, outcome.reason)
