@@ -62,6 +62,14 @@ class Command:
     examples: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Group:
+    """Says what the commands below `path` have in common, e.g. ("service",). May stand among a part's commands."""
+
+    path: tuple[str, ...]
+    help: str
+
+
 def no_arguments(parser: argparse.ArgumentParser) -> None:
     """The `configure` of a command that takes none."""
 

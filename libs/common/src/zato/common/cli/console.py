@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # A pipe has no width: whatever reads it wants whole lines.
 _WIDTH_OF_A_PIPE = 10_000
 _NOTHING = object()
+_state_styles = {"ready": "green", "up": "green", "ok": "green", "not ready": "yellow", "stopped": "dim", "failed": "red"}
 
 
 class Console:
@@ -51,6 +52,10 @@ class Console:
     def is_terminal(self) -> bool:
         """Whether a person looks at it, and can answer."""
         return self._out.is_terminal and not self.is_json
+
+    @property
+    def has_color(self) -> bool:
+        return self._out.is_terminal and self._out.color_system is not None and not self.is_json
 
     def print(self, text: "str | Text" = "", style: str = "") -> None:
         if not self.is_json:
@@ -109,8 +114,15 @@ class Console:
     def error(self, text: str) -> None:
         self._to_stderr("error: ", "bold red", text)
 
-    def debug(self, text: str) -> None:
-        self._err.print(Text(text), soft_wrap=True)
+    def log_lines(self, lines: Sequence[str]) -> None:
+        """Show the end of a log, set apart from what we say ourselves."""
+        for line in lines:
+            self._err.print(Text.assemble(("  │ ", "dim"), line), soft_wrap=True)
+
+    @staticmethod
+    def state(state: str) -> Text:
+        """Return the state of a part or worker in its colour."""
+        return Text(state, style=_state_styles.get(state, ""))
 
     def confirm(self, question: str) -> bool:
         """Ask; the answer is no unless a person types yes."""
