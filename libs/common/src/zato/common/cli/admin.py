@@ -107,12 +107,18 @@ class Admin:
         for client in self._clients.values():
             client.close()
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """gRPC addresses of all servers."""
+        return self._servers.addresses
+
     def invoke(
         self,
         service: str,
         payload: Any = None,
         *,
         is_idempotent: bool = False,
+        server: str | None = None,
         timeout_s: float = _CALL_TIMEOUT_S,
     ) -> Any:
         """
@@ -120,12 +126,13 @@ class Admin:
 
         Args:
             is_idempotent: It may run twice, so another server is tried when the first one does not answer.
+            server: The only one to ask, one of `addresses`.
 
         Raises:
             ZatoError: What the service raised; Unavailable when no server can be reached.
         """
         raw = b"" if payload is None else json.dumps(payload).encode()
-        answer, _ = self.invoke_raw(service, raw, is_idempotent=is_idempotent, timeout_s=timeout_s)
+        answer, _ = self.invoke_raw(service, raw, is_idempotent=is_idempotent, server=server, timeout_s=timeout_s)
         try:
             return json.loads(answer) if answer else None
         except ValueError as exc:
@@ -138,6 +145,7 @@ class Admin:
         *,
         data_format: str = "json",
         is_idempotent: bool = False,
+        server: str | None = None,
         timeout_s: float = _CALL_TIMEOUT_S,
     ) -> tuple[bytes, str]:
         """Invoke a service with bytes, and return its answer with the content type."""
@@ -150,6 +158,8 @@ class Admin:
             response = client.call(InvokerStub(client.channel).Invoke, request, timeout_s=timeout_s)
             return response.payload, response.content_type
 
+        if server is not None:
+            return call(self._client(server))
         return self._on_any(call) if is_idempotent else call(self._live_client())
 
     def deploy(self, file_name: str, source: bytes, *, wait_s: float, undeploy: bool = False) -> "DeployResponse":

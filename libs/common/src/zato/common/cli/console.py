@@ -24,7 +24,18 @@ if TYPE_CHECKING:
 # A pipe has no width: whatever reads it wants whole lines.
 _WIDTH_OF_A_PIPE = 10_000
 _NOTHING = object()
-_state_styles = {"ready": "green", "up": "green", "ok": "green", "not ready": "yellow", "stopped": "dim", "failed": "red"}
+_state_styles = {
+    "ready": "green",
+    "ok": "green",
+    "created": "green",
+    "up to date": "green",
+    "changed": "cyan",
+    "not ready": "yellow",
+    "behind": "yellow",
+    "unchanged": "dim",
+    "stopped": "dim",
+    "refused": "red",
+}
 
 
 class Console:

@@ -21,7 +21,7 @@ from zato.common.errors import AlreadyExists, InvalidOptions, NotFound
 from zato.common.lifecycle.toml import toml_document, toml_value
 from zato.common.options import Option, declared_options, option_values, parse_options
 from zato.common.secrets import generate_key, generate_password, generate_token
-from zato.common.settings import load_settings
+from zato.common.settings import env_prefix, load_settings
 
 PART_FILE = "part.toml"
 CLUSTER_FILE = "cluster.toml"
@@ -104,7 +104,8 @@ def create_folder(part: Part, path: Path, values: Mapping[str, object], *, versi
     for directory in (path, folder.log_file.parent, folder.pid_file.parent):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings = [_setting_lines(option, values, plain[option.name]) for option in declared if not option.secret]
-    header = f"# Settings of this {part.name}. They are read when it starts; zato.common's README says what overrides them."
+    variable = env_prefix(part.name)
+    header = f"# Settings of this {part.name}, read when it starts. {variable}<NAME> in the environment comes before them."
     folder.settings_file.write_text("\n\n".join([header, *settings]) + "\n")
     secrets = {option.name: plain[option.name] for option in declared if option.secret and option.name in values}
     write_secret(folder.secrets_file, toml_document(secrets))
