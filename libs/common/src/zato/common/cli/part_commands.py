@@ -129,8 +129,11 @@ def _given_values(part: Part, options: argparse.Namespace) -> dict[str, object]:
 
 
 def _required_flags(part: Part) -> str:
-    needed = [option for option in declared_options(part.settings) if option.is_required and not option.secret]
-    return "".join(f" --{option.name.replace('_', '-')} …" for option in needed)
+    from zato.common.lifecycle.folders import is_generated
+
+    needed = [option for option in declared_options(part.settings) if option.is_required and not is_generated(option)]
+    flags = [f" --{option.name.replace('_', '-')}{'-file FILE' if option.secret else ' …'}" for option in needed]
+    return "".join(flags)
 
 
 # Start, stop, info

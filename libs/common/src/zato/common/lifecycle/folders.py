@@ -115,8 +115,8 @@ def create_folder(part: Part, path: Path, values: Mapping[str, object], *, versi
 
 
 def is_generated(option: Option) -> bool:
-    """Whether a secret that is not given is made up."""
-    return option.secret and any(option.name.endswith(suffix) for suffix, _ in _generators)
+    """Whether a secret that is not given is made up: when it is needed, and when it can be."""
+    return option.secret and option.is_required and any(option.name.endswith(suffix) for suffix, _ in _generators)
 
 
 def update_settings(folder: PartFolder, changes: Mapping[str, Any]) -> None:
@@ -177,10 +177,8 @@ def _what_it_is_instead(path: Path) -> str:
 def _generated(declared: tuple[Option, ...], given: Mapping[str, object]) -> dict[str, str]:
     made = {}
     for option in declared:
-        if option.secret and option.name not in given:
-            generator = next((make for suffix, make in _generators if option.name.endswith(suffix)), None)
-            if generator is not None:
-                made[option.name] = generator()
+        if is_generated(option) and option.name not in given:
+            made[option.name] = next(make() for suffix, make in _generators if option.name.endswith(suffix))
     return made
 
 

@@ -153,9 +153,11 @@ def _start(options: argparse.Namespace, console: Console) -> int:
         wait_for_load_balancer(_load_balancer(cluster), options.wait)
         seconds = time.monotonic() - began_at
         progress.done("ping", f"http://{_load_balancer(cluster)}/zato/ping answers")
-        created = _ensure_defaults(cluster, progress)
+        created, works = _ensure_defaults(cluster, progress)
     console.data({**_described(cluster), "seconds": round(seconds, 3), "created": created, **_access(cluster)})
-    _print_panel(cluster, console, options)
+    _print_panel(cluster, console, works, seconds)
+    hint = f"zato quickstart status{_path_text(options)} shows how it is, zato quickstart stop{_path_text(options)} ends it."
+    console.hint(hint)
     return ExitCode.OK
 
 
@@ -169,7 +171,8 @@ def _stop_outdated(cluster: "Cluster", names: list[str], console: Console) -> No
             stop(cluster.folder(member), timeout_s=_STOP_WAIT_S)
 
 
-def _ensure_defaults(cluster: "Cluster", progress: Any) -> list[str]:
+def _ensure_defaults(cluster: "Cluster", progress: Any) -> tuple[list[str], str]:
+    """Return the names of what was created, and a path that the user can call."""
     from zato.common.cli.admin import Admin, Servers
     from zato.common.quickstart.defaults import INVOKE_PATH, ensure_defaults, wait_until_live
 
@@ -177,9 +180,9 @@ def _ensure_defaults(cluster: "Cluster", progress: Any) -> list[str]:
     addresses = tuple(member.addresses["grpc_address"] for member in cluster.servers)
     with Admin(Servers(addresses, cluster.secrets["token"], str(cluster.path))) as admin:
         created = ensure_defaults(cluster, admin)
-    wait_until_live(cluster, _load_balancer(cluster))
+    works = wait_until_live(cluster, _load_balancer(cluster))
     progress.done("api", f"http://{_load_balancer(cluster)}{INVOKE_PATH}/… answers")
-    return created
+    return created, works
 
 
 def _access(cluster: "Cluster") -> dict[str, str]:
@@ -193,7 +196,7 @@ def _access(cluster: "Cluster") -> dict[str, str]:
     }
 
 
-def _print_panel(cluster: "Cluster", console: Console, options: argparse.Namespace) -> None:
+def _print_panel(cluster: "Cluster", console: Console, works: str, seconds: float) -> None:
     access = _access(cluster)
     address = _load_balancer(cluster)
     rows = [
@@ -210,9 +213,6 @@ def _print_panel(cluster: "Cluster", console: Console, options: argparse.Namespa
     console.print("Deploy one of your own:", style="bold")
     console.print("  zato service deploy my_service.py")
     console.print()
-    console.hint(
-        f"zato quickstart status{_path_text(options)} shows how it is, zato quickstart stop{_path_text(options)} ends it."
-    )
 
 
 # Stop, status, destroy

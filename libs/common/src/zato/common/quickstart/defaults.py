@@ -10,11 +10,12 @@ from zato.common.errors import AlreadyExists, DeadlineExceeded, NotFound
 from zato.common.lifecycle.probes import http_status
 from zato.common.quickstart.cluster import Cluster
 from zato.common.quickstart.roles import PUBAPI_USER
+from zato.common.quickstart.running import PING_PATH
 
 INVOKE_PATH = "/zato/api/invoke"
 _LIVE_WAIT_S = 10.0
 _POLL_S = 0.05
-_OK = 200
+_OK, _UNAUTHORIZED = 200, 401
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,24 @@ def ensure_defaults(cluster: Cluster, admin: Admin) -> list[str]:
     return created
 
 
-def wait_until_live(cluster: Cluster, address: str) -> None:
-    """Return once the line that we print for the user works. Raises DeadlineExceeded."""
+def wait_until_live(cluster: Cluster, address: str) -> str:
+    """
+    Return a path that the user may call, once the channel and the user are live everywhere we look.
+
+    Raises:
+        DeadlineExceeded
+    """
+    path = f"{INVOKE_PATH}/zato.ping"
     credentials = base64.b64encode(f"{PUBAPI_USER}:{cluster.secrets['pubapi_password']}".encode()).decode()
     deadline = time.monotonic() + _LIVE_WAIT_S
-    while (answer := http_status(address, f"{INVOKE_PATH}/zato.ping", {"Authorization": f"Basic {credentials}"})) != _OK:
+    while True:
+        # A channel that is there refuses strangers.
+        stranger, user = http_status(address, path), http_status(address, path, {"Authorization": f"Basic {credentials}"})
+        if stranger == _UNAUTHORIZED and user not in (0, _UNAUTHORIZED):
+            return path if user == _OK else PING_PATH
         if time.monotonic() > deadline:
             raise DeadlineExceeded(
-                f"http://{address}{INVOKE_PATH}/zato.ping answers {answer or 'nothing'} to the user {PUBAPI_USER}: "
-                "were its password or its channel changed?"
+                f"http://{address}{path} answers {user or 'nothing'} to the user {PUBAPI_USER}, and {stranger or 'nothing'} "
+                "without one: were the user or the channel zato.api.invoke changed?"
             )
         time.sleep(_POLL_S)

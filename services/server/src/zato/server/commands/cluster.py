@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from zato.common.cli.admin import Admin, add_cluster_arguments, connect
@@ -12,6 +13,7 @@ from zato.common.errors import DeadlineExceeded, ZatoError
 
 _WAIT_S = 60.0
 _POLL_S = 0.1
+_SILENT_AFTER_S = 10.0
 
 
 def _status(options: argparse.Namespace, console: Console) -> int:
@@ -19,12 +21,13 @@ def _status(options: argparse.Namespace, console: Console) -> int:
         status: dict[str, Any] = admin.invoke("zato.cluster.get-status", {}, is_idempotent=True)
     console.data(status)
     newest = status["config_version"]
+    living = living_workers(status["workers"])
     rows = [
         (
             worker["server"],
             worker["pid"],
             worker["config_version"],
-            console.state("up to date" if worker["config_version"] >= newest else "behind"),
+            console.state(_state(worker, newest) if worker in living else "silent"),
             str(worker["reported_at"])[:19].replace("T", " "),
         )
         for worker in status["workers"]
@@ -36,6 +39,25 @@ def _status(options: argparse.Namespace, console: Console) -> int:
         empty="No worker has reported yet: they do so within seconds of their start.",
     )
     return ExitCode.OK
+
+
+def _state(worker: dict[str, Any], newest: int) -> str:
+    return "up to date" if worker["config_version"] >= newest else "behind"
+
+
+def living_workers(workers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """
+    Leave out workers that are gone: all report every few seconds, so these are far behind the latest report.
+
+    The servers' own times are compared, since our clock may differ from theirs.
+    """
+    times = [datetime.fromisoformat(worker["reported_at"]) for worker in workers]
+    latest = max(times, default=None)
+    return [
+        worker
+        for worker, moment in zip(workers, times, strict=True)
+        if latest is not None and (latest - moment).total_seconds() < _SILENT_AFTER_S
+    ]
 
 
 def _wait_configure(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +98,7 @@ def _what_is_missing(admin: Admin) -> str:
         status: dict[str, Any] = admin.invoke("zato.cluster.get-status", {}, is_idempotent=True)
     except ZatoError as exc:
         return exc.message
-    return _who_is_behind(status["config_version"], status["workers"], len(admin.addresses))
+    return _who_is_behind(status["config_version"], living_workers(status["workers"]), len(admin.addresses))
 
 
 def _who_is_behind(newest: int, workers: Sequence[dict[str, Any]], servers: int) -> str:

@@ -182,7 +182,11 @@ def _import(options: argparse.Namespace, console: Console) -> int:
 
 
 def get_kinds(admin: Admin) -> list[dict[str, Any]]:
+    """Return the kinds' descriptions, each option with its `default` decoded."""
     kinds: list[dict[str, Any]] = admin.invoke("zato.kind.get-list", {}, is_idempotent=True)
+    for kind in kinds:
+        for option in kind["options"]:
+            option["default"] = json.loads(option.pop("default_json", "") or "null")
     return kinds
 
 

@@ -169,8 +169,7 @@ def _result_of(response: Any) -> _Result:
 def _show(progress: Any, result: _Result, what: str) -> None:
     version = f"version {result.version}" if result.version else ""
     if result.refused:
-        taken = sum(not worker["is_ok"] for worker in result.workers)
-        progress.fail(result.file_name, f"{version} refused by {taken} of {_workers(len(result.workers))}".strip())
+        progress.fail(result.file_name, f"{version} refused".strip())
     elif result.missing:
         progress.fail(result.file_name, f"{version} stored; not heard from {', '.join(result.missing)}".strip())
     elif result.workers:
@@ -260,8 +259,8 @@ def _list_deployments(options: argparse.Namespace, console: Console) -> int:
         empty="Nothing was deployed yet. Begin with: zato service deploy FILE.py",
     )
     for deployment in deployments:
-        for reason in _reasons(deployment["workers"]):
-            console.error(f"{deployment['file_name']} version {deployment['version']}: {reason}")
+        for reason in _reasons(deployment):
+            console.warn(f"{deployment['file_name']} version {deployment['version']}: {reason}")
     return ExitCode.OK
 
 
@@ -272,8 +271,10 @@ def _summary(workers: Iterable[Mapping[str, Any]]) -> str:
     return ", ".join(part for part in (f"{taken} ok" if taken else "", f"{refused} refused" if refused else "") if part) or "–"
 
 
-def _reasons(workers: Iterable[Mapping[str, Any]]) -> Iterable[str]:
-    return dict.fromkeys(str(worker["reason"]) for worker in workers if not worker["is_ok"])
+def _reasons(deployment: Mapping[str, Any]) -> Iterable[str]:
+    """Return why a version is not used: by the server that checked it, and by workers that refused it."""
+    refused = [str(worker["reason"]) for worker in deployment["workers"] if not worker["is_ok"]]
+    return dict.fromkeys(reason for reason in (str(deployment.get("reason", "")), *refused) if reason)
 
 
 SERVICE_COMMANDS: tuple[Command | Group, ...] = (
