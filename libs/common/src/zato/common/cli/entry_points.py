@@ -25,6 +25,7 @@ class Broken:
 
 
 def load_group(group: str) -> tuple[tuple[Found, ...], tuple[Broken, ...]]:
+    """Return what could be loaded and what could not, in the order of names. Of one name the first on the path comes first."""
     found, broken = [], []
     for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
         try:

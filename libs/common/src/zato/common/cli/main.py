@@ -12,7 +12,7 @@ from zato.common.cli.commands import Command, ExitCode, Group, UsageError
 from zato.common.cli.console import Console
 from zato.common.cli.entry_points import Broken, load_group
 from zato.common.cli.parser import Parser, build_parser
-from zato.common.errors import ZatoError
+from zato.common.errors import DeadlineExceeded, ZatoError
 
 DEBUG_VARIABLE = "ZATO_DEBUG"
 _DISTRIBUTION = "zato-common"
@@ -49,7 +49,8 @@ def _guarded(arguments: Sequence[str], console: Console) -> int:
         return _failed(console, "UsageError", exc.message, ExitCode.USAGE)
     except ZatoError as exc:
         _trace()
-        return _failed(console, type(exc).__name__, exc.message, getattr(exc, "exit_code", ExitCode.FAILED))
+        code = ExitCode.TIMEOUT if isinstance(exc, DeadlineExceeded) else ExitCode.FAILED
+        return _failed(console, type(exc).__name__, exc.message, code)
     except BrokenPipeError:
         raise
     except OSError as exc:

@@ -10,6 +10,7 @@ from zato.common.cli.completion import COMPLETION
 from zato.common.cli.console import Console
 from zato.common.cli.parts import Part, load_parts
 from zato.common.cli.units import duration, mebibytes
+from zato.common.lifecycle.generated import is_generated
 from zato.common.options import Option, declared_options
 
 _START_WAIT_S = 30.0
@@ -80,8 +81,6 @@ def _add_setting(group: Any, option: Option) -> None:
 
 
 def _add_secret(group: Any, option: Option) -> None:
-    from zato.common.lifecycle.folders import is_generated
-
     is_made = is_generated(option)
     completes_files(
         group.add_argument(
@@ -129,8 +128,6 @@ def _given_values(part: Part, options: argparse.Namespace) -> dict[str, object]:
 
 
 def _required_flags(part: Part) -> str:
-    from zato.common.lifecycle.folders import is_generated
-
     needed = [option for option in declared_options(part.settings) if option.is_required and not is_generated(option)]
     flags = [f" --{option.name.replace('_', '-')}{'-file FILE' if option.secret else ' …'}" for option in needed]
     return "".join(flags)

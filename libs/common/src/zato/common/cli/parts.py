@@ -66,6 +66,10 @@ class Parts:
 
 def load_parts() -> Parts:
     found, broken = load_group("zato.parts")
-    parts = {entry.value.name: entry.value for entry in found if isinstance(entry.value, Part)}
-    versions = {entry.value.name: entry.version for entry in found if isinstance(entry.value, Part)}
-    return Parts(dict(sorted(parts.items())), versions, broken)
+    parts: dict[str, Part] = {}
+    versions: dict[str, str] = {}
+    for entry in found:
+        # The first on the path wins, as it does when modules are imported.
+        if parts.setdefault(entry.value.name, entry.value) is entry.value:
+            versions[entry.value.name] = entry.version
+    return Parts(parts, versions, broken)

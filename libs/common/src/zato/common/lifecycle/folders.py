@@ -11,28 +11,21 @@ The folder of a part. The same for every part:
 import os
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from zato.common.cli.parts import Part
 from zato.common.errors import AlreadyExists, InvalidOptions, NotFound
+from zato.common.lifecycle.generated import generate_missing
 from zato.common.lifecycle.toml import toml_document, toml_value
 from zato.common.options import Option, declared_options, option_values, parse_options
-from zato.common.secrets import generate_key, generate_password, generate_token
 from zato.common.settings import env_prefix, load_settings
 
 PART_FILE = "part.toml"
 CLUSTER_FILE = "cluster.toml"
 _SECRET_MODE = 0o600
-
-# By the end of the option's name; what matches none can't be made up and has to be given.
-_generators: tuple[tuple[str, Callable[[], str]], ...] = (
-    ("secret_key", generate_key),
-    ("password", generate_password),
-    ("token", generate_token),
-)
 
 
 @dataclass(frozen=True)
@@ -96,7 +89,7 @@ def create_folder(part: Part, path: Path, values: Mapping[str, object], *, versi
     path = path.resolve()
     refuse_unless_empty(path)
     declared = declared_options(part.settings)
-    values = {**_generated(declared, values), **values}
+    values = {**generate_missing(declared, values), **values}
     parsed: object = parse_options(part.settings, values, what=f"settings of {part.name}")
     plain = option_values(parsed)
 
@@ -112,11 +105,6 @@ def create_folder(part: Part, path: Path, values: Mapping[str, object], *, versi
     # Last, since it is what makes the folder a part's.
     (path / PART_FILE).write_text(toml_document({"part": part.name, "version": version}))
     return folder
-
-
-def is_generated(option: Option) -> bool:
-    """Whether a secret that is not given is made up: when it is needed, and when it can be."""
-    return option.secret and option.is_required and any(option.name.endswith(suffix) for suffix, _ in _generators)
 
 
 def update_settings(folder: PartFolder, changes: Mapping[str, Any]) -> None:
@@ -172,14 +160,6 @@ def _what_it_is_instead(path: Path) -> str:
             f"{path} is a whole quickstart cluster: use 'zato quickstart start|stop|status {path}', or give one of its folders"
         )
     return f"{path} is not the folder of a part: there is no {PART_FILE} in it. 'zato create' makes one"
-
-
-def _generated(declared: tuple[Option, ...], given: Mapping[str, object]) -> dict[str, str]:
-    made = {}
-    for option in declared:
-        if is_generated(option) and option.name not in given:
-            made[option.name] = next(make() for suffix, make in _generators if option.name.endswith(suffix))
-    return made
 
 
 def _setting_lines(option: Option, given: Mapping[str, object], value: Any) -> str:

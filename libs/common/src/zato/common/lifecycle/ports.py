@@ -5,8 +5,6 @@ import errno
 import socket
 from collections.abc import Container
 
-import psutil
-
 from zato.common.errors import InvalidOptions, Unavailable
 
 _LAST_PORT = 65535
@@ -35,6 +33,8 @@ def is_free(host: str, port: int) -> bool:
 
 def holder(port: int) -> str:
     """Say who listens at a port, e.g. "nginx (pid 812)", as far as we are allowed to know."""
+    import psutil
+
     with contextlib.suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
             if connection.status != psutil.CONN_LISTEN or not connection.pid or not connection.laddr:

@@ -18,7 +18,7 @@ from zato.common.lifecycle.folders import PartFolder
 
 # The clock ticks a hundred times a second.
 _SAME_MOMENT_S = 0.02
-_STRAGGLERS_S = 2.0
+_STRAGGLERS_S = 1.0
 _POLL_S = 0.02
 
 

@@ -106,10 +106,12 @@ def start(part: Part, folder: PartFolder, *, wait_s: float) -> Started:
             check_ports(part, folder, settings)
             child = _spawn(part, folder)
             process = psutil.Process(child.pid)
-    is_ready = bool(wait_s) and _wait_until_ready(part, folder, settings, process, child, wait_s, began_in_log)
-    if child is not None:
-        # It lives on without us, so Python need not warn that nobody waits for it.
-        child.returncode = 0
+    try:
+        is_ready = bool(wait_s) and _wait_until_ready(part, folder, settings, process, child, wait_s, began_in_log)
+    finally:
+        if child is not None and child.returncode is None:
+            # It lives on without us, so Python need not warn that nobody waits for it.
+            child.returncode = 0
     return Started(process.pid, time.monotonic() - began_at, was_running, is_ready)
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from zato.common.cli.parts import Part
 from zato.common.errors import NotFound, ZatoError
-from zato.common.lifecycle.folders import open_folder, write_secret
 from zato.common.lifecycle.ports import split_address
 from zato.common.options import option, options
 
@@ -104,6 +103,8 @@ PART = Part(
 
 
 def main() -> int:
+    from zato.common.lifecycle.folders import open_folder, write_secret
+
     parser = argparse.ArgumentParser(description="Run the Redis of a folder made by `zato create redis`.")
     parser.add_argument("--folder", type=Path, required=True, help="The folder")
     try:

@@ -75,16 +75,12 @@ def _wait(options: argparse.Namespace, console: Console) -> int:
             progress.note("cluster", problem)
             if time.monotonic() - began_at > options.timeout:
                 progress.fail("cluster", "not ready")
-                raise NotReady(f"The cluster is not ready after {options.timeout:g} s: {problem}")
+                raise DeadlineExceeded(f"The cluster is not ready after {options.timeout:g} s: {problem}")
             time.sleep(_POLL_S)
         count = len(admin.addresses)
         progress.done("cluster", f"{count} server{'s' if count > 1 else ''} ready, all workers run the newest configuration")
     console.data({"is_ready": True, "seconds": round(time.monotonic() - began_at, 3)})
     return ExitCode.OK
-
-
-class NotReady(DeadlineExceeded):
-    exit_code = ExitCode.TIMEOUT
 
 
 def _what_is_missing(admin: Admin) -> str:
