@@ -1,0 +1,25 @@
+"""Asking whether something works, without any library and in less than a second."""
+
+import http.client
+from collections.abc import Mapping
+
+from zato.common.lifecycle.ports import split_address
+
+_TIMEOUT_S = 1.0
+
+
+def http_status(address: str, path: str, headers: Mapping[str, str] | None = None) -> int:
+    """
+    Return the status that `GET path` gives, or 0 when nobody answers in time.
+
+    Not urllib: it would ask a proxy from the environment.
+    """
+    host, port = split_address(address)
+    connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
+    try:
+        connection.request("GET", path, headers=dict(headers or {}))
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        connection.close()

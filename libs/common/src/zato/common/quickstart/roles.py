@@ -1,0 +1,89 @@
+"""
+Which parts a quickstart cluster has, and how they are wired to each other. A new part is a new row of `ROLES`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+HOST = "127.0.0.1"
+PUBAPI_USER = "pubapi"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One part of a cluster. `addresses` has a host:port by the name of the setting, e.g. "http_address"."""
+
+    name: str
+    part: str
+    addresses: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What a role may use to make settings: where everything is, and the cluster's secrets."""
+
+    path: Path
+    cluster: str
+    members: tuple[Member, ...]
+    secrets: Mapping[str, str]
+
+    def address(self, part: str, setting: str) -> str:
+        """Return the address of the first member that is such a part."""
+        return next(member.addresses[setting] for member in self.members if member.part == part)
+
+    @property
+    def redis_url(self) -> str:
+        return f"redis://:{self.secrets['redis_password']}@{self.address('redis', 'address')}/0"
+
+    @property
+    def odb_url(self) -> str:
+        return f"sqlite:///{self.path / 'odb.db'}"
+
+
+@dataclass(frozen=True)
+class Role:
+    """
+    Args:
+        ports: The preferred port by the name of the setting that takes the address.
+        settings: What else the cluster decides, secrets included. The rest keeps its defaults and may be edited.
+        stage: Parts of a stage start together, after those of earlier stages.
+        is_many: There can be several, named with a number: "server1", "server2".
+    """
+
+    part: str
+    ports: Mapping[str, int]
+    settings: Callable[[Wiring, Member], Mapping[str, object]]
+    stage: int = 1
+    is_many: bool = False
+
+
+def _redis(wiring: Wiring, _member: Member) -> Mapping[str, object]:
+    return {"password": wiring.secrets["redis_password"]}
+
+
+def _lb_agent(wiring: Wiring, _member: Member) -> Mapping[str, object]:
+    return {"token": wiring.secrets["token"], "stats_password": wiring.secrets["stats_password"]}
+
+
+def _server(wiring: Wiring, member: Member) -> Mapping[str, object]:
+    return {
+        "name": member.name,
+        "cluster": wiring.cluster,
+        "odb_url": wiring.odb_url,
+        "redis_url": wiring.redis_url,
+        "lb_agent_address": wiring.address("lb-agent", "grpc_address"),
+        "token": wiring.secrets["token"],
+        "secret_key": wiring.secrets["secret_key"],
+    }
+
+
+ROLES = (
+    Role("redis", {"address": 16379}, _redis, stage=0),
+    Role("lb-agent", {"frontend_address": 11223, "grpc_address": 20151}, _lb_agent),
+    Role("server", {"http_address": 17010, "grpc_address": 17110}, _server, is_many=True),
+)
+
+
+def role_of(part: str) -> Role:
+    return next(role for role in ROLES if role.part == part)

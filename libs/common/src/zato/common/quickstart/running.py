@@ -1,0 +1,120 @@
+"""Starting, stopping and watching the parts of a cluster. Parts of one stage at the same time."""
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from zato.common.cli.parts import Parts
+from zato.common.cli.progress import Progress
+from zato.common.errors import DeadlineExceeded, ZatoError
+from zato.common.lifecycle.probes import http_status
+from zato.common.lifecycle.processes import Stopped, find_running
+from zato.common.lifecycle.starting import NotReadyInTime, StartFailed, Status, start, status, stop
+from zato.common.quickstart.cluster import Cluster
+from zato.common.quickstart.roles import ROLES, Member, role_of
+
+T = TypeVar("T")
+PING_PATH = "/zato/ping"
+_POLL_S = 0.05
+_OK = 200
+
+
+class PartsFailed(ZatoError):
+    """Some parts did not start. `lines` is the end of the log of the first of them."""
+
+    def __init__(self, failures: list[tuple[Member, ZatoError]]) -> None:
+        super().__init__(" · ".join(error.message for _, error in failures))
+        first = failures[0][1]
+        self.lines = first.lines if isinstance(first, StartFailed | NotReadyInTime) else []
+
+
+def running_members(cluster: Cluster) -> frozenset[str]:
+    return frozenset(member.name for member in cluster.members if find_running(cluster.folder(member)))
+
+
+def start_parts(cluster: Cluster, parts: Parts, progress: Progress, *, wait_s: float) -> None:
+    """
+    Start all parts, stage by stage.
+
+    Raises:
+        PartsFailed: After the others of the stage have been given their chance; later stages are not started.
+    """
+
+    def start_one(member: Member) -> ZatoError | None:
+        part, folder = parts.get(member.part), cluster.folder(member)
+        progress.start(member.name, "starting")
+        try:
+            started = start(part, folder, wait_s=wait_s)
+        except ZatoError as exc:
+            progress.fail(member.name, "failed" if isinstance(exc, StartFailed) else "not ready")
+            return exc
+        note = "  ".join(f"{label} {address}" for label, address in part.addresses(folder.load_settings(part)).items())
+        if started.was_running:
+            progress.skip(member.name, f"{note}   already running")
+        else:
+            progress.done(member.name, note)
+        return None
+
+    for stage in _stages(cluster):
+        results = _at_once(start_one, stage)
+        failures = [(member, error) for member, error in zip(stage, results, strict=True) if error is not None]
+        if failures:
+            raise PartsFailed(failures)
+
+
+def stop_parts(cluster: Cluster, progress: Progress, *, timeout_s: float) -> dict[str, Stopped | None]:
+    """Stop all parts, the last stage first, so that nothing is taken away from a part that still finishes its work."""
+    stopped: dict[str, Stopped | None] = {}
+
+    def stop_one(member: Member) -> None:
+        progress.start(member.name, "stopping")
+        result = stopped[member.name] = stop(cluster.folder(member), timeout_s=timeout_s)
+        if result is None:
+            progress.skip(member.name, "not running")
+        elif result.was_killed:
+            progress.done(member.name, f"killed: it had not ended after {timeout_s:g} s")
+        else:
+            progress.done(member.name, "stopped")
+
+    for stage in reversed(_stages(cluster)):
+        _at_once(stop_one, stage)
+    return stopped
+
+
+def statuses(cluster: Cluster, parts: Parts) -> list[Status]:
+    def one(member: Member) -> Status:
+        part = parts.get(member.part)
+        return status(part, cluster.folder(member), version=parts.version(part.name))
+
+    return _at_once(one, cluster.members)
+
+
+def wait_for_load_balancer(address: str, wait_s: float) -> None:
+    """
+    Return once a request through the load-balancer is answered.
+
+    Raises:
+        DeadlineExceeded: Says what the last answer was.
+    """
+    deadline = time.monotonic() + wait_s
+    while (answer := http_status(address, PING_PATH)) != _OK:
+        if time.monotonic() > deadline:
+            what = f"answers {answer}" if answer else "does not answer"
+            raise DeadlineExceeded(
+                f"The load-balancer {what} at http://{address}{PING_PATH} after {wait_s:g} s: "
+                "'zato quickstart status' shows which part is not ready"
+            )
+        time.sleep(_POLL_S)
+
+
+def _stages(cluster: Cluster) -> list[list[Member]]:
+    numbers = sorted({role.stage for role in ROLES})
+    stages = [[member for member in cluster.members if role_of(member.part).stage == number] for number in numbers]
+    return [stage for stage in stages if stage]
+
+
+def _at_once(function: Callable[[Member], T], members: Iterable[Member]) -> list[T]:
+    members = list(members)
+    with ThreadPoolExecutor(max(1, len(members))) as pool:
+        return list(pool.map(function, members))

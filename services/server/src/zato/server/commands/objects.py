@@ -1,0 +1,308 @@
+"""`zato object` and `zato kind`: everything that can be configured, whatever its kind."""
+
+import argparse
+import getpass
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from zato.common.cli.admin import Admin, add_cluster_arguments, connect
+from zato.common.cli.commands import Command, ExitCode, Group, completes_files
+from zato.common.cli.console import Console
+from zato.common.errors import BadRequest, NotFound
+
+# What every object has, whatever its kind.
+_COMMON = ("id", "name", "kind", "is_active", "version", "config_version")
+_TRUE = ("true", "yes", "on", "1")
+_FALSE = ("false", "no", "off", "0")
+_STDIN = "-"
+
+
+def _kind_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", metavar="KIND", help="e.g. channel-http; 'zato kind list' has them all")
+
+
+def _kind_and_name(parser: argparse.ArgumentParser) -> None:
+    _kind_argument(parser)
+    parser.add_argument("name", metavar="NAME", help="The object's name")
+    add_cluster_arguments(parser)
+
+
+# List, get
+
+
+def _list_configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", metavar="KIND", nargs="?", help="Of this kind only; 'zato kind list' has them all")
+    add_cluster_arguments(parser)
+
+
+def _list(options: argparse.Namespace, console: Console) -> int:
+    with connect(options) as admin:
+        kinds = {kind["name"]: kind for kind in get_kinds(admin)}
+        wanted = [options.kind] if options.kind else list(kinds)
+        found = {kind: admin.invoke(f"zato.{kind}.get-list", {}, is_idempotent=True) for kind in wanted}
+    console.data([{"kind": kind, **each} for kind, objects in found.items() for each in objects])
+    console.table(
+        ("Kind", "Name", "Active", "Options"),
+        [
+            (kind, each["name"], "yes" if each.get("is_active", True) else "no", _unusual(each, kinds.get(kind)))
+            for kind, objects in found.items()
+            for each in objects
+        ],
+        empty="There are no such objects yet. 'zato object create KIND NAME option=value …' makes one, "
+        "'zato kind list' shows what there can be",
+    )
+    return ExitCode.OK
+
+
+def _unusual(each: Mapping[str, Any], kind: Mapping[str, Any] | None) -> str:
+    """Return the options that say something: those that are not at their defaults."""
+    defaults = {option["name"]: option["default"] for option in kind["options"]} if kind else {}
+    return "  ".join(
+        f"{name}={_text(value)}"
+        for name, value in each.items()
+        if name not in _COMMON and value not in (defaults.get(name), "", None)
+    )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _get(options: argparse.Namespace, console: Console) -> int:
+    with connect(options) as admin:
+        found: dict[str, Any] = admin.invoke(f"zato.{options.kind}.get", {"name": options.name}, is_idempotent=True)
+    console.data(found)
+    console.panel(f"{options.kind} {options.name}", [(name, _text(value)) for name, value in found.items() if name != "name"])
+    return ExitCode.OK
+
+
+# Create, edit, delete
+
+
+def _options_argument(parser: argparse.ArgumentParser) -> None:
+    _kind_argument(parser)
+    parser.add_argument("name", metavar="NAME", help="The object's name")
+    parser.add_argument(
+        "options",
+        metavar="OPTION=VALUE",
+        nargs="*",
+        help="e.g. url_path=/orders; OPTION=@FILE reads a file, OPTION=@- asks; 'zato kind get KIND' has them all",
+    )
+    add_cluster_arguments(parser)
+
+
+def _create(options: argparse.Namespace, console: Console) -> int:
+    return _change(options, console, "create", "Created")
+
+
+def _edit(options: argparse.Namespace, console: Console) -> int:
+    return _change(options, console, "edit", "Changed")
+
+
+def _change(options: argparse.Namespace, console: Console, action: str, done: str) -> int:
+    values = dict(_option_value(text) for text in options.options)
+    if action == "edit" and not values:
+        raise BadRequest("Nothing to change: give at least one OPTION=VALUE")
+    with connect(options) as admin:
+        answer: dict[str, Any] = admin.invoke(f"zato.{options.kind}.{action}", {**values, "name": options.name})
+    console.data(answer)
+    console.print(f"{done} {options.kind} '{options.name}', version {answer['version']}")
+    return ExitCode.OK
+
+
+def _option_value(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise BadRequest(f"'{text}' is not OPTION=VALUE, e.g. url_path=/orders")
+    if value.startswith("@@"):
+        return name, value[1:]
+    if value.startswith("@"):
+        return name, _from_outside(name, value[1:])
+    return name, as_active(value) if name == "is_active" else value
+
+
+def _from_outside(name: str, source: str) -> str:
+    """Read a value that should not be seen on a command line."""
+    if source == _STDIN:
+        return getpass.getpass(f"{name}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    try:
+        return Path(source).read_text().rstrip("\n")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise NotFound(f"The value of '{name}' cannot be read from {source}: {getattr(exc, 'strerror', None) or exc}") from exc
+
+
+def as_active(value: Any) -> bool:
+    """Return `is_active`, however it was written. Raises BadRequest."""
+    text = str(value).lower()
+    if text not in (*_TRUE, *_FALSE):
+        raise BadRequest(f"'is_active' takes true or false, not '{value}'")
+    return text in _TRUE
+
+
+def _delete(options: argparse.Namespace, console: Console) -> int:
+    with connect(options) as admin:
+        answer = admin.invoke(f"zato.{options.kind}.delete", {"name": options.name})
+    console.data(answer or {})
+    console.print(f"Deleted {options.kind} '{options.name}'")
+    return ExitCode.OK
+
+
+# Import
+
+
+def _import_configure(parser: argparse.ArgumentParser) -> None:
+    completes_files(
+        parser.add_argument("files", metavar="FILE", type=Path, nargs="+", help="TOML, a table per object: [[channel-http]]")
+    )
+    parser.add_argument("--dry-run", action="store_true", help="Say what would change, and change nothing")
+    add_cluster_arguments(parser)
+
+
+def _import(options: argparse.Namespace, console: Console) -> int:
+    from zato.server.commands.imports import import_objects, read_objects
+
+    wanted = read_objects(options.files)
+    with connect(options) as admin:
+        results = import_objects(wanted, admin, get_kinds(admin), is_dry_run=options.dry_run)
+    console.data([{"kind": result.kind, "name": result.name, "result": result.outcome} for result in results])
+    console.table(
+        ("Kind", "Name", "Result", "Options"),
+        [(result.kind, result.name, console.state(result.outcome), ", ".join(result.changed)) for result in results],
+        empty="There are no objects in the files. A table per object makes one, e.g. [[channel-http]]",
+    )
+    if options.dry_run:
+        console.hint("Nothing was changed (--dry-run).")
+    return ExitCode.OK
+
+
+# Kinds
+
+
+def get_kinds(admin: Admin) -> list[dict[str, Any]]:
+    """Return the kinds' descriptions, each option with its `default` decoded."""
+    kinds: list[dict[str, Any]] = admin.invoke("zato.kind.get-list", {}, is_idempotent=True)
+    for kind in kinds:
+        for option in kind["options"]:
+            option["default"] = json.loads(option.pop("default_json", "") or "null")
+    return kinds
+
+
+def _list_kinds(options: argparse.Namespace, console: Console) -> int:
+    with connect(options) as admin:
+        kinds = get_kinds(admin)
+    console.data(kinds)
+    console.table(("Kind", "Label", "Meaning"), [(kind["name"], kind["label"], _first_line(kind["help"])) for kind in kinds])
+    console.print()
+    console.hint("zato kind get KIND shows a kind's options.")
+    return ExitCode.OK
+
+
+def _get_kind_configure(parser: argparse.ArgumentParser) -> None:
+    _kind_argument(parser)
+    add_cluster_arguments(parser)
+
+
+def _get_kind(options: argparse.Namespace, console: Console) -> int:
+    with connect(options) as admin:
+        kinds = {kind["name"]: kind for kind in get_kinds(admin)}
+    if options.kind not in kinds:
+        raise NotFound(f"There is no kind '{options.kind}'; there are: {', '.join(sorted(kinds))}")
+    kind = kinds[options.kind]
+    console.data(kind)
+    console.print(kind["label"], style="bold")
+    if kind["help"]:
+        console.print(kind["help"])
+    console.print()
+    console.table(
+        ("Option", "Type", "Default", "Meaning"),
+        [(option["name"], _type_text(option), _default_text(option), _meaning(option)) for option in kind["options"]],
+    )
+    return ExitCode.OK
+
+
+def _type_text(option: Mapping[str, Any]) -> str:
+    return f"{option['type']}, secret" if option["secret"] else str(option["type"])
+
+
+def _default_text(option: Mapping[str, Any]) -> str:
+    if option["required"]:
+        return "required"
+    return "" if option["default"] in ("", None) else _text(option["default"])
+
+
+def _meaning(option: Mapping[str, Any]) -> str:
+    more: Iterable[str] = option["choices"] or option["references"] or ()
+    label = "One of" if option["choices"] else "Name of a"
+    return f"{option['help']}. {label}: {', '.join(repr(str(each)) for each in more)}" if more else str(option["help"])
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
+
+
+OBJECT_COMMANDS: tuple[Command | Group, ...] = (
+    Group(("object",), "Channels, connections, security definitions: all that is configured"),
+    Command(
+        path=("object", "list"),
+        help="What is configured",
+        configure=_list_configure,
+        run=_list,
+        examples=("zato object list", "zato object list channel-http --json"),
+    ),
+    Command(
+        path=("object", "get"),
+        help="All options of an object, secrets left out",
+        configure=_kind_and_name,
+        run=_get,
+        examples=("zato object get channel-http orders",),
+    ),
+    Command(
+        path=("object", "create"),
+        help="Make an object",
+        configure=_options_argument,
+        run=_create,
+        examples=(
+            "zato object create channel-http orders url_path=/orders service=orders.get data_format=json",
+            "zato object create security-basic-auth crm username=crm password=@crm-password.txt",
+        ),
+    ),
+    Command(
+        path=("object", "edit"),
+        help="Change options of an object; the others stay as they are",
+        configure=_options_argument,
+        run=_edit,
+        examples=("zato object edit channel-http orders url_path=/v2/orders",),
+    ),
+    Command(
+        path=("object", "delete"),
+        help="Delete an object that nothing else uses",
+        configure=_kind_and_name,
+        run=_delete,
+        examples=("zato object delete channel-http orders",),
+    ),
+    Command(
+        path=("object", "import"),
+        help="Create or change all objects of a file, as often as needed",
+        configure=_import_configure,
+        run=_import,
+        examples=("zato object import objects.toml", "CRM_PASSWORD=… zato object import objects.toml --dry-run"),
+    ),
+    Group(("kind",), "What sorts of objects there can be"),
+    Command(
+        path=("kind", "list"),
+        help="What can be configured",
+        configure=add_cluster_arguments,
+        run=_list_kinds,
+        examples=("zato kind list",),
+    ),
+    Command(
+        path=("kind", "get"),
+        help="The options of a kind, with their meaning",
+        configure=_get_kind_configure,
+        run=_get_kind,
+        examples=("zato kind get channel-http",),
+    ),
+)

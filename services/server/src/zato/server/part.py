@@ -1,0 +1,21 @@
+"""How `zato create`, `start`, `stop` and `info` handle a server."""
+
+from zato.common.cli.parts import Part
+from zato.common.lifecycle.probes import http_status
+from zato.server.config import ServerSettings
+
+_READY_PATH = "/health/ready"
+_OK = 200
+
+
+def is_ready(settings: ServerSettings) -> bool:
+    return http_status(settings.http_address, _READY_PATH) == _OK
+
+
+PART = Part(
+    name="server",
+    module="zato.server",
+    settings=ServerSettings,
+    addresses=lambda settings: {"http": settings.http_address, "grpc": settings.grpc_address},
+    is_ready=is_ready,
+)
