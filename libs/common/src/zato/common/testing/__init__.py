@@ -1,0 +1,1 @@
+"""What the tests of all parts share: real servers to test against, waiting, and one suite per contract."""
