@@ -10,7 +10,7 @@ PARTS := proto libs/common $(wildcard services/*)
 
 .PHONY: help
 help: ## This list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 18
+	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## (.*)/\1\t\2/' | expand -t 18
 
 $(VENV)/bin/uv:
 	@scripts/system-packages base
@@ -26,3 +26,28 @@ $(VENV)/.installed: requirements/lock.txt $(wildcard */pyproject.toml libs/*/pyp
 
 .PHONY: venv
 venv: $(VENV)/.installed ## The virtual environment with all parts, tests' tools included
+
+# In CI every program that tests need has to be there; at home, tests of what is missing are skipped.
+.PHONY: test-packages
+test-packages:
+	@scripts/system-packages test || [ "$$CI" != true ]
+
+.PHONY: test
+test: venv test-packages ## All tests and checks, with the servers they need; one summary
+	@$(BIN)/python scripts/test
+
+test-%: venv test-packages ## Tests of one part, e.g. test-server
+	@$(BIN)/python scripts/test $*
+
+.PHONY: lint
+lint: venv ## Check style and types
+	@$(BIN)/python scripts/test lint types
+
+.PHONY: format
+format: venv ## Rewrite the code in our style
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+.PHONY: lock
+lock: venv ## Pin what the pyproject.toml files ask for; UPGRADE=1 takes the newest releases
+	@PATH=$(abspath $(BIN)):$$PATH requirements/lock.sh $(if $(UPGRADE),--upgrade)
