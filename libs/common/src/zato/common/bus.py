@@ -41,11 +41,11 @@ class MemoryBus:
 
     def publish(self, topic: str, message: str) -> None:
         for handler in self._handlers.get(topic, ()):
-            handler(message)
+            _deliver(topic, handler, message)
 
     def subscribe(self, topic: str, handler: Handler) -> None:
         self._handlers.setdefault(topic, []).append(handler)
-        handler("")
+        _deliver(topic, handler, "")
 
     def close(self) -> None:
         self._handlers.clear()
@@ -59,7 +59,8 @@ class RedisBus:
 
     def __init__(self, url: str) -> None:
         self._publisher = redis.Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0, retry=None)
-        self._subscriber = redis.Redis.from_url(url, socket_timeout=None, socket_connect_timeout=1.0, retry=None)
+        # The timeout is for the greeting of a new connection: waiting for messages has its own.
+        self._subscriber = redis.Redis.from_url(url, socket_timeout=_PING_EVERY_S, socket_connect_timeout=1.0, retry=None)
         self._is_closed = threading.Event()
 
     def publish(self, topic: str, message: str) -> None:
@@ -72,9 +73,9 @@ class RedisBus:
         threading.Thread(target=self._listen_forever, args=(topic, handler), daemon=True, name=f"bus-{topic}").start()
 
     def close(self) -> None:
+        """Call no handler any more. The listening threads see it within a second, and each closes its own connection."""
         self._is_closed.set()
         self._publisher.close()
-        self._subscriber.close()
 
     def _listen_forever(self, topic: str, handler: Handler) -> None:
         is_reported = False
@@ -111,10 +112,20 @@ class RedisBus:
                         pinged_at = now
                     continue
                 heard_at = now
+                if self._is_closed.is_set():
+                    break
                 if message["type"] == "subscribe":
                     log.info("bus_connected", topic=topic)
-                    handler("")
+                    _deliver(topic, handler, "")
                 elif message["type"] == "message":
-                    handler(message["data"].decode())
+                    _deliver(topic, handler, message["data"].decode())
         finally:
             pubsub.close()
+
+
+def _deliver(topic: str, handler: Handler, message: str) -> None:
+    """Call a handler; its failure must neither look like a lost connection nor end the listening."""
+    try:
+        handler(message)
+    except Exception:
+        log.exception("bus_handler_failed", topic=topic)

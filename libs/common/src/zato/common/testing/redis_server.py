@@ -18,10 +18,11 @@ class RedisServer(ServerProcess):
     Args:
         program: Path of redis-server.
         folder: An empty folder for its files.
+        port: A free one when 0.
     """
 
-    def __init__(self, program: str, folder: Path) -> None:
-        self.port = free_port()
+    def __init__(self, program: str, folder: Path, port: int = 0) -> None:
+        self.port = port or free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         arguments = {
             "port": str(self.port),
