@@ -25,8 +25,8 @@ from zato.common.errors import InvalidOptions
 T = TypeVar("T")
 _METADATA_KEY = "zato.option"
 _TRUE = frozenset({"true", "yes", "on", "y", "t", "1"})
-_declared: dict[type, tuple["Option", ...]] = {}
 _FALSE = frozenset({"false", "no", "off", "n", "f", "0"})
+_declared: dict[type, tuple["Option", ...]] = {}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Option:
     references: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    is_optional: bool = False  # None is a value
 
     @property
     def is_required(self) -> bool:
@@ -54,9 +55,12 @@ class Option:
         Raises:
             ValueError: The message says what was wanted, e.g. "a whole number of at least 1".
         """
+        # Environments and forms have no None; what is left empty there means it, except where text may be empty.
+        if self.is_optional and (value is None or (value == "" and self.type != "str")):
+            return None
         converted = _converters[self.type](value)
-        if self.choices and converted not in self.choices:
-            raise ValueError(f"one of {', '.join(map(repr, self.choices))}")
+        if self.choices and not set(converted if self.type == "list" else [converted]) <= set(self.choices):
+            raise ValueError(f"{'any' if self.type == 'list' else 'one'} of {', '.join(map(repr, self.choices))}")
         is_low = self.minimum is not None and converted < self.minimum
         is_high = self.maximum is not None and converted > self.maximum
         if is_low or is_high:
@@ -115,13 +119,18 @@ def declared_options(cls: type) -> tuple[Option, ...]:
     """Return the options of an `@options` class, in the order of their declaration."""
     if cls not in _declared:
         hints = typing.get_type_hints(cls)
-        _declared[cls] = tuple(
-            Option(
-                field.name, _type_name(hints[field.name], field.name), default=field.default, **field.metadata[_METADATA_KEY]
-            )
-            for field in dataclasses.fields(cls)
-        )
+        _declared[cls] = tuple(_declared_option(cls, field, hints[field.name]) for field in dataclasses.fields(cls))
     return _declared[cls]
+
+
+def _declared_option(cls: type, field: dataclasses.Field[Any], hint: Any) -> Option:
+    if _METADATA_KEY not in field.metadata:
+        raise TypeError(f"'{field.name}' of {cls.__name__} is not declared with option(...)")
+    is_optional = typing.get_origin(hint) in (types.UnionType, typing.Union)
+    if is_optional:
+        (hint,) = (argument for argument in typing.get_args(hint) if argument is not type(None))
+    metadata = field.metadata[_METADATA_KEY]
+    return Option(field.name, _type_name(hint, field.name), default=field.default, is_optional=is_optional, **metadata)
 
 
 def parse_options(cls: type[T], values: Mapping[str, object], *, what: str) -> T:
@@ -184,8 +193,6 @@ def _short(value: object) -> str:
 
 
 def _type_name(hint: Any, field: str) -> str:
-    if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        (hint,) = (argument for argument in typing.get_args(hint) if argument is not type(None))
     if typing.get_origin(hint) is tuple:
         return "list"
     try:
@@ -218,6 +225,8 @@ def _to_float(value: object) -> float:
         number = float(value)
     except ValueError:
         raise ValueError("a number") from None
+    except OverflowError:
+        raise ValueError("a finite number") from None
     if number != number or number in (float("inf"), float("-inf")):
         raise ValueError("a finite number")
     return number
