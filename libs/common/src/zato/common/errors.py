@@ -39,7 +39,8 @@ class ZatoError(Exception):
     http_status: ClassVar[int] = 500
     grpc_code: ClassVar[str] = "INTERNAL"
 
-    def __init__(self, message: str, **attributes: object) -> None:
+    # Positional-only, so that an attribute may have any name.
+    def __init__(self, message: str, /, **attributes: object) -> None:
         super().__init__(message)
         self.message = message
         self.attributes = {key: str(value) for key, value in attributes.items()}
@@ -49,6 +50,9 @@ class ZatoError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self).__name__, self.message, self.attributes)
+
+
+_classes["ZatoError"] = ZatoError
 
 
 class BadRequest(ZatoError):
@@ -66,7 +70,7 @@ class Unauthorized(ZatoError):
     http_status = 401
     grpc_code = "UNAUTHENTICATED"
 
-    def __init__(self, message: str, challenge: str = "", **attributes: object) -> None:
+    def __init__(self, message: str, /, challenge: str = "", **attributes: object) -> None:
         super().__init__(message, challenge=challenge, **attributes)
         self.challenge = challenge
 
@@ -87,7 +91,7 @@ class MethodNotAllowed(ZatoError):
     http_status = 405
     grpc_code = "UNIMPLEMENTED"
 
-    def __init__(self, message: str, allow: str = "", **attributes: object) -> None:
+    def __init__(self, message: str, /, allow: str = "", **attributes: object) -> None:
         super().__init__(message, allow=allow, **attributes)
         self.allow = allow
 
@@ -163,10 +167,14 @@ def error_from(type_name: str, message: str, attributes: Mapping[str, str], grpc
     """
     Rebuild an error that another part sent.
 
-    A class that this part does not know, since the other one is newer, becomes the nearest one by its gRPC code.
+    A class that this part does not know, since the other one is newer, or that takes more than a message and
+    attributes, becomes the nearest one by its gRPC code.
     """
-    cls = _classes.get(type_name) or _class_by_code.get(grpc_code, InternalError)
-    return cls(message, **attributes)
+    nearest = _class_by_code.get(grpc_code, InternalError)
+    try:
+        return _classes.get(type_name, nearest)(message, **attributes)
+    except TypeError:
+        return nearest(message, **attributes)
 
 
 def _rebuild(type_name: str, message: str, attributes: Mapping[str, str]) -> ZatoError:

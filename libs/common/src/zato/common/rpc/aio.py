@@ -21,7 +21,7 @@ from zato.common.rpc.calls import (
     status_of,
 )
 from zato.common.rpc.client import RECONNECT_OPTIONS
-from zato.common.rpc.details import as_zato_error, error_detail
+from zato.common.rpc.details import as_zato_error, error_detail, sent_message
 from zato.common.rpc.tls import TLSFiles
 
 log = get_logger(__name__)
@@ -118,7 +118,7 @@ class _Call:
         if error is not exc:
             log.exception("grpc_call_failed", method=self._method)
         detail = error_detail(error, self._cid).SerializeToString()
-        await context.abort(status_of(error), error.message, ((ERROR_KEY, detail),))
+        await context.abort(status_of(error), sent_message(error), ((ERROR_KEY, detail),))
 
 
 class AioClient:

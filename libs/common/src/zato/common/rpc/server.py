@@ -11,7 +11,7 @@ from grpc_reflection.v1alpha import reflection
 from zato.common.errors import Unavailable
 from zato.common.logs import bind_cid, get_logger
 from zato.common.rpc.calls import ERROR_KEY, check_token, cid_of, status_of
-from zato.common.rpc.details import as_zato_error, error_detail
+from zato.common.rpc.details import as_zato_error, error_detail, sent_message
 from zato.common.rpc.tls import TLSFiles
 
 log = get_logger(__name__)
@@ -93,6 +93,6 @@ class _Guard(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in it
                     if error is not exc:
                         log.exception("grpc_call_failed", method=method)
                     context.set_trailing_metadata(((ERROR_KEY, error_detail(error, cid).SerializeToString()),))
-                    context.abort(status_of(error), error.message)
+                    context.abort(status_of(error), sent_message(error))
 
         return grpc.unary_unary_rpc_method_handler(guarded, handler.request_deserializer, handler.response_serializer)
