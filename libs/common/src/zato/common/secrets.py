@@ -54,5 +54,5 @@ class SecretBox:
         """Raises CannotDecrypt when `token` was made with a key that is not here, or was tampered with."""
         try:
             return self._fernet.decrypt(token).decode()
-        except InvalidToken as exc:
+        except (InvalidToken, ValueError) as exc:  # ValueError: it isn't even ASCII
             raise CannotDecrypt("A stored secret cannot be decrypted: was the cluster's secret key changed?") from exc

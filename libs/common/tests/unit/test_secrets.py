@@ -1,0 +1,67 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zato.common.secrets import CannotDecrypt, SecretBox, generate_key, generate_password, generate_token
+
+OLD, NEW = generate_key(), generate_key()
+
+
+@given(st.text())
+def test_what_is_encrypted_comes_back(secret: str) -> None:
+    box = SecretBox([NEW])
+    assert box.decrypt(box.encrypt(secret)) == secret
+
+
+def test_the_stored_form_shows_nothing_and_is_never_the_same() -> None:
+    box = SecretBox([NEW])
+    assert "hunter2" not in box.encrypt("hunter2")
+    assert box.encrypt("hunter2") != box.encrypt("hunter2")
+
+
+def test_after_a_change_of_keys_both_the_old_and_the_new_can_be_read() -> None:
+    stored = SecretBox([OLD]).encrypt("hunter2")
+    box = SecretBox([NEW, OLD])
+    assert box.decrypt(stored) == "hunter2"
+    assert SecretBox([NEW]).decrypt(box.encrypt("hunter3")) == "hunter3"
+
+
+def test_without_its_key_a_secret_can_not_be_read() -> None:
+    stored = SecretBox([OLD]).encrypt("hunter2")
+    with pytest.raises(CannotDecrypt, match="was the cluster's secret key changed"):
+        SecretBox([NEW]).decrypt(stored)
+
+
+@given(st.data())
+def test_a_single_changed_character_is_noticed(data: st.DataObject) -> None:
+    box = SecretBox([NEW])
+    stored = box.encrypt("hunter2")
+    at = data.draw(st.integers(0, len(stored.rstrip("=")) - 2))  # of the last one some bits carry nothing
+    changed = data.draw(st.characters().filter(lambda character: character != stored[at]))
+    with pytest.raises(CannotDecrypt):
+        box.decrypt(stored[:at] + changed + stored[at + 1 :])
+
+
+@pytest.mark.parametrize("stored", ["", "gAAAA", "zażółć", "\0", "plain text"])
+def test_what_was_never_encrypted_is_refused(stored: str) -> None:
+    with pytest.raises(CannotDecrypt):
+        SecretBox([NEW]).decrypt(stored)
+
+
+@pytest.mark.parametrize("keys", [[], [""], ["short"], [NEW, "zażółć"], ["x" * 44]])
+def test_a_bad_key_is_refused_at_once_and_not_repeated(keys: list[str]) -> None:
+    with pytest.raises(CannotDecrypt, match="'zato create secret-key' prints") as raised:
+        SecretBox(keys)
+    assert not any(key in str(raised.value) for key in keys if key)
+
+
+def test_passwords_are_long_readable_and_never_the_same() -> None:
+    passwords = {generate_password() for _ in range(100)}
+    assert len(passwords) == 100
+    assert all(len(password) == 23 and not set("01loIO") & set(password) for password in passwords)
+
+
+def test_tokens_fit_into_a_url_and_are_never_the_same() -> None:
+    tokens = {generate_token() for _ in range(100)}
+    assert len(tokens) == 100
+    assert all(len(token) == 43 and token.replace("-", "").replace("_", "").isalnum() for token in tokens)
