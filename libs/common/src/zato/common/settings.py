@@ -45,9 +45,11 @@ def describe_settings(settings: object) -> dict[str, Any]:
 
 def _from_file(cls: type, file: Path) -> dict[str, object]:
     try:
-        values = tomllib.loads(file.read_text())
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as exc:
         raise InvalidOptions(f"Settings file {file} cannot be read: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise InvalidOptions(f"Settings file {file} is not UTF-8 text: {exc}") from exc
     except tomllib.TOMLDecodeError as exc:
         raise InvalidOptions(f"Settings file {file} is not valid TOML: {exc}") from exc
     paths = {option.name for option in declared_options(cls) if option.type == "path"}
@@ -69,6 +71,9 @@ def _from_environment(cls: type, prefix: str, environ: Mapping[str, str]) -> dic
 
 def _read_secret(variable: str, file: Path) -> str:
     try:
-        return file.read_text().strip()
+        return file.read_text(encoding="utf-8").strip()
     except OSError as exc:
         raise InvalidOptions(f"{variable}: {file} cannot be read: {exc.strerror}") from exc
+    except UnicodeDecodeError:
+        # Without the cause: it holds the bytes, and they are a secret.
+        raise InvalidOptions(f"{variable}: {file} is not UTF-8 text") from None
