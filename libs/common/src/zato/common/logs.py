@@ -7,6 +7,7 @@ Structured logs: a static event name and fields, columns on a terminal, one JSON
 `cid` is bound once where a request enters (`bind_cid`) and is in every line from then on.
 """
 
+import json
 import logging
 import sys
 from contextlib import AbstractContextManager
@@ -56,7 +57,9 @@ def configure(part: str, *, log_format: str = "auto", level: str = "INFO", strea
         add_part,
     ]
     if is_console:
-        final: list[structlog.typing.Processor] = [structlog.dev.ConsoleRenderer()]
+        # Its own choice of traceback prints the values of variables, passwords included.
+        renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        final: list[structlog.typing.Processor] = [_shorten, renderer]
     else:
         final = [structlog.processors.format_exc_info, _shorten, structlog.processors.JSONRenderer()]
     structlog.configure(
@@ -80,7 +83,24 @@ def configure(part: str, *, log_format: str = "auto", level: str = "INFO", strea
 def _shorten(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Bound each field, so that no client can fill a disk with one request. A traceback keeps its end, where the reason is."""
     for key, value in event.items():
-        if isinstance(value, str) and len(value) > _MAX_FIELD_CHARACTERS:
-            part = value[-_MAX_FIELD_CHARACTERS:] if key == "exception" else value[:_MAX_FIELD_CHARACTERS]
-            event[key] = f"… {part}" if key == "exception" else f"{part} …"
+        if key == "exc_info" or value is None or isinstance(value, bool | float):
+            continue
+        try:
+            text = value if isinstance(value, str) else repr(value)
+        except Exception:  # a number of too many digits, or an object whose __repr__ is broken
+            event[key] = f"a {type(value).__name__} that cannot be shown"
+            continue
+        short = _cut(text, keep_end=key == "exception")
+        if short != text:
+            event[key] = f"… {short}" if key == "exception" else f"{short} …"
     return event
+
+
+def _cut(text: str, *, keep_end: bool) -> str:
+    """Return as much of `text` as fits when it is written as JSON, where one character can take twelve."""
+    length = min(len(text), _MAX_FIELD_CHARACTERS)
+    while True:
+        part = text[len(text) - length :] if keep_end else text[:length]
+        if (needed := len(json.dumps(part)) - 2) <= _MAX_FIELD_CHARACTERS:
+            return part
+        length = min(length - 1, length * _MAX_FIELD_CHARACTERS // needed)
