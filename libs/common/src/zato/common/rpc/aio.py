@@ -9,7 +9,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from zato.common.cid import new_cid
-from zato.common.errors import Unavailable
+from zato.common.errors import Unauthorized, Unavailable, ZatoError
 from zato.common.logs import bind_cid, get_logger
 from zato.common.rpc.calls import (
     ERROR_KEY,
@@ -70,46 +70,63 @@ class AioServer:
 
 
 class _AioGuard(aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
+    """Refuses calls without the token, whatever they call, and stands around those that it lets in."""
+
     def __init__(self, token: str) -> None:
         self._token = token
 
     async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
-        handler = await continuation(handler_call_details)
         method, metadata = handler_call_details.method, handler_call_details.invocation_metadata
+        call = _Call(method, cid_of(metadata))
+        try:
+            check_token(method, metadata, self._token)
+        except Unauthorized as exc:
+            return call.refusal(exc)
+        handler = await continuation(handler_call_details)
         if handler is None or handler.request_streaming or method.startswith(OPEN_SERVICES):
             return handler
-        call = _Call(method, metadata, self._token, handler)
         if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(call.stream, handler.request_deserializer, handler.response_serializer)
-        return grpc.unary_unary_rpc_method_handler(call.unary, handler.request_deserializer, handler.response_serializer)
+            behavior, make = call.stream(handler.unary_stream), grpc.unary_stream_rpc_method_handler
+        else:
+            behavior, make = call.unary(handler.unary_unary), grpc.unary_unary_rpc_method_handler
+        return make(behavior, handler.request_deserializer, handler.response_serializer)
 
 
 class _Call:
-    """One guarded call: checks the token, binds the correlation id, and sends errors so that they come out as themselves."""
+    """Binds the correlation id, and sends errors so that they come out as themselves."""
 
-    def __init__(self, method: str, metadata: Any, token: str, handler: Any) -> None:
+    def __init__(self, method: str, cid: str) -> None:
         self._method = method
-        self._metadata = metadata
-        self._token = token
-        self._handler = handler
-        self._cid = cid_of(metadata)
+        self._cid = cid
 
-    async def unary(self, request: Any, context: aio.ServicerContext[Any, Any]) -> Any:
-        with bind_cid(self._cid):
-            try:
-                check_token(self._method, self._metadata, self._token)
-                return await self._handler.unary_unary(request, context)
-            except Exception as exc:
-                await self._fail(exc, context)
+    def unary(self, behavior: Callable[..., Any]) -> Callable[..., Any]:
+        async def guarded(request: Any, context: aio.ServicerContext[Any, Any]) -> Any:
+            with bind_cid(self._cid):
+                try:
+                    return await behavior(request, context)
+                except Exception as exc:
+                    await self._fail(exc, context)
 
-    async def stream(self, request: Any, context: aio.ServicerContext[Any, Any]) -> Any:
-        with bind_cid(self._cid):
-            try:
-                check_token(self._method, self._metadata, self._token)
-                async for response in self._handler.unary_stream(request, context):
-                    yield response
-            except Exception as exc:
-                await self._fail(exc, context)
+        return guarded
+
+    def stream(self, behavior: Callable[..., Any]) -> Callable[..., Any]:
+        async def guarded(request: Any, context: aio.ServicerContext[Any, Any]) -> Any:
+            with bind_cid(self._cid):
+                try:
+                    async for response in behavior(request, context):
+                        yield response
+                except Exception as exc:
+                    await self._fail(exc, context)
+
+        return guarded
+
+    def refusal(self, error: ZatoError) -> Any:
+        """A handler that fails before it reads anything: taken for any kind of call."""
+
+        async def refuse(_requests: Any, context: aio.ServicerContext[Any, Any]) -> None:
+            await self._fail(error, context)
+
+        return grpc.stream_stream_rpc_method_handler(refuse)
 
     async def _fail(self, exc: Exception, context: aio.ServicerContext[Any, Any]) -> None:
         if isinstance(exc, aio.AbortError):

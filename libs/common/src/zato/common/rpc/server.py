@@ -8,9 +8,9 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from zato.common.errors import Unavailable
+from zato.common.errors import Unauthorized, Unavailable, ZatoError
 from zato.common.logs import bind_cid, get_logger
-from zato.common.rpc.calls import ERROR_KEY, check_token, cid_of, status_of
+from zato.common.rpc.calls import ERROR_KEY, OPEN_SERVICES, check_token, cid_of, status_of
 from zato.common.rpc.details import as_zato_error, error_detail, sent_message
 from zato.common.rpc.tls import TLSFiles
 
@@ -71,28 +71,62 @@ class ThreadedServer:
 
 
 class _Guard(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
-    """Checks the token, binds the correlation id, and sends errors so that they come out as themselves."""
+    """Refuses calls without the token, whatever they call, and stands around those that it lets in."""
 
     def __init__(self, token: str) -> None:
         self._token = token
 
     def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
-        handler = continuation(handler_call_details)
-        if handler is None or handler.response_streaming or handler.request_streaming:
-            return handler
         method, metadata = handler_call_details.method, handler_call_details.invocation_metadata
+        call = _Call(method, cid_of(metadata))
+        try:
+            check_token(method, metadata, self._token)
+        except Unauthorized as exc:
+            return call.refusal(exc)
+        handler = continuation(handler_call_details)
+        if handler is None or handler.request_streaming or method.startswith(OPEN_SERVICES):
+            return handler
+        if handler.response_streaming:
+            behavior, make = call.stream(handler.unary_stream), grpc.unary_stream_rpc_method_handler
+        else:
+            behavior, make = call.unary(handler.unary_unary), grpc.unary_unary_rpc_method_handler
+        return make(behavior, handler.request_deserializer, handler.response_serializer)
 
+
+class _Call:
+    """Binds the correlation id, and sends errors so that they come out as themselves."""
+
+    def __init__(self, method: str, cid: str) -> None:
+        self._method = method
+        self._cid = cid
+
+    def unary(self, behavior: Callable[..., Any]) -> Callable[..., Any]:
         def guarded(request: Any, context: grpc.ServicerContext) -> Any:
-            cid = cid_of(metadata)
-            with bind_cid(cid):
+            with bind_cid(self._cid):
                 try:
-                    check_token(method, metadata, self._token)
-                    return handler.unary_unary(request, context)
+                    return behavior(request, context)
                 except Exception as exc:
-                    error = as_zato_error(exc)
-                    if error is not exc:
-                        log.exception("grpc_call_failed", method=method)
-                    context.set_trailing_metadata(((ERROR_KEY, error_detail(error, cid).SerializeToString()),))
-                    context.abort(status_of(error), sent_message(error))
+                    self._fail(exc, context)
 
-        return grpc.unary_unary_rpc_method_handler(guarded, handler.request_deserializer, handler.response_serializer)
+        return guarded
+
+    def stream(self, behavior: Callable[..., Any]) -> Callable[..., Any]:
+        def guarded(request: Any, context: grpc.ServicerContext) -> Any:
+            with bind_cid(self._cid):
+                try:
+                    yield from behavior(request, context)
+                except Exception as exc:
+                    self._fail(exc, context)
+
+        return guarded
+
+    def refusal(self, error: ZatoError) -> Any:
+        """A handler that fails before it reads anything: taken for any kind of call."""
+        return grpc.stream_stream_rpc_method_handler(lambda _requests, context: self._fail(error, context))
+
+    def _fail(self, exc: Exception, context: grpc.ServicerContext) -> None:
+        error = as_zato_error(exc)
+        if error is not exc:
+            log.exception("grpc_call_failed", method=self._method)
+        context.set_trailing_metadata(((ERROR_KEY, error_detail(error, self._cid).SerializeToString()),))
+        context.abort(status_of(error), sent_message(error))
