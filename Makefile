@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 CLUSTER ?= var/quickstart
 # uv fetches and builds in parallel; this one pin brings all others (requirements/lock.txt).
 UV := uv==0.13.9
+# uv trusts the machine's authorities, as other programs do, rather than a list of its own.
+export UV_SYSTEM_CERTS := true
 PARTS := proto libs/common $(wildcard services/*)
 
 .PHONY: help
