@@ -7,10 +7,9 @@ cd "$(dirname "$0")/.."
 parts=(proto/pyproject.toml libs/common/pyproject.toml services/*/pyproject.toml)
 ours=(proto libs/common services/*/)
 # Our own packages are no registry's: their dependencies are read from their folders.
+for part in "${ours[@]}"; do
+	name=$(sed -nE 's/^name = "(.*)"/\1/p' "${part%/}/pyproject.toml" | head -n 1)
+	not_ours+=(--no-emit-package "$name")
+done
 uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url \
-	--all-extras "${parts[@]}" requirements/*.in \
-	$(for part in "${ours[@]}"; do
-		name=$(sed -nE 's/^name = "(.*)"/\1/p' "${part%/}/pyproject.toml" | head -n 1)
-		echo --no-emit-package "$name"
-	done) \
-	--output-file requirements/lock.txt "$@"
+	--all-extras "${parts[@]}" requirements/*.in "${not_ours[@]}" --output-file requirements/lock.txt "$@"
