@@ -89,7 +89,8 @@ def _field(described: OptionDescription) -> tuple[str, Any, Any]:
         minimum=described.minimum if described.HasField("minimum") else None,
         maximum=described.maximum if described.HasField("maximum") else None,
     )
-    return described.name, _types[described.type], declared
+    declared_type = _types[described.type]
+    return described.name, declared_type | None if default is None else declared_type, declared
 
 
 class KindRegistry:
