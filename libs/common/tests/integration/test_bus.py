@@ -1,5 +1,6 @@
 """The bus over a real Redis that stops, comes back, hangs, and vanishes without a word."""
 
+import contextlib
 import secrets
 import socket
 import threading
@@ -130,20 +131,21 @@ def test_a_connection_on_which_nothing_comes_any_more_is_noticed(redis_server: R
     heard.wait_for_connections(2)
 
 
+@pytest.mark.redis
 @pytest.mark.usefixtures("impatient")
 def test_a_redis_that_takes_the_connection_and_never_says_a_word_is_left(tmp_path: Path) -> None:
     port = free_port()
-    with socket.create_server(("127.0.0.1", port)) as mute:
+    with contextlib.ExitStack() as stack:
         bus, heard = RedisBus(f"redis://127.0.0.1:{port}/0"), Heard()
-        bus.subscribe("config", heard)
-        connection, _ = mute.accept()
-    # The mute one keeps its connection; whoever connects again now finds a real Redis.
-    server = RedisServer(require_program("redis-server"), tmp_path, port=port)
-    server.start()
-    heard.wait_for_connections(1)
-    bus.close()
-    server.stop()
-    connection.close()
+        stack.callback(bus.close)
+        with socket.create_server(("127.0.0.1", port)) as mute:
+            bus.subscribe("config", heard)
+            stack.enter_context(mute.accept()[0])
+        # The mute one keeps its connection; whoever connects again now finds a real Redis.
+        server = RedisServer(require_program("redis-server"), tmp_path, port=port)
+        stack.callback(server.stop)
+        server.start()
+        heard.wait_for_connections(1)
 
 
 @pytest.mark.usefixtures("impatient")
