@@ -1,5 +1,6 @@
 """One client's connection: requests in, responses out, and nobody who is slow can hold on to it for ever."""
 
+import contextlib
 import math
 import socket as standard_socket
 import time
@@ -213,7 +214,5 @@ class Connection:
             received += len(data)
 
     def _shut(self, how: int) -> None:
-        try:
+        with contextlib.suppress(OSError):
             self._socket.shutdown(how)
-        except OSError:
-            pass

@@ -1,4 +1,4 @@
-"""Answers for operators and the load-balancer, before any channel is looked for: is this server ready, and what does it count."""
+"""Answers for operators and the load-balancer, before any channel is looked for: is this server ready, what does it count."""
 
 from collections.abc import Callable
 from pathlib import Path
