@@ -143,9 +143,14 @@ class Console:
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     @contextmanager
-    def progress(self) -> Iterator[Progress]:
-        """Show what happens to several things at the same time."""
-        progress = Progress(None if self.is_json else self._out)
+    def progress(self, names: Iterable[str] = ()) -> Iterator[Progress]:
+        """
+        Show what happens to several things at the same time.
+
+        Args:
+            names: Of the steps, as far as they are known, so that their lines can be aligned.
+        """
+        progress = Progress(None if self.is_json else self._out, max(map(len, names), default=0))
         with progress:
             yield progress
 
