@@ -99,7 +99,7 @@ class Progress:
             return Text("\n").join([_line(step, width, now) for step in self._steps.values()])
 
     def _name_width(self) -> int:
-        return max(self._width, *(len(step.name) for step in self._steps.values()))
+        return max([self._width, *(len(step.name) for step in self._steps.values())])
 
 
 def _line(step: _Step, width: int, now: float) -> Text:
