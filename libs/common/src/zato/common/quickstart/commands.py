@@ -149,6 +149,9 @@ def _start(options: argparse.Namespace, console: Console) -> int:
         except PartsFailed as exc:
             console.log_lines(exc.lines)
             raise
+        except KeyboardInterrupt:
+            console.warn(f"What was started goes on; 'zato quickstart stop{_path_text(options)}' ends it")
+            raise
         progress.start("ping", "waiting for an answer through the load-balancer")
         wait_for_load_balancer(_load_balancer(cluster), options.wait)
         seconds = time.monotonic() - began_at
@@ -201,7 +204,8 @@ def _print_panel(cluster: "Cluster", console: Console, works: str, seconds: floa
     address = _load_balancer(cluster)
     rows = [
         ("Load-balancer", f"http://{address}"),
-        ("Statistics", f"http://{address}{_STATS_PATH}   user admin, password {cluster.secrets['stats_password']}"),
+        ("Statistics", f"http://{address}{_STATS_PATH}"),
+        ("", f"user admin, password {cluster.secrets['stats_password']}"),
     ]
     for member in cluster.servers:
         rows.append((member.name, f"http://{member.addresses['http_address']}   gRPC {member.addresses['grpc_address']}"))

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 from typing import TypeVar
 
 from zato.common.cli.parts import Parts
@@ -111,7 +111,7 @@ def wait_for_load_balancer(address: str, wait_s: float) -> None:
 
 
 def _with_name(member: Member, message: str) -> str:
-    return message if member.name in message else f"{member.name}: {message}"
+    return message if message.startswith(member.name) else f"{member.name}: {message}"
 
 
 def _stages(cluster: Cluster) -> list[list[Member]]:
@@ -121,6 +121,26 @@ def _stages(cluster: Cluster) -> list[list[Member]]:
 
 
 def _at_once(function: Callable[[Member], T], members: Iterable[Member]) -> list[T]:
+    """
+    Call the function for all members at the same time, and return the results in their order.
+
+    Threads that nobody waits for when we are interrupted: a pool would first wait for all of them.
+    """
     members = list(members)
-    with ThreadPoolExecutor(max(1, len(members))) as pool:
-        return list(pool.map(function, members))
+    results: dict[int, T] = {}
+    errors: list[BaseException] = []
+
+    def call(index: int, member: Member) -> None:
+        try:
+            results[index] = function(member)
+        except BaseException as exc:  # raised again below, in the thread that can tell somebody
+            errors.append(exc)
+
+    threads = [Thread(target=call, args=pair, daemon=True, name=pair[1].name) for pair in enumerate(members)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return [results[index] for index in range(len(members))]
