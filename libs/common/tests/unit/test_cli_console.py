@@ -61,7 +61,6 @@ def test_no_color_and_its_variable_leave_no_colour_on_a_terminal(monkeypatch: py
         console.print("plain", style="bold red")
         console.table(("Name",), [("server1",)])
         assert ESCAPE not in terminal.getvalue()
-        assert not console.has_color
 
 
 def test_json_is_one_document_and_nothing_else() -> None:

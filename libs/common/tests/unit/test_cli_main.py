@@ -168,6 +168,12 @@ def test_help_lists_commands_with_their_meaning_and_examples(
     assert help.endswith("Examples:\n  zato people greet Ada\n")
 
 
+def test_help_as_json_is_a_document(install: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+    install(GREET)
+    assert main(["people", "greet", "--help", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["help"].startswith("Usage: zato people greet")
+
+
 def test_a_group_alone_shows_what_is_in_it(install: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
     install(Group(("people",), "Everybody"), GREET)
     assert main(["people"]) == 2

@@ -64,10 +64,6 @@ class Console:
         """Whether a person looks at it, and can answer."""
         return self._out.is_terminal and not self.is_json
 
-    @property
-    def has_color(self) -> bool:
-        return self._out.is_terminal and self._out.color_system is not None and not self.is_json
-
     def print(self, text: "str | Text" = "", style: str = "") -> None:
         if not self.is_json:
             self._out.print(Text(text, style=style) if isinstance(text, str) else text, soft_wrap=True)
