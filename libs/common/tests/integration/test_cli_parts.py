@@ -329,7 +329,8 @@ def test_a_setting_that_does_not_fit_is_named_before_anything_starts(path: Path,
     settings.write_text(settings.read_text().replace("# workers = 2", "workers = 0"))
     started = folder.start()
     assert started.code == 1
-    assert started.err.splitlines()[-1] == "error: settings of plain: 'workers' takes a whole number of at least 1, not 0"
+    said = f"error: settings of plain: 'workers' takes a whole number of at least 1, not 0. See {settings}"
+    assert started.err.splitlines()[-1] == said
     assert not (folder.path / "logs" / "plain.log").exists()
 
 

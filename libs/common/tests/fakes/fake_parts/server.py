@@ -13,6 +13,7 @@ class ServerSettings:
     grpc_address: str = option("Where it serves gRPC", default="127.0.0.1:17110")
     lb_agent_address: str = option("Where the agent is", default="")
     workers: int = option("Worker processes", default=2, minimum=1)
+    is_slow: bool = option("Whether it takes a minute to start", default=False)
     odb_url: str = option("The ODB", secret=True)
     redis_url: str = option("Redis", default="", secret=True)
     token: str = option("Token of the cluster", secret=True)

@@ -1,4 +1,5 @@
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ server = ThreadedServer(
     add=lambda server: add_InvokerServicer_to_server(Invoker(), server),
 )
 server.start()
+if settings.is_slow:
+    time.sleep(60)
 serve_http(settings.http_address, lambda path, headers: 200)
 wait_for_sigterm()
 server.stop()

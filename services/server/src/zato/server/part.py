@@ -1,7 +1,7 @@
 """How `zato create`, `start`, `stop` and `info` handle a server."""
 
 from zato.common.cli.parts import Part
-from zato.common.lifecycle.probes import http_status
+from zato.common.lifecycle.probes import http_status, is_listening
 from zato.server.config import ServerSettings
 
 _READY_PATH = "/health/ready"
@@ -9,7 +9,8 @@ _OK = 200
 
 
 def is_ready(settings: ServerSettings) -> bool:
-    return http_status(settings.http_address, _READY_PATH) == _OK
+    """Whether clients are served, and the other parts too, who come in through the sidecar."""
+    return http_status(settings.http_address, _READY_PATH) == _OK and is_listening(settings.grpc_address)
 
 
 PART = Part(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zato.common.cli.commands import completes_files, completes_folders
-from zato.common.errors import InternalError, InvalidOptions, NotFound, Unavailable
+from zato.common.errors import DeadlineExceeded, InternalError, InvalidOptions, NotFound, Unavailable, ZatoError
 
 if TYPE_CHECKING:
     from zato.common.rpc.client import Client
@@ -23,7 +23,8 @@ CLUSTER_VARIABLE = "ZATO_CLUSTER"
 DEFAULT_FOLDER = Path("var/quickstart")
 _CLUSTER_FILE = "cluster.toml"
 _CALL_TIMEOUT_S = 30.0
-_CONNECT_TIMEOUT_S = 2.0
+_PING = "zato.ping"
+_PING_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -149,14 +150,9 @@ class Admin:
         timeout_s: float = _CALL_TIMEOUT_S,
     ) -> tuple[bytes, str]:
         """Invoke a service with bytes, and return its answer with the content type."""
-        from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest
-        from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
-
-        request = InvokeRequest(service=service, payload=payload, data_format=data_format)
 
         def call(client: "Client") -> tuple[bytes, str]:
-            response = client.call(InvokerStub(client.channel).Invoke, request, timeout_s=timeout_s)
-            return response.payload, response.content_type
+            return _invoke(client, service, payload, data_format, timeout_s)
 
         if server is not None:
             return call(self._client(server))
@@ -176,7 +172,7 @@ class Admin:
         for target in self._in_order():
             try:
                 answer = call(self._client(target))
-            except Unavailable as exc:
+            except (Unavailable, DeadlineExceeded) as exc:
                 failures.append(exc)
             else:
                 self._live = target
@@ -184,20 +180,11 @@ class Admin:
         raise self._nobody(failures)
 
     def _live_client(self) -> "Client":
-        """Return a client whose server is there, so that a call that must not run twice is sent once."""
-        import grpc
-
-        if self._live is not None:
-            return self._client(self._live)
-        for target in self._in_order():
-            client = self._client(target)
-            try:
-                grpc.channel_ready_future(client.channel).result(timeout=_CONNECT_TIMEOUT_S)
-            except grpc.FutureTimeoutError:
-                continue
-            self._live = target
-            return client
-        raise self._nobody([])
+        """Return a client whose server works, so that a call that must not run twice is sent once."""
+        if self._live is None:
+            self._on_any(lambda client: _invoke(client, _PING, b"", "json", _PING_TIMEOUT_S))
+        assert self._live is not None
+        return self._client(self._live)
 
     def _in_order(self) -> Sequence[str]:
         return sorted(self._servers.addresses, key=lambda target: target != self._live)
@@ -209,12 +196,20 @@ class Admin:
             self._clients[target] = Client(target, token=self._servers.token)
         return self._clients[target]
 
-    def _nobody(self, failures: Sequence[Unavailable]) -> Unavailable:
-        answered = [failure for failure in failures if failure.attributes]
-        if len(self._servers.addresses) == 1 and answered:
-            return answered[0]
+    def _nobody(self, failures: Sequence[ZatoError]) -> ZatoError:
+        if any(failure.attributes or isinstance(failure, DeadlineExceeded) for failure in failures):
+            return failures[-1]  # they are there, and said what keeps them from answering
         tried = ", ".join(self._servers.addresses)
         return Unavailable(f"No server of {self._servers.where} answers (tried {tried}): is the cluster started?")
+
+
+def _invoke(client: "Client", service: str, payload: bytes, data_format: str, timeout_s: float) -> tuple[bytes, str]:
+    from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest
+    from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
+
+    request = InvokeRequest(service=service, payload=payload, data_format=data_format)
+    response = client.call(InvokerStub(client.channel).Invoke, request, timeout_s=timeout_s)
+    return response.payload, response.content_type
 
 
 def connect(options: argparse.Namespace) -> Admin:

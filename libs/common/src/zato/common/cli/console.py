@@ -64,10 +64,6 @@ class Console:
         """Whether a person looks at it, and can answer."""
         return self._out.is_terminal and not self.is_json
 
-    @property
-    def has_color(self) -> bool:
-        return self._out.is_terminal and self._out.color_system is not None and not self.is_json
-
     def print(self, text: "str | Text" = "", style: str = "") -> None:
         if not self.is_json:
             self._out.print(Text(text, style=style) if isinstance(text, str) else text, soft_wrap=True)
@@ -92,7 +88,7 @@ class Console:
 
         table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold", show_edge=False)
         for column in columns:
-            table.add_column(column, overflow="fold")
+            table.add_column(Text(column), overflow="fold")
         for row in rows:
             table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
         self._render(table)
@@ -143,9 +139,14 @@ class Console:
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     @contextmanager
-    def progress(self) -> Iterator[Progress]:
-        """Show what happens to several things at the same time."""
-        progress = Progress(None if self.is_json else self._out)
+    def progress(self, names: Iterable[str] = ()) -> Iterator[Progress]:
+        """
+        Show what happens to several things at the same time.
+
+        Args:
+            names: Of the steps, as far as they are known, so that their lines can be aligned.
+        """
+        progress = Progress(None if self.is_json else self._out, max(map(len, names), default=0))
         with progress:
             yield progress
 

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from zato.common.cli.commands import Command, ExitCode, Group, UsageError
 from zato.common.cli.console import Console
 from zato.common.cli.entry_points import Broken, load_group
-from zato.common.cli.parser import Parser, build_parser
+from zato.common.cli.parser import HelpWanted, build_parser, styled_help
 from zato.common.errors import DeadlineExceeded, ZatoError
 
 DEBUG_VARIABLE = "ZATO_DEBUG"
@@ -23,7 +23,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     # Known before the arguments are parsed, since errors of parsing are printed in the same way.
     console = Console(is_json="--json" in arguments, color=False if "--no-color" in arguments else None)
-    Parser.is_colored = console.has_color
     try:
         code = _guarded(arguments, console)
         console.finish()
@@ -67,25 +66,21 @@ def _run(arguments: Sequence[str], console: Console) -> int:
     for each in broken:
         console.warn(str(each))
     parser = build_parser(commands)
+    options: argparse.Namespace | None = None
     try:
         options = parser.parse_args(arguments)
-    except SystemExit:  # argparse leaves after --help
-        console.data({"help": "see standard output without --json"}) if console.is_json else None
-        return ExitCode.OK
-    if options.version:
-        return _print_versions(console)
-    command: Command | None = options.command
-    if command is None:
-        return _print_help(options, console)
+        if options.version:
+            return _print_versions(console)
+        if options.command is None:
+            options.parser.print_help()
+    except HelpWanted as exc:
+        console.data({"help": exc.text})
+        console.print(styled_help(exc.text))
+        # A group alone, e.g. `zato service`, is an unfinished command line.
+        is_asked_for = options is None or options.parser is parser
+        return ExitCode.OK if is_asked_for else ExitCode.USAGE
+    command: Command = options.command
     return int(command.run(options, console))
-
-
-def _print_help(options: argparse.Namespace, console: Console) -> int:
-    """A group alone, e.g. `zato service`: say what is in it."""
-    if console.is_json:
-        raise UsageError(f"Give a command; {options.parser.prog} --help lists them")
-    options.parser.print_help()
-    return ExitCode.OK if options.parser.prog == "zato" else ExitCode.USAGE
 
 
 def _print_versions(console: Console) -> int:

@@ -3,33 +3,37 @@
 import argparse
 import difflib
 import re
-import sys
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any, NoReturn
+
+from rich.text import Text
 
 from zato.common.cli.commands import Command, Group, UsageError
 from zato.common.errors import ZatoError
 
 _WIDTH = 100
-_BOLD, _CYAN, _DIM, _RESET = "\x1b[1m", "\x1b[36m", "\x1b[2m", "\x1b[0m"
 
 # What a newcomer needs comes first, the rest by name.
 _first = ("quickstart", "create", "start", "stop", "info", "wait", "service")
 _last = ("completion",)
 
 
-class Parser(argparse.ArgumentParser):
-    """Raises UsageError instead of leaving the process, and colours its help on terminals."""
+class HelpWanted(Exception):
+    """Somebody asked for help. `text` is what to show."""
 
-    is_colored = False
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+class Parser(argparse.ArgumentParser):
+    """Prints nothing and never leaves the process: raises UsageError or HelpWanted, which the frame shows."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{_sentence(message)} See: {self.prog} --help")
 
-    def print_help(self, file: Any = None) -> None:
-        stream = file or sys.stdout
-        text = self.format_help()
-        stream.write(_colored(text) if Parser.is_colored else text)
+    def print_help(self, file: Any = None) -> NoReturn:
+        raise HelpWanted(self.format_help())
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -151,7 +155,10 @@ def _sentence(message: str) -> str:
     return f"{message[:1].upper()}{message[1:]}."
 
 
-def _colored(text: str) -> str:
-    text = re.sub(r"^(Usage:|[A-Z][a-z]+:$)", rf"{_BOLD}\1{_RESET}", text, flags=re.MULTILINE)
-    text = re.sub(r"^(  +)(-[^ ].*?|[a-zA-Z][\w.-]*)(?=  |$)", rf"\1{_CYAN}\2{_RESET}", text, flags=re.MULTILINE)
-    return re.sub(r"^  (zato .*)$", rf"  {_DIM}\1{_RESET}", text, flags=re.MULTILINE)
+def styled_help(text: str) -> Text:
+    """Return a help text with headings, names and examples set apart."""
+    styled = Text(text.rstrip("\n"))
+    styled.highlight_regex(r"(?m)^(Usage:|[A-Z][A-Za-z ]+:$)", "bold")
+    styled.highlight_regex(r"(?m)^  +(?=\S)(-[^ ].*?|[A-Za-z][\w.-]*)(?=  |$)", "cyan")
+    styled.highlight_regex(r"(?m)^  \w*=?.*?zato .*$", "dim")
+    return styled

@@ -26,12 +26,14 @@ def _create_command(part: Part) -> Command:
         help=f"Make the folder of a {part.name}, with its settings and secrets",
         configure=_create_configure(part),
         run=_create_run(part),
-        examples=(f"zato create {part.name} ~/zato/{part.name}{_required_flags(part)}",),
+        examples=(f"zato create {part.name} ~/zato/{part.name}1{_required_flags(part)}",),
     )
 
 
 def _create_configure(part: Part) -> Callable[[argparse.ArgumentParser], None]:
     def configure(parser: argparse.ArgumentParser) -> None:
+        # A part has dozens of settings: below they are explained, here they would hide what is needed.
+        parser.usage = f"zato create {part.name} PATH{_required_flags(part)} [--SETTING VALUE …]"
         completes_folders(parser.add_argument("path", metavar="PATH", type=Path, help="A folder that is empty or missing"))
         settings = parser.add_argument_group("Settings")
         secrets = parser.add_argument_group(
@@ -129,7 +131,7 @@ def _given_values(part: Part, options: argparse.Namespace) -> dict[str, object]:
 
 def _required_flags(part: Part) -> str:
     needed = [option for option in declared_options(part.settings) if option.is_required and not is_generated(option)]
-    flags = [f" --{option.name.replace('_', '-')}{'-file FILE' if option.secret else ' …'}" for option in needed]
+    flags = [f" --{option.name.replace('_', '-')}{'-file FILE' if option.secret else ' VALUE'}" for option in needed]
     return "".join(flags)
 
 

@@ -33,10 +33,12 @@ class Progress:
 
     Args:
         console: None shows nothing.
+        width: Of the longest name to come.
     """
 
-    def __init__(self, console: "RichConsole | None") -> None:
+    def __init__(self, console: "RichConsole | None", width: int = 0) -> None:
         self._console = console
+        self._width = width
         self._steps: dict[str, _Step] = {}
         self._lock = threading.Lock()
         self._live: Live | None = None
@@ -97,7 +99,7 @@ class Progress:
             return Text("\n").join([_line(step, width, now) for step in self._steps.values()])
 
     def _name_width(self) -> int:
-        return max((len(step.name) for step in self._steps.values()), default=0)
+        return max([self._width, *(len(step.name) for step in self._steps.values())])
 
 
 def _line(step: _Step, width: int, now: float) -> Text:

@@ -57,8 +57,20 @@ class PartFolder:
         return self.path / "run" / f"{self.part}.pid"
 
     def load_settings(self, part: Part, environ: Mapping[str, str] = os.environ) -> Any:
-        """Return the settings as the part itself will read them."""
-        return load_settings(part.settings, part.name, files=(self.settings_file, self.secrets_file), environ=environ)
+        """
+        Return the settings as the part itself will read them.
+
+        Raises:
+            InvalidOptions: Names the file to look into.
+        """
+        files = (self.settings_file, self.secrets_file)
+        try:
+            settings: object = load_settings(part.settings, part.name, files=files, environ=environ)
+        except InvalidOptions as exc:
+            end = "" if exc.message.endswith("?") else "."
+            where = "" if str(self.path) in exc.message else f"{end} See {self.settings_file}"
+            raise InvalidOptions(f"{exc.message}{where}", **exc.attributes) from exc
+        return settings
 
 
 def open_folder(path: Path) -> PartFolder:

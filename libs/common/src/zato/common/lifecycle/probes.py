@@ -1,11 +1,21 @@
 """Asking whether something works, without any library and in less than a second."""
 
 import http.client
+import socket
 from collections.abc import Mapping
 
 from zato.common.lifecycle.ports import split_address
 
 _TIMEOUT_S = 1.0
+
+
+def is_listening(address: str) -> bool:
+    """Whether somebody takes connections there, whatever they speak."""
+    try:
+        socket.create_connection(split_address(address), timeout=_TIMEOUT_S).close()
+    except OSError:
+        return False
+    return True
 
 
 def http_status(address: str, path: str, headers: Mapping[str, str] | None = None) -> int:

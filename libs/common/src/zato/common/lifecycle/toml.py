@@ -15,8 +15,7 @@ def toml_value(value: Any) -> str:
         return f"[{', '.join(toml_value(part) for part in value)}]"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{_key(name)} = {toml_value(part)}" for name, part in value.items()) + "}"
-    # TOML's escapes are JSON's, except that it wants DEL escaped too.
-    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+    return _quoted(str(value))
 
 
 def toml_document(values: Mapping[str, Any], tables: Mapping[str, Iterable[Mapping[str, Any]]] | None = None) -> str:
@@ -32,5 +31,10 @@ def toml_document(values: Mapping[str, Any], tables: Mapping[str, Iterable[Mappi
 
 
 def _key(name: str) -> str:
-    is_bare = name.replace("-", "").replace("_", "").isalnum() and name.isascii()
-    return name if is_bare else json.dumps(name)
+    is_bare = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
+    return name if is_bare else _quoted(name)
+
+
+def _quoted(text: str) -> str:
+    # TOML's escapes are JSON's, except that it wants DEL escaped too and knows no surrogates.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

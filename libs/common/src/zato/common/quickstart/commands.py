@@ -143,11 +143,14 @@ def _start(options: argparse.Namespace, console: Console) -> int:
     for move in moves:
         console.print(f"{move}", style="yellow")
     _stop_outdated(cluster, [member.name for member in write_settings(cluster, parts) if member.name in running], console)
-    with console.progress() as progress:
+    with console.progress([*(member.name for member in cluster.members), "ping", "api"]) as progress:
         try:
             start_parts(cluster, parts, progress, wait_s=options.wait)
         except PartsFailed as exc:
             console.log_lines(exc.lines)
+            raise
+        except KeyboardInterrupt:
+            console.warn(f"What was started goes on; 'zato quickstart stop{_path_text(options)}' ends it")
             raise
         progress.start("ping", "waiting for an answer through the load-balancer")
         wait_for_load_balancer(_load_balancer(cluster), options.wait)
@@ -201,15 +204,16 @@ def _print_panel(cluster: "Cluster", console: Console, works: str, seconds: floa
     address = _load_balancer(cluster)
     rows = [
         ("Load-balancer", f"http://{address}"),
-        ("Statistics", f"http://{address}{_STATS_PATH}   user admin, password {cluster.secrets['stats_password']}"),
+        ("Statistics", f"http://{address}{_STATS_PATH}"),
+        ("", f"user admin, password {cluster.secrets['stats_password']}"),
     ]
     for member in cluster.servers:
         rows.append((member.name, f"http://{member.addresses['http_address']}   gRPC {member.addresses['grpc_address']}"))
     rows += [("User", access["username"]), ("Password", access["password"]), ("Folder", str(cluster.path))]
     console.print()
-    console.panel(f"Cluster {cluster.name}", rows)
+    console.panel(f"Cluster {cluster.name}, up after {seconds:.1f} s", rows)
     console.print("Invoke a service:", style="bold")
-    console.print(f"  curl -u {access['username']}:{access['password']} {access['invoke_url'].format(service='zato.ping')}")
+    console.print(f"  curl -u {access['username']}:{access['password']} http://{address}{works}")
     console.print("Deploy one of your own:", style="bold")
     console.print("  zato service deploy my_service.py")
     console.print()
@@ -242,7 +246,7 @@ def _stop(options: argparse.Namespace, console: Console) -> int:
 def _stopped(cluster: "Cluster", console: Console, timeout_s: float) -> dict[str, Any]:
     from zato.common.quickstart.running import stop_parts
 
-    with console.progress() as progress:
+    with console.progress(member.name for member in cluster.members) as progress:
         results = stop_parts(cluster, progress, timeout_s=timeout_s)
     return {
         name: {"was_running": result is not None, "was_killed": result is not None and result.was_killed}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from zato.common.cli.admin import Admin
-from zato.common.errors import AlreadyExists, DeadlineExceeded, NotFound
+from zato.common.errors import AlreadyExists, DeadlineExceeded, NotFound, Unavailable
 from zato.common.lifecycle.probes import http_status
 from zato.common.quickstart.cluster import Cluster
 from zato.common.quickstart.roles import PUBAPI_USER
@@ -42,6 +42,7 @@ def default_objects(cluster: Cluster) -> tuple[DefaultObject, ...]:
 
 def ensure_defaults(cluster: Cluster, admin: Admin) -> list[str]:
     """Create what is missing, and return the names of what was created. What exists is left as it is."""
+    _wait_for_server(admin)
     created = []
     for wanted in default_objects(cluster):
         try:
@@ -53,6 +54,19 @@ def ensure_defaults(cluster: Cluster, admin: Admin) -> list[str]:
                 continue  # somebody else did it at the same moment
             created.append(wanted.name)
     return created
+
+
+def _wait_for_server(admin: Admin) -> None:
+    """A server's gRPC may open its doors a moment after its HTTP."""
+    deadline = time.monotonic() + _LIVE_WAIT_S
+    while True:
+        try:
+            admin.invoke("zato.ping", {}, is_idempotent=True)
+            return
+        except Unavailable:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_POLL_S)
 
 
 def wait_until_live(cluster: Cluster, address: str) -> str:

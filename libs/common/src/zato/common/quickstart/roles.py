@@ -49,6 +49,7 @@ class Role:
         settings: What else the cluster decides, secrets included. The rest keeps its defaults and may be edited.
         stage: Parts of a stage start together, after those of earlier stages.
         is_many: There can be several, named with a number: "server1", "server2".
+        is_door: Clients come in through it. It stops first, so that requests which are on their way find all the rest.
     """
 
     part: str
@@ -56,6 +57,7 @@ class Role:
     settings: Callable[[Wiring, Member], Mapping[str, object]]
     stage: int = 1
     is_many: bool = False
+    is_door: bool = False
 
 
 def _redis(wiring: Wiring, _member: Member) -> Mapping[str, object]:
@@ -80,7 +82,7 @@ def _server(wiring: Wiring, member: Member) -> Mapping[str, object]:
 
 ROLES = (
     Role("redis", {"address": 16379}, _redis, stage=0),
-    Role("lb-agent", {"frontend_address": 11223, "grpc_address": 20151}, _lb_agent),
+    Role("lb-agent", {"frontend_address": 11223, "grpc_address": 20151}, _lb_agent, is_door=True),
     Role("server", {"http_address": 17010, "grpc_address": 17110}, _server, is_many=True),
 )
 

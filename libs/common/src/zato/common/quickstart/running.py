@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 from typing import TypeVar
 
 from zato.common.cli.parts import Parts
@@ -24,7 +24,7 @@ class PartsFailed(ZatoError):
     """Some parts did not start. `lines` is the end of the log of the first of them."""
 
     def __init__(self, failures: list[tuple[Member, ZatoError]]) -> None:
-        super().__init__(" · ".join(error.message for _, error in failures))
+        super().__init__(" · ".join(_with_name(member, error.message) for member, error in failures))
         first = failures[0][1]
         self.lines = first.lines if isinstance(first, StartFailed | NotReadyInTime) else []
 
@@ -47,7 +47,7 @@ def start_parts(cluster: Cluster, parts: Parts, progress: Progress, *, wait_s: f
         try:
             started = start(part, folder, wait_s=wait_s)
         except ZatoError as exc:
-            progress.fail(member.name, "failed" if isinstance(exc, StartFailed) else "not ready")
+            progress.fail(member.name, "not ready" if isinstance(exc, NotReadyInTime) else "failed")
             return exc
         note = "  ".join(f"{label} {address}" for label, address in part.addresses(folder.load_settings(part)).items())
         if started.was_running:
@@ -64,7 +64,7 @@ def start_parts(cluster: Cluster, parts: Parts, progress: Progress, *, wait_s: f
 
 
 def stop_parts(cluster: Cluster, progress: Progress, *, timeout_s: float) -> dict[str, Stopped | None]:
-    """Stop all parts, the last stage first, so that nothing is taken away from a part that still finishes its work."""
+    """Stop all parts: doors, then the last stage first, so that nothing is taken away from a part that finishes its work."""
     stopped: dict[str, Stopped | None] = {}
 
     def stop_one(member: Member) -> None:
@@ -77,8 +77,10 @@ def stop_parts(cluster: Cluster, progress: Progress, *, timeout_s: float) -> dic
         else:
             progress.done(member.name, "stopped")
 
+    doors = [member for member in cluster.members if role_of(member.part).is_door]
+    _at_once(stop_one, doors)
     for stage in reversed(_stages(cluster)):
-        _at_once(stop_one, stage)
+        _at_once(stop_one, [member for member in stage if member not in doors])
     return stopped
 
 
@@ -108,6 +110,10 @@ def wait_for_load_balancer(address: str, wait_s: float) -> None:
         time.sleep(_POLL_S)
 
 
+def _with_name(member: Member, message: str) -> str:
+    return message if message.startswith(member.name) else f"{member.name}: {message}"
+
+
 def _stages(cluster: Cluster) -> list[list[Member]]:
     numbers = sorted({role.stage for role in ROLES})
     stages = [[member for member in cluster.members if role_of(member.part).stage == number] for number in numbers]
@@ -115,6 +121,26 @@ def _stages(cluster: Cluster) -> list[list[Member]]:
 
 
 def _at_once(function: Callable[[Member], T], members: Iterable[Member]) -> list[T]:
+    """
+    Call the function for all members at the same time, and return the results in their order.
+
+    Threads that nobody waits for when we are interrupted: a pool would first wait for all of them.
+    """
     members = list(members)
-    with ThreadPoolExecutor(max(1, len(members))) as pool:
-        return list(pool.map(function, members))
+    results: dict[int, T] = {}
+    errors: list[BaseException] = []
+
+    def call(index: int, member: Member) -> None:
+        try:
+            results[index] = function(member)
+        except BaseException as exc:  # raised again below, in the thread that can tell somebody
+            errors.append(exc)
+
+    threads = [Thread(target=call, args=pair, daemon=True, name=pair[1].name) for pair in enumerate(members)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return [results[index] for index in range(len(members))]

@@ -181,6 +181,6 @@ def _normal(value: Any, option: Mapping[str, Any] | None) -> Any:
     if option is None:
         return value
     try:
-        return Option(option["name"], option["type"], "").convert(value)
+        return Option(option["name"], option["type"], "", default=None).convert(value)
     except ValueError:
         return value  # the server will say what is wrong with it

@@ -42,7 +42,7 @@ def _list(options: argparse.Namespace, console: Console) -> int:
     with connect(options) as admin:
         kinds = {kind["name"]: kind for kind in get_kinds(admin)}
         wanted = [options.kind] if options.kind else list(kinds)
-        found = {kind: admin.invoke(f"zato.{kind}.get-list", {}, is_idempotent=True) for kind in wanted}
+        found = {kind: _on_kind(admin, kind, "get-list", {}, is_idempotent=True) for kind in wanted}
     console.data([{"kind": kind, **each} for kind, objects in found.items() for each in objects])
     console.table(
         ("Kind", "Name", "Active", "Options"),
@@ -73,7 +73,7 @@ def _text(value: Any) -> str:
 
 def _get(options: argparse.Namespace, console: Console) -> int:
     with connect(options) as admin:
-        found: dict[str, Any] = admin.invoke(f"zato.{options.kind}.get", {"name": options.name}, is_idempotent=True)
+        found: dict[str, Any] = _on_kind(admin, options.kind, "get", {"name": options.name}, is_idempotent=True)
     console.data(found)
     console.panel(f"{options.kind} {options.name}", [(name, _text(value)) for name, value in found.items() if name != "name"])
     return ExitCode.OK
@@ -107,10 +107,23 @@ def _change(options: argparse.Namespace, console: Console, action: str, done: st
     if action == "edit" and not values:
         raise BadRequest("Nothing to change: give at least one OPTION=VALUE")
     with connect(options) as admin:
-        answer: dict[str, Any] = admin.invoke(f"zato.{options.kind}.{action}", {**values, "name": options.name})
+        answer: dict[str, Any] = _on_kind(admin, options.kind, action, {**values, "name": options.name})
+        _warn_of_secrets(options.kind, _typed(options.options), admin, console)
     console.data(answer)
     console.print(f"{done} {options.kind} '{options.name}', version {answer['version']}")
     return ExitCode.OK
+
+
+def _typed(texts: Iterable[str]) -> frozenset[str]:
+    """Return the names of the options whose values were on the command line itself."""
+    pairs = (text.partition("=") for text in texts)
+    return frozenset(name for name, _, value in pairs if value and (not value.startswith("@") or value.startswith("@@")))
+
+
+def _warn_of_secrets(kind: str, typed: frozenset[str], admin: Admin, console: Console) -> None:
+    options = _kind_named(kind, get_kinds(admin))["options"]
+    for name in sorted(typed & {option["name"] for option in options if option["secret"]}):
+        console.warn(f"Command lines are seen by others and kept by your shell: give '{name}' as {name}=@FILE or {name}=@-")
 
 
 def _option_value(text: str) -> tuple[str, Any]:
@@ -144,7 +157,7 @@ def as_active(value: Any) -> bool:
 
 def _delete(options: argparse.Namespace, console: Console) -> int:
     with connect(options) as admin:
-        answer = admin.invoke(f"zato.{options.kind}.delete", {"name": options.name})
+        answer = _on_kind(admin, options.kind, "delete", {"name": options.name})
     console.data(answer or {})
     console.print(f"Deleted {options.kind} '{options.name}'")
     return ExitCode.OK
@@ -174,11 +187,27 @@ def _import(options: argparse.Namespace, console: Console) -> int:
         empty="There are no objects in the files. A table per object makes one, e.g. [[channel-http]]",
     )
     if options.dry_run:
-        console.hint("Nothing was changed (--dry-run).")
+        console.hint("Nothing was changed (--dry-run). Secrets are not compared, since nobody is shown those in use.")
     return ExitCode.OK
 
 
 # Kinds
+
+
+def _on_kind(admin: Admin, kind: str, action: str, payload: Mapping[str, Any], *, is_idempotent: bool = False) -> Any:
+    """Invoke an admin service of a kind. Raises NotFound with the kinds that there are when it is none of them."""
+    try:
+        return admin.invoke(f"zato.{kind}.{action}", payload, is_idempotent=is_idempotent)
+    except NotFound:
+        _kind_named(kind, get_kinds(admin))
+        raise
+
+
+def _kind_named(name: str, kinds: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    by_name = {kind["name"]: kind for kind in kinds}
+    if name not in by_name:
+        raise NotFound(f"There is no kind '{name}'; there are: {', '.join(sorted(by_name))}")
+    return by_name[name]
 
 
 def get_kinds(admin: Admin) -> list[dict[str, Any]]:
@@ -207,10 +236,7 @@ def _get_kind_configure(parser: argparse.ArgumentParser) -> None:
 
 def _get_kind(options: argparse.Namespace, console: Console) -> int:
     with connect(options) as admin:
-        kinds = {kind["name"]: kind for kind in get_kinds(admin)}
-    if options.kind not in kinds:
-        raise NotFound(f"There is no kind '{options.kind}'; there are: {', '.join(sorted(kinds))}")
-    kind = kinds[options.kind]
+        kind = _kind_named(options.kind, get_kinds(admin))
     console.data(kind)
     console.print(kind["label"], style="bold")
     if kind["help"]:
