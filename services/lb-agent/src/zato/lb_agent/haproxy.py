@@ -139,6 +139,8 @@ class HAProxy:
         """Take no new connections, let requests end for at most `grace_s` seconds, then end all processes."""
         if self._process is None:
             return
+        if self._messages is not None:
+            self._messages.is_ending = True
         deadline = time.monotonic() + grace_s
         self._signal(signal.SIGUSR1)
         while self.is_running and time.monotonic() < deadline and self._has_requests():
@@ -249,6 +251,8 @@ class _Messages:
     """What HAProxy prints for people, into our log; its alerts are kept, since they say why something failed."""
 
     def __init__(self, stream: IO[bytes]) -> None:
+        # HAProxy is alarmed by the end of its workers, also when we end them.
+        self.is_ending = False
         self._stream = stream
         self._alerts: deque[str] = deque(maxlen=20)
         self._thread = threading.Thread(target=self._read, name="haproxy-messages", daemon=True)
@@ -268,14 +272,16 @@ class _Messages:
         with self._stream:
             for line in self._stream:
                 level, text = read_message(line.decode(errors="replace"))
-                if level == "ALERT":
-                    if _NOT_A_FAILURE not in text:
-                        self._alerts.append(text)
-                    log.error("haproxy_message", text=text)
-                elif level == "WARNING" and not text.startswith(_OUR_COMMANDS):
-                    log.warning("haproxy_message", text=text)
-                elif text:
-                    log.debug("haproxy_message", text=text)
+                if level == "ALERT" and _NOT_A_FAILURE not in text:
+                    self._alerts.append(text)
+                if text:
+                    self._log(level, text)
+
+    def _log(self, level: str, text: str) -> None:
+        if self.is_ending or text.startswith(_OUR_COMMANDS):
+            level = ""
+        write = {"ALERT": log.error, "WARNING": log.warning}.get(level, log.debug)
+        write("haproxy_message", text=text)
 
 
 @contextlib.contextmanager
