@@ -1,0 +1,114 @@
+"""Builds everything from the settings and runs it until it is told to stop."""
+
+import threading
+from collections.abc import Callable
+
+from zato.common.clock import Clock, SystemClock
+from zato.common.errors import BadRequest, InvalidOptions
+from zato.common.logs import get_logger
+from zato.common.rpc.server import ThreadedServer
+from zato.lb_agent import saved_members
+from zato.lb_agent.balancer import Balancer
+from zato.lb_agent.config import LBAgentSettings
+from zato.lb_agent.configuration import Configuration
+from zato.lb_agent.grpc import SERVICE, BalancerServicer
+from zato.lb_agent.haproxy import HAProxy
+from zato.lb_agent.members import Member, Membership
+from zato.lb_agent.program import Program, affordable_connections
+from zato.lb_agent.work_folder import WorkFolder
+from zato.proto.load_balancer.v1.load_balancer_pb2_grpc import add_LoadBalancerServicer_to_server
+
+log = get_logger(__name__)
+
+_TICK_S = 0.2
+_RPC_GRACE_S = 1.0
+
+
+class Agent:
+    """
+    Args:
+        read_settings: Reads the settings anew, for a reload.
+
+    Raises:
+        ZatoError: It cannot run here: HAProxy is missing, a port is taken, another agent uses the folder.
+    """
+
+    def __init__(
+        self, settings: LBAgentSettings, *, read_settings: Callable[[], LBAgentSettings], clock: Clock | None = None
+    ) -> None:
+        clock = clock or SystemClock()
+        self._settings = settings
+        self._folder = WorkFolder(settings.work_folder)
+        self._folder.lock()
+        self._balancer = Balancer(
+            haproxy=HAProxy(Program(settings.haproxy_command), self._folder),
+            membership=Membership(clock, settings.lease_s, _saved_members(self._folder)),
+            folder=self._folder,
+            clock=clock,
+            configuration=configuration_of(settings),
+            configure=lambda: configuration_of(read_settings()),
+        )
+        servicer = BalancerServicer(self._balancer)
+        # Before HAProxy is touched: where another agent has this address nothing of it should be disturbed.
+        self._server = ThreadedServer(
+            settings.grpc_address,
+            token=settings.token,
+            services=[SERVICE],
+            add=lambda server: add_LoadBalancerServicer_to_server(servicer, server),
+            tls=settings.tls(),
+        )
+
+    def run(self, stop: threading.Event) -> None:
+        """
+        Serve until `stop` is set, then end what was begun.
+
+        To be called from the main thread, since HAProxy ends with the thread that started it.
+
+        Raises:
+            ZatoError: HAProxy could not be started the first time.
+        """
+        self._balancer.start()
+        self._server.start()
+        log.info("agent_started", grpc=self._settings.grpc_address, frontend=self._settings.frontend_address)
+        try:
+            while not stop.wait(_TICK_S):
+                self._tick()
+        finally:
+            log.info("agent_stopping")
+            self._server.stop(_RPC_GRACE_S)
+            self._balancer.stop(self._settings.stop_timeout_s)
+            self._folder.unlock()
+        log.info("agent_stopped")
+
+    def _tick(self) -> None:
+        try:
+            self._balancer.tick()
+        except Exception:  # the loop must go on, whatever we did not think of
+            log.exception("tick_failed")
+
+
+def configuration_of(settings: LBAgentSettings) -> Configuration:
+    """Raises InvalidOptions when the file of extra configuration can't be read."""
+    max_connections = affordable_connections(settings.max_connections)
+    if max_connections < settings.max_connections:
+        log.warning("max_connections_lowered", wanted=settings.max_connections, given=max_connections, limit="open files")
+    return Configuration(settings, max_connections, _extra(settings))
+
+
+def _extra(settings: LBAgentSettings) -> str:
+    if settings.extra_config_file is None:
+        return ""
+    try:
+        return settings.extra_config_file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InvalidOptions(f"'extra_config_file' {settings.extra_config_file} cannot be read: {exc}") from exc
+
+
+def _saved_members(folder: WorkFolder) -> tuple[Member, ...]:
+    text = folder.read(saved_members.FILE)
+    try:
+        return saved_members.from_text(text) if text else ()
+    except BadRequest as exc:
+        # They join again within seconds.
+        log.warning("saved_members_ignored", reason=exc.message)
+        return ()
