@@ -22,8 +22,9 @@ $(VENV)/bin/uv:
 # What is installed is stamped, so that a second run costs nothing.
 $(VENV)/.installed: requirements/lock.txt $(wildcard */pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml) | $(VENV)/bin/uv
 	@echo "Installing Python packages into $(VENV) …"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements/lock.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode --requirement requirements/lock.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(PARTS:%=--editable %)
+	@$(BIN)/python -m compileall -q $(PARTS)
 	@touch $@
 
 .PHONY: venv
@@ -53,3 +54,15 @@ format: venv ## Rewrite the code in our style
 .PHONY: lock
 lock: venv ## Pin what the pyproject.toml files ask for; UPGRADE=1 takes the newest releases
 	@PATH=$(abspath $(BIN)):$$PATH requirements/lock.sh $(if $(UPGRADE),--upgrade)
+
+.PHONY: quickstart
+quickstart: ## A cluster of two servers behind HAProxy, with the examples deployed and called
+	@scripts/system-packages quickstart
+	@$(MAKE) --no-print-directory venv
+	@$(BIN)/zato quickstart create $(CLUSTER)
+	@$(BIN)/zato quickstart start $(CLUSTER)
+	@ZATO=$(BIN)/zato examples/load $(CLUSTER)
+
+.PHONY: down
+down: ## Stop the quickstart cluster
+	@$(BIN)/zato quickstart stop $(CLUSTER)

@@ -66,7 +66,9 @@ class History(Service):
             first, last = rates.last_day(as_date(given, "start")), rates.last_day(as_date(given, "end"))
             if last - first > 366:
                 raise BadRequest("A history has at most 366 bank days: ask for a shorter time")
-            points = [{"date": rates.days[day], "rate": round(rates.between(base, quote, day), 6)} for day in range(first, last + 1)]
+            points = [
+                {"date": rates.days[day], "rate": round(rates.between(base, quote, day), 6)} for day in range(first, last + 1)
+            ]
         except UnknownRate as exc:
             raise NotFound(str(exc)) from exc
         self.response.payload = {"base": base, "quote": quote, "points": points}

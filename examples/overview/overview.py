@@ -14,7 +14,9 @@ class Overview(Service):
         # A service of this server, by its name: no network, and its errors are ours.
         customer = self.invoke("customers.get", {"customer_id": self.request.input.customer_id})
         # Another system's REST API, here our own behind the load-balancer. The cid goes along and finds both in the log.
-        answer = self.out.rest["currency"].conn.get(self.cid, {"amount": customer["balance_eur"], "from": "EUR", "to": currency})
+        answer = self.out.rest["currency"].conn.get(
+            self.cid, {"amount": customer["balance_eur"], "from": "EUR", "to": currency}
+        )
         if answer.status_code == 404:
             raise NotFound(answer.data["details"])
         self.response.payload = {"customer": customer["name"], "balance": answer.data["result"], "currency": answer.data["to"]}
