@@ -126,7 +126,7 @@ def postgresql_url(_postgresql_url: str) -> Iterator[str]:
     postgresql_server.drop_database(url, of=_postgresql_url)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def haproxy_program() -> str:
     """Path of HAProxy."""
     return require_program("haproxy")

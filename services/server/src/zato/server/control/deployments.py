@@ -151,7 +151,7 @@ class Deployments:
         deadline = time.monotonic() + wait_s
         while True:
             with self._database.reading() as session:
-                expected = {(row.server, row.pid) for row in _living_workers(session)}
+                expected = {(row.server, row.pid) for row in living_workers(session)}
                 statement = select(DeploymentStatusRow).where(DeploymentStatusRow.file_name == file_name)
                 rows = [row for row in session.execute(statement).scalars() if row.version >= version]
             missing = expected - {(row.server, row.pid) for row in rows}
@@ -209,9 +209,10 @@ def forget_silent_workers(session: Session) -> None:
         forget_worker(session, row.server, row.pid)
 
 
-def _living_workers(session: Session) -> list[WorkerRow]:
+def living_workers(session: Session) -> list[WorkerRow]:
+    """Return the workers that said of late that they live; one that was killed is not among them for long."""
     recent = WorkerRow.reported_at >= utc_now() - timedelta(seconds=3 * REPORT_EVERY_S)
-    return list(session.execute(select(WorkerRow).where(recent)).scalars())
+    return list(session.execute(select(WorkerRow).where(recent).order_by(WorkerRow.server, WorkerRow.pid)).scalars())
 
 
 def _check_file(file_name: str, source: bytes) -> None:

@@ -6,8 +6,9 @@ from sqlalchemy import select
 
 from zato.proto.control_plane.v1.control_plane_pb2 import ReportStatusRequest
 from zato.server.control.changes import current_version
+from zato.server.control.deployments import living_workers
 from zato.server.odb.database import Database
-from zato.server.odb.tables import ObjectRow, ObjectStatusRow, WorkerRow, utc_now
+from zato.server.odb.tables import ObjectRow, ObjectStatusRow, utc_now
 
 
 def store_status(database: Database, request: ReportStatusRequest) -> None:
@@ -27,7 +28,6 @@ def store_status(database: Database, request: ReportStatusRequest) -> None:
 
 def cluster_status(database: Database) -> dict[str, Any]:
     with database.reading() as session:
-        workers = session.execute(select(WorkerRow).order_by(WorkerRow.server, WorkerRow.pid)).scalars()
         return {
             "config_version": current_version(session),
             "workers": [
@@ -38,7 +38,7 @@ def cluster_status(database: Database) -> dict[str, Any]:
                     "started_at": row.started_at.isoformat(),
                     "reported_at": row.reported_at.isoformat(),
                 }
-                for row in workers
+                for row in living_workers(session)
             ],
         }
 
