@@ -112,6 +112,8 @@ def load(data_format: str, body: bytes) -> Any:
     try:
         text = body.decode()
     except UnicodeDecodeError:
+        if data_format == "form":
+            raise BadRequest("The form is not UTF-8 text, which forms have to be: percent-encode what it holds") from None
         return body
     return load_form(text) if data_format == "form" else text
 
