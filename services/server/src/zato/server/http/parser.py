@@ -22,6 +22,7 @@ _PARSE_ERRORS = (PackageParseError, ProtocolParseError, ValueError)
 _HOST = re.compile(rb"[A-Za-z0-9.\-_~%!$&'()*+,;=]*(:\d*)?|\[[0-9A-Fa-f:.]+\](:\d*)?")
 _TARGET = re.compile(rb"[\x21-\x7e]+")
 _REFUSED_METHODS = frozenset({b"CONNECT", b"TRACE"})
+_HEAD = b"HEAD "
 _USUAL_METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 
 
@@ -58,12 +59,15 @@ class RequestParser:
             limit_remaining=0,
         )
         self._body: list[bytes] = []
+        self._first_bytes = b""
         self.body_bytes = 0
         self.has_head = False
         self.wants_continue = False
 
     def feed(self, data: bytes) -> None:
         """Raises a ZatoError with the right status when the request can't be accepted."""
+        if len(self._first_bytes) < len(_HEAD):
+            self._first_bytes = (self._first_bytes + data[: len(_HEAD)])[: len(_HEAD)]
         try:
             self._protocol.feed(data)
         except LimitRequestLine:
@@ -91,6 +95,11 @@ class RequestParser:
         return str(self._protocol.method.decode("ascii"))
 
     @property
+    def is_head(self) -> bool:
+        """Known as soon as the first bytes are: a HEAD request that is refused gets no body either."""
+        return self._first_bytes == _HEAD
+
+    @property
     def target(self) -> str:
         """The path with its query. Of the absolute form, as proxies send it, the address is left out."""
         target: bytes = self._protocol.path
@@ -115,6 +124,7 @@ class RequestParser:
     def reset(self) -> None:
         self._protocol.reset()
         self._body = []
+        self._first_bytes = b""
         self.body_bytes = 0
         self.has_head = False
         self.wants_continue = False
