@@ -161,10 +161,18 @@ class Connection:
             remote_address=self._remote_address,
             received_at=time.monotonic(),
         )
-        response = self._settings.handle(request)
+        response = self._handle(request)
         keep_alive = parser.should_keep_alive and not self._settings.is_stopping()
         self._send(response, request.cid, is_head=request.method == "HEAD", keep_alive=keep_alive)
         return keep_alive
+
+    def _handle(self, request: Request) -> Response:
+        """Errors of services are answered far inside; this is for our own, whose client would otherwise get nothing at all."""
+        try:
+            return self._settings.handle(request)
+        except Exception:
+            log.exception("pipeline_failed", cid=request.cid, path=request.path[:200])
+            return make_error_response(ZatoError("The pipeline failed"), request.cid)
 
     def _send(self, response: Response, cid: str, *, is_head: bool, keep_alive: bool) -> None:
         encode = self._settings.head_writer.encode
@@ -193,8 +201,7 @@ class Connection:
             reason=error.message[:200],
             remote_address=self._remote_address,
         )
-        is_head = self._parser.has_head and self._parser.method == "HEAD"
-        self._send(make_error_response(error, cid), cid, is_head=is_head, keep_alive=False)
+        self._send(make_error_response(error, cid), cid, is_head=self._parser.is_head, keep_alive=False)
         self._linger()
 
     def _linger(self) -> None:
