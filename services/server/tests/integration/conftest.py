@@ -57,7 +57,8 @@ class RawConnection:
 
     def __init__(self, port: int, timeout_s: float = 20.0) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout_s)
-        self._file = self.socket.makefile("rb")
+        self._timeout_s = timeout_s
+        self._received = b""
 
     def send(self, data: bytes) -> None:
         # The server may have answered and closed before all was sent: what counts is what it answered.
@@ -66,18 +67,13 @@ class RawConnection:
 
     def read_head(self) -> tuple[int, dict[str, str]] | None:
         """Return status and headers of the next response; None when the server closed instead."""
-        try:
-            line = self._file.readline()
-        except ConnectionResetError:
-            return None
-        if not line:
-            return None
-        status = int(line.split()[1])
-        headers = {}
-        while (line := self._file.readline().rstrip(b"\r\n")) != b"":
-            name, _, value = line.decode("latin-1").partition(": ")
-            headers[name.lower()] = value
-        return status, headers
+        while b"\r\n\r\n" not in self._received:
+            if not self._receive():
+                return None
+        head, _, self._received = self._received.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        fields = (line.partition(": ") for line in lines)
+        return int(first.split()[1]), {name.lower(): value for name, _, value in fields}
 
     def read_answer(self, *, is_head: bool = False) -> Answer | None:
         """Return the next response, None when the server closed instead."""
@@ -86,24 +82,27 @@ class RawConnection:
             return None
         status, headers = head
         length = 0 if is_head or status in (100, 204, 304) else int(headers.get("content-length", 0))
-        return Answer(status, headers, self._file.read(length))
+        while len(self._received) < length and self._receive():
+            pass
+        body, self._received = self._received[:length], self._received[length:]
+        return Answer(status, headers, body)
 
     def read_to_end(self) -> bytes:
-        try:
-            return self._file.read()
-        except ConnectionResetError:
-            return b""
+        while self._receive():
+            pass
+        rest, self._received = self._received, b""
+        return rest
 
     def peek(self, timeout_s: float = 0.1) -> bytes:
         """Return what has come and was not read yet, or comes soon."""
-        self.socket.settimeout(timeout_s)
-        try:
-            return self._file.peek()
-        except OSError:
-            return b""
+        if not self._received:
+            self.socket.settimeout(timeout_s)
+            with contextlib.suppress(TimeoutError):
+                self._receive()
+            self.socket.settimeout(self._timeout_s)
+        return self._received
 
     def close(self) -> None:
-        self._file.close()
         self.socket.close()
 
     def __enter__(self) -> "RawConnection":
@@ -111,6 +110,14 @@ class RawConnection:
 
     def __exit__(self, *_exc: object) -> None:
         self.close()
+
+    def _receive(self) -> bool:
+        try:
+            data = self.socket.recv(65536)
+        except ConnectionResetError:
+            data = b""
+        self._received += data
+        return bool(data)
 
 
 class Server(ServerProcess):
