@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import dataclass
 
 import pytest
@@ -72,7 +73,7 @@ def test_what_is_in_a_stream_is_found() -> None:
 @given(st.lists(st.integers(0, len(STREAM)), max_size=12))
 def test_however_a_stream_is_cut_the_same_is_found(cuts: list[int]) -> None:
     places = [0, *sorted(cuts), len(STREAM)]
-    parts = [STREAM[start:end] for start, end in zip(places, places[1:], strict=False)]
+    parts = [STREAM[start:end] for start, end in itertools.pairwise(places)]
     assert parse(*parts) == parse(STREAM)
 
 
