@@ -1,6 +1,7 @@
 """Builds a worker out of its parts: the one module that knows them all."""
 
 import os
+from functools import partial
 from typing import Any
 
 import gevent
@@ -20,6 +21,7 @@ from zato.server.control.deployments import (
     forget_silent_workers,
     forget_worker,
     load_live,
+    older_versions,
     report_worker,
 )
 from zato.server.control.follower import Follower, Update
@@ -99,7 +101,7 @@ class WorkerApp:
         self._database = Database(settings.odb_url)
         self._kinds = Kinds(own_kinds())
         self._store = ServiceStore()
-        self._deployer = Deployer(self._store, settings.work_folder / "services")
+        self._deployer = Deployer(self._store, settings.work_folder / "services", partial(older_versions, self._database))
         box = SecretBox(settings.secret_keys)
         objects = Objects(self._database, self._kinds, box, bus, self._topic)
         deployments = Deployments(self._database, self._deployer, bus, self._topic, settings.name, self._pid)
@@ -188,7 +190,10 @@ class WorkerApp:
 
     def _take_up(self, update: Update) -> None:
         configuration = update.configuration
-        outcomes = self._deployer.apply(update.changed_files, update.removed_files)
+        removed = dict(update.removed_files)
+        if update.is_whole:
+            removed.update(dict.fromkeys(self._deployer.file_names - {file.name for file in update.changed_files}, 0))
+        outcomes = self._deployer.apply(update.changed_files, removed)
         self._store.replace_internal([*internal_services(), *admin_services(self._admin)])
         old = self._state
         self._state = WorkerState(

@@ -1,11 +1,13 @@
 """Settings of a server."""
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from zato.common.options import option, options
 from zato.common.rpc.tls import TLSFiles
+from zato.common.secrets import CannotDecrypt, SecretBox
 from zato.common.settings import load_settings
 
 PART = "server"
@@ -61,6 +63,18 @@ class ServerSettings:
     def __post_init__(self) -> None:
         for name in ("http_address", "grpc_address"):
             split_address(getattr(self, name), name)
+        for name in ("advertised_address", "lb_agent_address"):
+            if getattr(self, name):
+                split_address(getattr(self, name), name)
+        for name in ("name", "cluster"):
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", getattr(self, name)):
+                raise ValueError(f"'{name}' takes letters, digits, '.', '_' and '-', not {getattr(self, name)!r:.120}")
+        # Never the values of these: they hold passwords.
+        _check_scheme("odb_url", self.odb_url, ("postgresql://", "postgresql+psycopg2://", "sqlite:////"))
+        _check_scheme("redis_url", self.redis_url, ("redis://", "rediss://", "unix://"))
+        if not self.token:
+            raise ValueError("'token' must not be empty: no call of another part could be let in")
+        _check_keys(self.secret_keys)
         self.trusted_networks  # noqa: B018 (raises when one is no network)
         self.tls  # noqa: B018 (raises when only some of the files are given)
 
@@ -70,7 +84,7 @@ class ServerSettings:
 
     @property
     def trusted_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-        return tuple(ipaddress.ip_network(network, strict=False) for network in self.trusted_proxies)
+        return tuple(_network(network) for network in self.trusted_proxies)
 
     @property
     def metrics_folder(self) -> Path:
@@ -90,6 +104,25 @@ def read_settings(folder: Path | None, environ: Mapping[str, str]) -> ServerSett
     """Read settings.toml and secrets.toml of `folder`, where they are, and the environment. Raises InvalidOptions."""
     files = tuple(file for name in ("settings.toml", "secrets.toml") if folder and (file := folder / name).exists())
     return load_settings(ServerSettings, PART, files=files, environ=environ)
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(f"'trusted_proxies' takes addresses or networks, e.g. 10.0.0.0/8, not {text!r:.120}") from None
+
+
+def _check_scheme(name: str, url: str, schemes: tuple[str, ...]) -> None:
+    if not url.startswith(schemes):
+        raise ValueError(f"'{name}' takes a URL that begins with {' or '.join(schemes)}")
+
+
+def _check_keys(keys: tuple[str, ...]) -> None:
+    try:
+        SecretBox(keys)
+    except CannotDecrypt as exc:
+        raise ValueError(f"'secret_key': {exc.message}") from None
 
 
 def split_address(address: str, name: str) -> tuple[str, int]:

@@ -4,10 +4,11 @@ import re
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import takewhile
 from typing import Any
 
 import gevent
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from zato.common.bus import Bus
@@ -23,6 +24,7 @@ log = get_logger(__name__)
 
 _FILE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\.py")
 _MAX_SOURCE_BYTES = 5 * 1024 * 1024
+_MOST_OLDER_VERSIONS = 5
 _ASK_EVERY_S = 0.05
 # A worker says that it lives this often; one that was silent for three times as long is not waited for.
 REPORT_EVERY_S = 5.0
@@ -102,10 +104,10 @@ class Deployments:
     def undeploy(self, file_name: str, author: Author, *, wait_s: float = 0.0) -> Deployed:
         """Take a file's services out of use. Raises NotFound when it is not deployed."""
         with self._database.reading() as session:
-            latest = _latest(session, file_name)
-        if latest is None or latest.action != "deploy":
+            accepted = session.execute(_accepted(file_name).limit(1)).scalar_one_or_none()
+        if accepted is None or accepted.action != "deploy":
             raise NotFound(f"There is no deployed file '{file_name}': see 'zato deployment list'", file_name=file_name)
-        version = self._store(SourceFile(file_name, latest.version + 1, b""), "undeploy", "", author)
+        version = self._store(SourceFile(file_name, accepted.version + 1, b""), "undeploy", "", author)
         return self._result(file_name, version, wait_s)
 
     def get_list(self) -> list[dict[str, Any]]:
@@ -167,11 +169,18 @@ def load_live(session: Session) -> list[SourceFile]:
     return [SourceFile(row.file_name, row.version, row.source) for row in rows if row.action == "deploy"]
 
 
-def load_newest(session: Session, file_name: str) -> tuple[SourceFile, bool] | None:
-    """Return the newest accepted version of a file, and whether it is deployed; None when there is none."""
-    statement = select(DeploymentRow).where(DeploymentRow.file_name == file_name, DeploymentRow.action != "reject")
-    row = session.execute(statement.order_by(DeploymentRow.version.desc()).limit(1)).scalar_one_or_none()
-    return None if row is None else (SourceFile(row.file_name, row.version, row.source), row.action == "deploy")
+def load_newest(session: Session, file_name: str) -> tuple[SourceFile, bool]:
+    """Return the newest accepted version of a file that was deployed ever, and whether it is deployed still."""
+    row = session.execute(_accepted(file_name).limit(1)).scalar_one()
+    return SourceFile(row.file_name, row.version, row.source), row.action == "deploy"
+
+
+def older_versions(database: Database, file: SourceFile) -> list[SourceFile]:
+    """Return the accepted versions of a file before the given one, the newest first, back to where it was undeployed."""
+    with database.reading() as session:
+        statement = _accepted(file.name).where(DeploymentRow.version < file.version).limit(_MOST_OLDER_VERSIONS)
+        rows = list(session.execute(statement).scalars())
+    return [SourceFile(row.file_name, row.version, row.source) for row in takewhile(lambda row: row.action == "deploy", rows)]
 
 
 def report_worker(session: Session, server: str, pid: int, config_version: int, outcomes: list[Outcome]) -> None:
@@ -222,6 +231,11 @@ def _check_file(file_name: str, source: bytes) -> None:
         )
     if len(source) > _MAX_SOURCE_BYTES:
         raise BadRequest(f"'{file_name}' has {len(source)} bytes; a file of services has at most {_MAX_SOURCE_BYTES}")
+
+
+def _accepted(file_name: str) -> Select[DeploymentRow]:
+    statement = select(DeploymentRow).where(DeploymentRow.file_name == file_name, DeploymentRow.action != "reject")
+    return statement.order_by(DeploymentRow.version.desc())
 
 
 def _latest(session: Session, file_name: str) -> DeploymentRow | None:

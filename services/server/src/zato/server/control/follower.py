@@ -1,7 +1,7 @@
 """Following the configuration: a nudge, or a slow poll, then the change log, then one assignment."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import gevent
@@ -26,12 +26,18 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What has to be taken up to get from one version to the next."""
+    """
+    What has to be taken up to get from one version to the next.
+
+    Args:
+        removed_files: The version of each that says so.
+        is_whole: `changed_files` are all that there are.
+    """
 
     configuration: Configuration
     changed_files: tuple[SourceFile, ...] = ()
-    removed_files: tuple[str, ...] = ()
-    changed_ids: frozenset[int] = field(default_factory=frozenset)
+    removed_files: Mapping[str, int] = field(default_factory=dict)
+    is_whole: bool = False
 
 
 class Follower:
@@ -76,7 +82,7 @@ class Follower:
             objects = {row.id: loaded for row in rows if (loaded := self._load_object(session, row)) is not None}
             configuration = Configuration(current_version(session), objects)
             files = tuple(load_live(session))
-        self._apply(Update(configuration, changed_files=files, changed_ids=frozenset(objects)))
+        self._apply(Update(configuration, changed_files=files, is_whole=True))
 
     def listen(self, bus: Bus, topic: str) -> None:
         """Follow nudges from `bus`, and poll behind them, until the process ends."""
@@ -123,16 +129,16 @@ class Follower:
     def _changes(self, session: Session, newest: int) -> Update:
         objects = dict(self._configuration.objects)
         changed: dict[str, SourceFile] = {}
-        removed: set[str] = set()
+        removed: dict[str, int] = {}
         changes = changes_since(session, self._configuration.version)
         if any(change.kind == KIND for change in changes):
             self._kinds.refresh(session)
         for file_name in {change.name for change in changes if change.kind == DEPLOYMENT}:
-            found = load_newest(session, file_name)
-            if found is not None and found[1]:
-                changed[file_name] = found[0]
+            file, is_deployed = load_newest(session, file_name)
+            if is_deployed:
+                changed[file_name] = file
             else:
-                removed.add(file_name)
+                removed[file_name] = file.version
         ids = {change.object_id for change in changes if change.object_id is not None}
         for object_id in ids:
             row = session.get(ObjectRow, object_id)
@@ -141,7 +147,7 @@ class Follower:
                 objects.pop(object_id, None)
             else:
                 objects[object_id] = loaded
-        return Update(Configuration(newest, objects), tuple(changed.values()), tuple(removed), frozenset(ids))
+        return Update(Configuration(newest, objects), tuple(changed.values()), removed)
 
     def _load_object(self, session: Session, row: ObjectRow) -> ConfigObject | None:
         """An object that can't be read, of a kind nobody declares any more for one, must not keep all others from loading."""

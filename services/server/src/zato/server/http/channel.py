@@ -43,6 +43,8 @@ class HTTPChannelOptions:
     def __post_init__(self) -> None:
         if not self.url_path.startswith("/") or "?" in self.url_path or not self.url_path.isprintable():
             raise ValueError(f"'url_path' takes a path that begins with a slash, without a query, not {self.url_path!r}")
+        if "%" in self.url_path:
+            raise ValueError(f"'url_path' takes a path as people read it, not percent-encoded: {self.url_path!r}")
         names = _PARAMETER.findall(self.url_path)
         if len(set(names)) != len(names) or "{" in _PARAMETER.sub("", self.url_path):
             raise ValueError(f"'url_path' takes parameters as {{name}}, each name once, not {self.url_path!r}")
@@ -80,7 +82,7 @@ class Channel:
 
 
 def compile_channel(name: str, channel_options: HTTPChannelOptions, verify: Verifier | None, security: str = "") -> Channel:
-    main, _, sub = channel_options.http_accept.partition("/")
+    main, _, sub = channel_options.http_accept.lower().partition("/")
     info = ChannelInfo(name, "http", channel_options.data_format, security or None)
     return Channel(name, channel_options, _compile_path(channel_options), verify, (main, sub), info)
 

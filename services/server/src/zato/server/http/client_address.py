@@ -25,9 +25,30 @@ def make_client_address_step(trusted: Sequence[_Network]) -> Step:
 
     def find_client_address(request: Request, next: Handler) -> Response:
         if is_trusted(request.remote_address):
-            # The last one is what our load-balancer saw; those before it are what it was told.
-            forwarded = request.header(b"x-forwarded-for").rpartition(",")[2].strip()
-            request.remote_address = forwarded[:45] or request.remote_address
+            request.remote_address = _forwarded_for(request) or request.remote_address
         return next(request)
 
     return find_client_address
+
+
+def _forwarded_for(request: Request) -> str:
+    """
+    Return the address that our load-balancer saw, "" when it says none.
+
+    It adds its own header behind those of the client, or its own value behind theirs: the last one of the last header
+    is the one that was not made up.
+    """
+    for name, value in reversed(request.headers):
+        if name == b"x-forwarded-for":
+            last = value.decode("latin-1").rpartition(",")[2].strip()
+            return last if _is_address(last) else ""
+    return ""
+
+
+@lru_cache(1024)
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

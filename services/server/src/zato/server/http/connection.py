@@ -66,7 +66,8 @@ class Connection:
         self._is_expired = False
         self._has_begun = False
         self.is_idle = True
-        self.deadline = time.monotonic() + settings.timeouts.header_s
+        self._idle_since = time.monotonic()
+        self.deadline = self._idle_since + settings.timeouts.header_s
 
     def serve(self) -> None:
         """Answer requests until one side closes. Raises nothing: a broken connection is no event."""
@@ -83,10 +84,14 @@ class Connection:
         self._is_expired = True
         self._shut(standard_socket.SHUT_RD if self.is_idle or not self._parser.is_complete else standard_socket.SHUT_RDWR)
 
-    def close_if_idle(self) -> None:
-        """The server stops: a connection that waits for its next request is of no use any more."""
-        if self.is_idle:
-            self._shut(standard_socket.SHUT_RDWR)
+    def close_if_idle(self, since: float = math.inf) -> None:
+        """
+        The server stops: end a connection that waits for its next request, and did so already at the time `since`.
+
+        Only reading ends: a request that has arrived and was not seen yet is answered still.
+        """
+        if self.is_idle and self._idle_since <= since:
+            self._shut(standard_socket.SHUT_RD)
 
     def _serve(self) -> None:
         pending = b""
@@ -109,7 +114,8 @@ class Connection:
         """Return whether there is a request; False when the client has gone or waited too long before one."""
         parser, timeouts = self._parser, self._settings.timeouts
         if self._has_begun:
-            self.deadline = time.monotonic() + timeouts.idle_s
+            self._idle_since = time.monotonic()
+            self.deadline = self._idle_since + timeouts.idle_s
         self.is_idle = True
         while not parser.is_complete:
             data = pending or self._receive()
@@ -161,10 +167,18 @@ class Connection:
             remote_address=self._remote_address,
             received_at=time.monotonic(),
         )
-        response = self._settings.handle(request)
+        response = self._handle(request)
         keep_alive = parser.should_keep_alive and not self._settings.is_stopping()
         self._send(response, request.cid, is_head=request.method == "HEAD", keep_alive=keep_alive)
         return keep_alive
+
+    def _handle(self, request: Request) -> Response:
+        """Errors of services are answered far inside; this is for our own, whose client would otherwise get nothing at all."""
+        try:
+            return self._settings.handle(request)
+        except Exception:
+            log.exception("pipeline_failed", cid=request.cid, path=request.path[:200])
+            return make_error_response(ZatoError("The pipeline failed"), request.cid)
 
     def _send(self, response: Response, cid: str, *, is_head: bool, keep_alive: bool) -> None:
         encode = self._settings.head_writer.encode
@@ -193,8 +207,7 @@ class Connection:
             reason=error.message[:200],
             remote_address=self._remote_address,
         )
-        is_head = self._parser.has_head and self._parser.method == "HEAD"
-        self._send(make_error_response(error, cid), cid, is_head=is_head, keep_alive=False)
+        self._send(make_error_response(error, cid), cid, is_head=self._parser.is_head, keep_alive=False)
         self._linger()
 
     def _linger(self) -> None:

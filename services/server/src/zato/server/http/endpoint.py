@@ -20,11 +20,20 @@ def make_endpoint(invoker: Invoker) -> Handler:
         response = invoker.invoke(channel.options.service, made, cid=request.cid, channel=channel.info)
         body, content_type = formats.dump(data_format, response.payload)
         headers = {name: str(value) for name, value in response.headers.items()}
+        content_type = response.content_type or _pop(headers, "content-type") or content_type
         if response.content_encoding:
             headers["Content-Encoding"] = response.content_encoding
-        return Response(response.status_code, body, response.content_type or content_type, headers)
+        return Response(response.status_code, body, content_type, headers)
 
     return invoke_service
+
+
+def _pop(headers: dict[str, str], lower_name: str) -> str:
+    """Many services set their content type among the headers, in letters of either case."""
+    for name in headers:
+        if name.lower() == lower_name:
+            return headers.pop(name)
+    return ""
 
 
 def service_request(request: Request, options: HTTPChannelOptions) -> ServiceRequest:

@@ -1,7 +1,10 @@
 """The step that turns errors into answers: the right status, a body in the channel's format, never a traceback."""
 
+import re
 import traceback
 from collections.abc import Mapping
+
+from greenlet import GreenletExit
 
 from zato.common.errors import InternalError, MethodNotAllowed, Unauthorized, Unavailable, ZatoError
 from zato.common.logs import get_logger
@@ -10,6 +13,9 @@ from zato.server.http.request import Request, Response
 from zato.server.http.steps import Handler, Step
 
 log = get_logger(__name__)
+
+# What XML 1.0 has no form for, and JSON none for the surrogates.
+_UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 _OUR_FAULT = "An error has occurred; its cause is in the server's log under this cid"
 
@@ -24,7 +30,11 @@ def make_error_step(*, return_tracebacks: bool) -> Step:
             if error.http_status >= 500:
                 log.error("request_failed", error=type(error).__name__, details=error.message, exc_info=True)
             return error_response(request, error)
-        except Exception as exc:
+        except GreenletExit:
+            raise
+        # A service may leave by `sys.exit()`, or by a gevent.Timeout that it forgot: its client gets an answer all the same,
+        # and the worker has other requests to serve.
+        except BaseException as exc:
             log.exception("service_failed", channel=request.channel.name if request.channel else "")
             details = "".join(traceback.format_exception(exc)) if return_tracebacks else _OUR_FAULT
             return error_response(request, InternalError(details))
@@ -40,7 +50,7 @@ def error_response(request: Request, error: ZatoError) -> Response:
 def make_error_response(error: ZatoError, cid: str, data_format: str = "json") -> Response:
     """Return the answer that a client gets: {"result": "Error", "cid": …, "details": …}, or the same in XML."""
     details = _OUR_FAULT if type(error) is ZatoError else error.message
-    body = {"result": "Error", "cid": cid, "details": details}
+    body = {"result": "Error", "cid": cid, "details": _UNSENDABLE.sub("\ufffd", details)}
     encoded, content_type = formats.dump("xml" if data_format == "xml" else "json", body)
     return Response(error.http_status, encoded, content_type, _headers(error))
 

@@ -1,5 +1,7 @@
 """Between bytes and payloads: JSON, XML, forms and plain text, behind one module."""
 
+import json
+import math
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -40,8 +42,14 @@ def dump_json(payload: Any) -> bytes:
     Raises InternalError when something in `payload` has no form in JSON: it is the service's fault, not the client's.
     """
     try:
-        return orjson.dumps(payload, default=_json_default, option=orjson.OPT_NON_STR_KEYS)
+        encoded = orjson.dumps(payload, default=_json_default, option=orjson.OPT_NON_STR_KEYS)
+        # orjson writes what is no number as null. Where there is no null there was none.
+        if b"null" in encoded:
+            _refuse_nan(payload)
+        return encoded
     except TypeError as exc:
+        if "64-bit" in str(exc):
+            return _dump_large_integers(payload)
         raise InternalError(f"The service's response has no form in JSON: {exc}") from exc
 
 
@@ -112,6 +120,8 @@ def load(data_format: str, body: bytes) -> Any:
     try:
         text = body.decode()
     except UnicodeDecodeError:
+        if data_format == "form":
+            raise BadRequest("The form is not UTF-8 text, which forms have to be: percent-encode what it holds") from None
         return body
     return load_form(text) if data_format == "form" else text
 
@@ -127,6 +137,38 @@ def dump(data_format: str, payload: Any) -> tuple[bytes, str]:
     if isinstance(payload, etree._Element) or data_format == "xml":
         return dump_xml(payload), CONTENT_TYPES["xml"]
     return dump_json(payload), CONTENT_TYPES["json"]
+
+
+def _refuse_nan(payload: Any) -> None:
+    """Raise TypeError when there is a float in `payload` that is no number."""
+    if isinstance(payload, float) and not math.isfinite(payload):
+        raise TypeError(f"float {payload}")
+    if isinstance(payload, Mapping):
+        payload = payload.values()
+    elif not isinstance(payload, list | tuple | set | frozenset):
+        return
+    for value in payload:
+        _refuse_nan(value)
+
+
+def _dump_large_integers(payload: Any) -> bytes:
+    """What orjson takes as numbers ends at 64 bits; the standard library's are exact at any size, and slower."""
+    try:
+        text = json.dumps(_plain(payload), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode()
+    except (TypeError, ValueError) as exc:
+        raise InternalError(f"The service's response has no form in JSON: {exc}") from exc
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` with what only orjson knows, dates for one, as orjson writes it."""
+    if isinstance(value, Mapping):
+        return {key if isinstance(key, str) else str(_plain(key)): _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(part) for part in value]
+    if value is None or isinstance(value, str | int | float):
+        return value
+    return orjson.loads(orjson.dumps(value, default=_json_default))
 
 
 def _json_default(value: Any) -> Any:

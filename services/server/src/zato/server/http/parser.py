@@ -20,8 +20,11 @@ from zato.common.errors import (
 # Two unrelated classes, and which one is raised depends on where in the parser it happens.
 _PARSE_ERRORS = (PackageParseError, ProtocolParseError, ValueError)
 _HOST = re.compile(rb"[A-Za-z0-9.\-_~%!$&'()*+,;=]*(:\d*)?|\[[0-9A-Fa-f:.]+\](:\d*)?")
+# Where the address of the absolute form ends, its path or its query begins. No user may be in it.
+_ABSOLUTE = re.compile(rb"https?://[A-Za-z0-9.\-_~%!$&'()*+,;=:\[\]]+(?=[/?]|\Z)", re.IGNORECASE)
 _TARGET = re.compile(rb"[\x21-\x7e]+")
 _REFUSED_METHODS = frozenset({b"CONNECT", b"TRACE"})
+_HEAD = b"HEAD "
 _USUAL_METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 
 
@@ -58,12 +61,15 @@ class RequestParser:
             limit_remaining=0,
         )
         self._body: list[bytes] = []
+        self._first_bytes = b""
         self.body_bytes = 0
         self.has_head = False
         self.wants_continue = False
 
     def feed(self, data: bytes) -> None:
         """Raises a ZatoError with the right status when the request can't be accepted."""
+        if len(self._first_bytes) < len(_HEAD):
+            self._first_bytes = (self._first_bytes + data[: len(_HEAD)])[: len(_HEAD)]
         try:
             self._protocol.feed(data)
         except LimitRequestLine:
@@ -91,11 +97,17 @@ class RequestParser:
         return str(self._protocol.method.decode("ascii"))
 
     @property
+    def is_head(self) -> bool:
+        """Known as soon as the first bytes are: a HEAD request that is refused gets no body either."""
+        return self._first_bytes == _HEAD
+
+    @property
     def target(self) -> str:
         """The path with its query. Of the absolute form, as proxies send it, the address is left out."""
         target: bytes = self._protocol.path
-        if not target.startswith(b"/"):
-            target = b"/" + target.partition(b"://")[2].partition(b"/")[2]
+        if (absolute := _ABSOLUTE.match(target)) is not None:
+            rest = target[absolute.end() :]
+            target = rest if rest.startswith(b"/") else b"/" + rest
         return target.decode("ascii")
 
     @property
@@ -115,6 +127,7 @@ class RequestParser:
     def reset(self) -> None:
         self._protocol.reset()
         self._body = []
+        self._first_bytes = b""
         self.body_bytes = 0
         self.has_head = False
         self.wants_continue = False
@@ -143,9 +156,8 @@ class RequestParser:
         method, target = self._protocol.method, self._protocol.path
         if method in _REFUSED_METHODS:
             raise MethodNotAllowed(f"Method {method.decode()} is not allowed here", allow=_USUAL_METHODS)
-        is_origin_form = target.startswith(b"/")
-        is_absolute_form = target.startswith((b"http://", b"https://"))
-        if not (is_origin_form or is_absolute_form) or not _TARGET.fullmatch(target) or b"#" in target:
+        has_path = target.startswith(b"/") or _ABSOLUTE.match(target) is not None
+        if not has_path or not _TARGET.fullmatch(target) or b"#" in target:
             raise BadRequest("The request's target is not a path in ASCII that begins with a slash")
 
     def _check_host(self, hosts: list[bytes]) -> None:

@@ -1,18 +1,22 @@
 """Which channel a request is for."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import unquote
 
 from zato.common.errors import BadRequest, MethodNotAllowed, NotAcceptable, NotFound
 from zato.server.http.channel import ENCODED_SLASH, Channel
 
+# All but NUL, which is refused before and stands for an encoded slash here.
+_CONTROL = re.compile(r"[\x01-\x1f\x7f-\x9f]")
+_QUALITY = re.compile(r"0(\.\d*)?|1(\.0*)?", re.ASCII)
 _HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 
 
 class Router:
     """
     Finds channels by path, method and Accept. A fixed path wins over one with parameters, then the one with more
-    fixed characters; between equals the name decides.
+    fixed characters; on one path, the channel for the very method wins over one for all; between equals the name decides.
     """
 
     def __init__(self, channels: Iterable[Channel] = ()) -> None:
@@ -73,7 +77,7 @@ def decode_path(path: str) -> str:
         decoded = "/".join(_decode_segment(segment) for segment in path.split("/"))
     if "/." in decoded and not {".", ".."}.isdisjoint(decoded.split("/")):
         raise BadRequest("The path has '.' or '..' as a segment: send the path that is meant")
-    if not decoded.replace(ENCODED_SLASH, "").isprintable():
+    if _CONTROL.search(decoded):
         raise BadRequest("The path has control characters, which are not accepted")
     return decoded
 
@@ -101,8 +105,8 @@ def _choose(
         raise MethodNotAllowed(f"Method {method} is not allowed here", allow=_allow_header(candidates))
     if len(allowed) == 1 and allowed[0][0].media_type == ("*", "*"):
         return allowed[0]
-    ranked = [(quality_of(accept, channel.media_type), (channel, parameters)) for channel, parameters in allowed]
-    quality, chosen = max(ranked, key=lambda each: each[0])
+    ranked = [((quality_of(accept, each[0].media_type), _closeness(each[0], method)), each) for each in allowed]
+    (quality, _), chosen = max(ranked, key=lambda each: each[0])
     if quality <= 0:
         types = ", ".join(sorted(each[0].options.http_accept for each in allowed))
         raise NotAcceptable(f"The answer comes as {types}: accept one of these")
@@ -112,6 +116,11 @@ def _choose(
 def _allows(channel: Channel, method: str) -> bool:
     own = channel.options.method
     return not own or own == method or (own == "GET" and method == "HEAD")
+
+
+def _closeness(channel: Channel, method: str) -> int:
+    own = channel.options.method
+    return 2 if own == method else 1 if own else 0
 
 
 def _allow_header(candidates: Sequence[tuple[Channel, Mapping[str, str]]]) -> str:
@@ -148,9 +157,6 @@ def _specificity(media_range: tuple[str, str], media_type: tuple[str, str]) -> i
 def _quality(parameters: Sequence[str]) -> float:
     for parameter in parameters:
         name, _, value = parameter.partition("=")
-        if name.strip() == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
+        if name.strip().lower() == "q":
+            return float(value) if _QUALITY.fullmatch(value.strip()) else 0.0
     return 1.0

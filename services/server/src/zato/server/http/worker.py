@@ -18,13 +18,14 @@ from zato.server.http.wire import HeadWriter
 log = get_logger(__name__)
 
 _TICK_S = 0.5
+_BETWEEN_REQUESTS_S = 0.5
 
 
 class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     """`self.app.wsgi()` is no WSGI application here but what builds the worker's insides (zato.server.app)."""
 
     def run(self) -> None:
-        """Serve until told to stop; then close idle connections at once, and give running requests their time."""
+        """Serve until told to stop; then close connections as they become idle, and give running requests their time."""
         gevent.get_hub().handle_error = _log_uncaught  # type: ignore[method-assign,assignment]
         self._open: set[Connection] = set()
         self._head_writer = HeadWriter()
@@ -88,8 +89,10 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def _drain(self) -> None:
         deadline = time.monotonic() + self.cfg.graceful_timeout
         while self._open and time.monotonic() < deadline:
+            # A client that is busy sends its next request any moment, and is told with its answer to go elsewhere.
+            # Closing on it now would lose that request.
             for connection in tuple(self._open):
-                connection.close_if_idle()
+                connection.close_if_idle(time.monotonic() - _BETWEEN_REQUESTS_S)
             self.notify()
             gevent.sleep(0.02)
         if self._open:

@@ -1,9 +1,11 @@
 """What a worker makes of the deployed files: new code is imported and checked before it is swapped in."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
+
+from gevent.lock import RLock
 
 from zato.common.logs import get_logger
 from zato.server.services.finding import NotDeployable, services_in
@@ -48,43 +50,83 @@ class Deployer:
     """
     Args:
         folder: Private to the server; deployed sources are written to it.
+        older: Returns the earlier versions of a file, the newest first. Where the newest one can't be imported and none
+            runs yet, as after a restart, one of these does.
     """
 
-    def __init__(self, store: ServiceStore, folder: Path) -> None:
+    def __init__(
+        self, store: ServiceStore, folder: Path, older: Callable[[SourceFile], Iterable[SourceFile]] = lambda file: ()
+    ) -> None:
         self._store = store
         self._folder = folder
+        self._older = older
+        # What a module does while it is imported may let other greenlets run.
+        self._lock = RLock()
         self._running: Mapping[str, Loaded] = {}
         self._waiting: dict[str, SourceFile] = {}
 
-    def apply(self, changed: Iterable[SourceFile], removed: Iterable[str] = ()) -> list[Outcome]:
+    @property
+    def file_names(self) -> frozenset[str]:
+        """Files that run here, or wait for what they import."""
+        return frozenset(self._running) | frozenset(self._waiting)
+
+    def apply(self, changed: Iterable[SourceFile], removed: Mapping[str, int] = MappingProxyType({})) -> list[Outcome]:
         """
         Take up changed files and drop removed ones.
 
         Files that failed earlier are tried again, so the order of deployments does not matter; files that import
         a changed one are imported anew. Whatever fails keeps its running version.
+
+        Args:
+            removed: The version of each removed file that says so.
         """
-        removed = set(removed)
+        with self._lock:
+            return self._apply(changed, removed)
+
+    def check(self, file: SourceFile) -> Outcome:
+        """Try one file, and what depends on it, without using any of it."""
+        with self._lock:
+            affected = self._affected({file.name: file}, (), self._running)
+            _, failures = self._load({file.name: file}, affected, self._running)
+            return self._outcome(file, failures.get(file.name))
+
+    def _apply(self, changed: Iterable[SourceFile], removed: Mapping[str, int]) -> list[Outcome]:
         wanted = {**self._waiting, **{file.name: file for file in changed}}
         wanted = {name: file for name, file in wanted.items() if name not in removed}
         kept = {name: loaded for name, loaded in self._running.items() if name not in removed}
         affected = self._affected(wanted, removed, kept)
         loaded, failures = self._load(wanted, affected, kept)
+        self._load_older(wanted, kept, loaded, failures)
         self._swap({**kept, **loaded})
         self._waiting = {name: wanted[name] for name in failures if name in wanted}
         # A dependent that fails with the new sibling goes on with the old one; its author should know.
         reported = {**affected, **wanted}
-        return [
+        outcomes = [
             self._outcome(file, failures.get(name)) for name, file in reported.items() if name in wanted or name in failures
         ]
+        return outcomes + [Outcome(name, version, 0) for name, version in removed.items()]
 
-    def check(self, file: SourceFile) -> Outcome:
-        """Try one file, and what depends on it, without using any of it."""
-        affected = self._affected({file.name: file}, set(), self._running)
-        _, failures = self._load({file.name: file}, affected, self._running)
-        return self._outcome(file, failures.get(file.name))
+    def _load_older(
+        self,
+        wanted: Mapping[str, SourceFile],
+        kept: Mapping[str, Loaded],
+        loaded: dict[str, Loaded],
+        failures: dict[str, CannotImport],
+    ) -> None:
+        """Of files that fail and have no running version, take up the newest version that does not fail."""
+        older = {name: list(self._older(wanted[name])) for name in failures if name in wanted and name not in kept}
+        while any(older.values()):
+            # With each step back of one file, others that import it may do as they are.
+            trial = {name: files.pop(0) if files else wanted[name] for name, files in older.items()}
+            now, failed = self._load(trial, {}, {**kept, **loaded})
+            loaded.update(now)
+            for name in now:
+                if trial[name].version == wanted[name].version:
+                    del failures[name]
+            older = {name: older[name] for name in failed}
 
     def _affected(
-        self, wanted: Mapping[str, SourceFile], removed: set[str], kept: Mapping[str, Loaded]
+        self, wanted: Mapping[str, SourceFile], removed: Iterable[str], kept: Mapping[str, Loaded]
     ) -> dict[str, SourceFile]:
         touched = {name.removesuffix(".py") for name in (*wanted, *removed)}
         imports = {loaded.file.module_name: loaded.imports for loaded in kept.values()}
@@ -107,12 +149,16 @@ class Deployer:
                 loaded_now[name] = _load_file(generation, file, taken)
             except CannotImport as exc:
                 failures[name] = exc
+        for module_name, why in generation.half_imported().items():
+            if loaded_now.pop(f"{module_name}.py", None) is not None:
+                failures[f"{module_name}.py"] = why
         return loaded_now, failures
 
     def _swap(self, running: Mapping[str, Loaded]) -> None:
         before = {entry.cls for loaded in self._running.values() for entry in loaded.services}
+        replaced = [loaded.module for loaded in self._running.values()]
         self._running = running
-        publish(loaded.module for loaded in running.values())
+        publish([loaded.module for loaded in running.values()], replaced)
         services = [entry for loaded in running.values() for entry in loaded.services]
         self._store.replace_deployed(services)
         for entry in services:

@@ -48,8 +48,9 @@ def describe_service(cls: type[Service], module_name: str, *, file_name: str = "
 
 
 def _own_classes(module: ModuleType) -> Iterator[type[Service]]:
-    for cls in list(vars(module).values()):
-        if not inspect.isclass(cls) or not issubclass(cls, Service) or cls.__module__ != module.__name__:
+    # A class may have several names in its module.
+    for cls in dict.fromkeys(value for value in vars(module).values() if inspect.isclass(value)):
+        if not issubclass(cls, Service) or cls.__module__ != module.__name__:
             continue
         if cls.can_handle() and not hasattr(cls, "zato_dont_import"):
             yield cls

@@ -89,6 +89,8 @@ class Generation:
         self._new = {file.module_name: file for file in new}
         self._modules: dict[str, ModuleType] = {name: module for name, module in running.items() if name not in self._new}
         self._failed: dict[str, CannotImport] = {}
+        # Who got which sibling: (importer, imported).
+        self._given: set[tuple[str, str]] = set()
         self._folder = folder
 
     def load(self, name: str) -> ModuleType:
@@ -108,12 +110,29 @@ class Generation:
                 raise
         return self._modules[name]
 
+    def half_imported(self) -> dict[str, CannotImport]:
+        """
+        Return the modules that hold a sibling which failed later, and why.
+
+        In a circle one gets the other while that is being imported; when it then fails, the first has half a module.
+        """
+        found: dict[str, CannotImport] = {}
+        while True:
+            broken = self._failed | found
+            step = {importer: broken[name] for importer, name in self._given if name in broken and importer not in broken}
+            if not step:
+                return found
+            found |= {
+                name: CannotImport(f"{name}.py: it imports a file that cannot be imported: {why}", why.missing)
+                for name, why in step.items()
+            }
+
     def _import(self, file: SourceFile) -> None:
         path = _write(file, self._folder)
         module = ModuleType(_module_name(file))
         module.__file__ = str(path)
         setattr(module, _MARK, file.version)
-        module.__dict__["__builtins__"] = {**vars(builtins), "__import__": self._importer()}
+        module.__dict__["__builtins__"] = {**vars(builtins), "__import__": self._importer(file.module_name)}
         self._modules[file.module_name] = module
         replaced = sys.modules.get(module.__name__)
         # Dataclasses and type hints look their module up while it is being imported.
@@ -126,7 +145,7 @@ class Generation:
         finally:
             _restore(module.__name__, replaced)
 
-    def _importer(self) -> Callable[..., Any]:
+    def _importer(self, importer: str) -> Callable[..., Any]:
         def import_sibling_or_library(
             name: str,
             globals: Mapping[str, object] | None = None,
@@ -134,17 +153,34 @@ class Generation:
             fromlist: tuple[str, ...] = (),
             level: int = 0,
         ) -> Any:
-            if level == 0 and (name in self._modules or name in self._new) and name not in _STANDARD:
-                return self._modules[name] if name in self._modules else self.load(name)
+            if level:
+                raise ImportError(f"files of services are in no package: write '{_absolute(name, fromlist)}', without the dot")
+            if (name in self._modules or name in self._new) and name not in _STANDARD:
+                module = self._modules[name] if name in self._modules else self.load(name)
+                self._given.add((importer, name))
+                return module
             return builtins.__import__(name, globals, locals, fromlist, level)
 
         return import_sibling_or_library
 
 
-def publish(modules: Iterable[ModuleType]) -> None:
-    """Let the rest of the process find the live modules by name: pickle, `importlib.import_module`, type hints."""
+def publish(modules: Iterable[ModuleType], replaced: Iterable[ModuleType] = ()) -> None:
+    """
+    Let the rest of the process find the live modules by name: pickle, `importlib.import_module`, type hints.
+
+    Args:
+        replaced: Those that were live before; what is live no more is found no more.
+    """
+    for module in replaced:
+        if sys.modules.get(module.__name__) is module:
+            del sys.modules[module.__name__]
     for module in modules:
         sys.modules[module.__name__] = module
+
+
+def _absolute(name: str, fromlist: tuple[str, ...] | None) -> str:
+    names = ", ".join(fromlist or ())
+    return f"from {name} import {names}" if name else f"import {names}"
 
 
 def _module_name(file: SourceFile) -> str:

@@ -1,0 +1,201 @@
+"""A connection over a pair of sockets, with a pipeline of the test's own."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import gevent
+import pytest
+from gevent import socket
+
+from zato.server.http.connection import Connection, ConnectionSettings, Timeouts
+from zato.server.http.parser import ParserLimits
+from zato.server.http.request import Request, Response
+from zato.server.http.wire import HeadWriter
+
+GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@dataclass
+class Client:
+    """The client's end, and what stands behind the server's."""
+
+    handle: Callable[[Request], Response] = lambda request: Response(200, request.path.encode())
+    is_stopping: bool = False
+    timeouts: Timeouts = field(default_factory=lambda: Timeouts(header_s=10, body_s=20, idle_s=30, write_s=40))
+
+    def __post_init__(self) -> None:
+        limits = ParserLimits(8190, 100, 8190, 10**6)
+        settings = ConnectionSettings(
+            limits, self.timeouts, lambda request: self.handle(request), HeadWriter(), lambda: self.is_stopping
+        )
+        self.socket, server = socket.socketpair()
+        self.socket.settimeout(5)
+        self.connection = Connection(server, "192.0.2.1", settings)
+        self._server = server
+        self._greenlet = gevent.spawn(self._serve)
+
+    def _serve(self) -> None:
+        try:
+            self.connection.serve()
+        finally:
+            self._server.close()
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+        gevent.sleep(0.01)
+
+    def read_to_end(self) -> bytes:
+        data = b""
+        while part := self.socket.recv(65536):
+            data += part
+        return data
+
+    def remaining_s(self) -> float:
+        return self.connection.deadline - time.monotonic()
+
+    def has_ended(self) -> bool:
+        self._greenlet.join(2)
+        return bool(self._greenlet.dead)
+
+    def close(self) -> None:
+        self._greenlet.kill()
+        self.socket.close()
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    made = Client()
+    yield made
+    made.close()
+
+
+def test_each_state_has_its_own_deadline(client: Client) -> None:
+    gevent.sleep(0)
+    assert 9 < client.remaining_s() < 10, "a new connection has the time of headers"
+    client.send(b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
+    assert 19 < client.remaining_s() < 20, "then the time of a body"
+    client.send(b"hello")
+    assert 29 < client.remaining_s() < 30, "then that of waiting for the next request"
+
+
+def test_more_of_a_body_buys_more_time_but_more_of_the_headers_does_not(client: Client) -> None:
+    client.send(b"POST /a HTTP/1.1\r\nHost: x\r\n")
+    before = client.connection.deadline
+    client.send(b"X-More: 1\r\n")
+    assert client.connection.deadline == before
+    client.send(b"Content-Length: 500000\r\n\r\n")
+    before = client.connection.deadline
+    client.send(b"x" * 100_000)
+    assert client.connection.deadline == pytest.approx(before + 2, abs=0.1)
+
+
+def test_nothing_is_cut_while_a_service_runs(client: Client) -> None:
+    deadlines: list[float] = []
+
+    def handle(request: Request) -> Response:
+        deadlines.append(client.connection.deadline)
+        return Response()
+
+    client.handle = handle
+    client.send(GET)
+    assert deadlines == [float("inf")]
+
+
+def test_a_large_answer_has_more_time_and_is_cut_when_it_is_not_taken(client: Client) -> None:
+    client.handle = lambda request: Response(200, b"x" * 5_000_000)
+    client.send(GET)
+    assert client.remaining_s() == pytest.approx(40 + 100, abs=1)
+    client.connection.expire()
+    assert client.has_ended()
+
+
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [(b"GET / HTTP/1.1\r\n", b"headers"), (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n", b"body")],
+)
+def test_who_is_too_slow_is_told_with_what(client: Client, sent: bytes, says: bytes) -> None:
+    client.send(sent)
+    client.connection.expire()
+    answer = client.read_to_end()
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert says in answer
+    assert b"Connection: close" in answer
+
+
+def test_who_says_nothing_is_told_nothing(client: Client) -> None:
+    gevent.sleep(0)
+    client.connection.expire()
+    assert client.read_to_end() == b""
+    assert client.has_ended()
+
+
+def test_a_client_that_goes_away_is_no_event(client: Client) -> None:
+    client.send(b"GET / HT")
+    client.socket.close()
+    assert client.has_ended()
+
+
+def test_a_client_that_goes_away_before_its_answer_is_no_event(client: Client) -> None:
+    def handle(request: Request) -> Response:
+        client.socket.close()
+        return Response(200, b"x" * 1_000_000)
+
+    client.handle = handle
+    client.socket.sendall(GET)
+    assert client.has_ended()
+
+
+def test_a_pipeline_that_breaks_is_a_500(client: Client) -> None:
+    def handle(request: Request) -> Response:
+        raise RuntimeError("secret")
+
+    client.handle = handle
+    client.send(GET + GET)
+    client.socket.shutdown(socket.SHUT_WR)
+    answers = client.read_to_end()
+    assert answers.count(b"HTTP/1.1 500 ") == 2
+    assert b"secret" not in answers
+
+
+def test_a_response_that_cannot_be_sent_is_a_500(client: Client) -> None:
+    client.handle = lambda request: Response(200, headers={"X-Own": "a\r\nInjected: yes"})
+    client.send(GET)
+    answer: Any = client.socket.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert b"Injected" not in answer
+
+
+def test_a_server_that_stops_says_so_with_its_last_answer(client: Client) -> None:
+    client.is_stopping = True
+    client.send(GET)
+    answer = client.read_to_end()
+    assert b"HTTP/1.1 200" in answer
+    assert b"Connection: close" in answer
+    assert client.has_ended()
+
+
+def test_a_request_that_came_before_its_connection_was_closed_is_answered(client: Client) -> None:
+    client.send(GET)
+    assert client.socket.recv(65536).startswith(b"HTTP/1.1 200")
+    # Both happen before the connection has its turn: the request is in the socket, and the server stops.
+    client.is_stopping = True
+    client.socket.sendall(GET)
+    client.connection.close_if_idle()
+    assert client.read_to_end().startswith(b"HTTP/1.1 200")
+
+
+def test_an_idle_connection_is_closed_when_the_server_stops(client: Client) -> None:
+    client.send(GET)
+    client.socket.recv(65536)
+    client.connection.close_if_idle()
+    assert client.read_to_end() == b""
+    assert client.has_ended()
+
+
+def test_a_busy_connection_is_not(client: Client) -> None:
+    client.send(b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
+    client.connection.close_if_idle()
+    client.send(b"hello")
+    assert client.socket.recv(65536).startswith(b"HTTP/1.1 200")
