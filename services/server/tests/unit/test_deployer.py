@@ -83,7 +83,7 @@ def test_old_code_still_finds_its_old_sibling(deployer, store):
 
 def test_a_removed_file_takes_its_services_along(deployer, store):
     deployer.apply([SourceFile("a.py", 1, service("pass"))])
-    deployer.apply([], ["a.py"])
+    deployer.apply([], {"a.py": 2})
     assert "x" not in store
 
 
@@ -112,7 +112,7 @@ def test_a_file_called_as_a_library_hides_nothing(deployer, store):
 
 def test_a_dataclass_can_be_defined_in_a_deployed_file(deployer):
     source = b"from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\nclass P:\n    x: int = 1\n"
-    (outcome,) = deployer.apply([SourceFile("models.py", 1, source)])
+    (outcome,) = deployer.apply([SourceFile("with_dataclass.py", 1, source)])
     assert outcome.is_ok, outcome.reason
 
 
