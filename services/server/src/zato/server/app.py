@@ -7,7 +7,7 @@ from typing import Any
 import gevent
 
 from zato.common.bus import Bus, MemoryBus, RedisBus
-from zato.common.errors import Unauthorized, Unavailable, ZatoError
+from zato.common.errors import NotFound, Unauthorized, Unavailable, ZatoError
 from zato.common.logs import get_logger
 from zato.common.secrets import SecretBox
 from zato.proto.control_plane.v1.control_plane_pb2 import RegisterKindsRequest
@@ -196,9 +196,7 @@ class WorkerApp:
         outcomes = self._deployer.apply(update.changed_files, removed)
         self._store.replace_internal([*internal_services(), *admin_services(self._admin)])
         old = self._state
-        self._state = WorkerState(
-            configuration, Router(_compile_channels(configuration)), old.connections.follow(configuration)
-        )
+        self._state = WorkerState(configuration, Router(compile_channels(configuration)), old.connections.follow(configuration))
         gevent.spawn_later(_CLOSE_CONNECTIONS_AFTER_S, old.connections.close_all_but, self._state.connections)
         log.info("configuration_applied", version=configuration.version, objects=len(configuration.objects))
         self._report(configuration.version, outcomes)
@@ -254,7 +252,7 @@ def _rehearse(settings: ServerSettings) -> None:
         database.close()
 
 
-def _compile_channels(configuration: Configuration) -> list[Channel]:
+def compile_channels(configuration: Configuration) -> list[Channel]:
     channels = [compile_channel("zato.ping", _PING, None)]
     for each in configuration.of_kind("channel-http"):
         if each.is_active:
@@ -265,7 +263,12 @@ def _compile_channels(configuration: Configuration) -> list[Channel]:
 
 
 def _verifier(configuration: Configuration, name: str) -> Verifier:
-    definition = configuration.find(SECURITY_KINDS, name)
+    try:
+        definition = configuration.find(SECURITY_KINDS, name)
+    except NotFound:
+        # It can't be read, since its secrets were encrypted with another key for one: see object_not_usable in the log.
+        log.error("security_definition_missing", name=name)
+        return _refuse_everyone
     if not definition.is_active:
         return _refuse_everyone
     made: Verifier = _VERIFIERS[definition.kind](name, definition.options)
@@ -273,5 +276,5 @@ def _verifier(configuration: Configuration, name: str) -> Verifier:
 
 
 def _refuse_everyone(_request: Request) -> Identity:
-    """A definition that is switched off lets nobody in, rather than everybody."""
+    """A definition that is switched off, or can't be read, lets nobody in rather than everybody."""
     raise Unauthorized("The credentials for this address are switched off")

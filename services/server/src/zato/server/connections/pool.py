@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from zato.common.errors import Conflict, NotFound
+from zato.common.errors import Conflict, NotFound, Unavailable
 from zato.common.logs import get_logger
 from zato.server.connections.types import connection_types
 from zato.server.control.state import Configuration
@@ -27,18 +27,23 @@ class ConnectionPool:
 
     _live: Mapping[_Key, _Live] = field(default_factory=dict)
     _inactive: frozenset[_Key] = frozenset()
+    # Those that could not be made, and why.
+    _broken: Mapping[_Key, str] = field(default_factory=dict)
 
     def get(self, kind: str, name: str) -> Any:
         """
         Raises:
             NotFound: There is no such connection.
             Conflict: There is one, but it is switched off.
+            Unavailable: It could not be made as it is configured.
         """
         live = self._live.get((kind, name))
         if live is not None:
             return live.connection
         if (kind, name) in self._inactive:
             raise Conflict(f"Connection '{name}' ({kind}) is inactive: switch it on to use it", name=name)
+        if (kind, name) in self._broken:
+            raise Unavailable(f"Connection '{name}' ({kind}) could not be made: {self._broken[kind, name]}", name=name)
         raise NotFound(f"There is no connection '{name}' ({kind}): check the name, or create it", name=name)
 
     def names(self, kind: str) -> list[str]:
@@ -48,6 +53,7 @@ class ConnectionPool:
         """Return the connections of `configuration`; those that have not changed are the same ones."""
         live: dict[_Key, _Live] = {}
         inactive: set[_Key] = set()
+        broken: dict[_Key, str] = {}
         for kind, connection_type in connection_types().items():
             for each in configuration.of_kind(kind):
                 if not each.is_active:
@@ -57,9 +63,14 @@ class ConnectionPool:
                 old = self._live.get((kind, each.name))
                 if old is not None and (old.version, old.reference_versions) == (each.version, versions):
                     live[kind, each.name] = old
-                else:
+                    continue
+                try:
                     live[kind, each.name] = _Live(each.version, versions, connection_type.connect(each, configuration))
-        return ConnectionPool(live, frozenset(inactive))
+                except Exception as exc:
+                    # One that can't be made must not keep the rest of the configuration from being used.
+                    log.exception("connection_not_made", kind=kind, name=each.name)
+                    broken[kind, each.name] = f"{type(exc).__name__}: {exc}"
+        return ConnectionPool(live, frozenset(inactive), broken)
 
     def close_all_but(self, others: "ConnectionPool") -> None:
         """Close what `others`, the newer pool, has not carried over."""
