@@ -27,7 +27,8 @@ class Look:
     stamps: dict[str, _Stamp]
 
     @classmethod
-    def into(cls, folder: Path) -> "Look":
+    def into(cls, folder: Path) -> "Look | None":
+        """None when the folder can't be read now: that does not mean that its files were deleted."""
         stamps: dict[str, _Stamp] = {}
         try:
             for entry in folder.iterdir():
@@ -36,6 +37,7 @@ class Look:
                     stamps[entry.name] = (status.st_mtime_ns, status.st_size)
         except OSError as exc:
             log.warning("pickup_folder_not_readable", folder=str(folder), error=exc.strerror)
+            return None
         return cls(stamps)
 
 
@@ -58,8 +60,9 @@ class Pickup:
         previous = Look({})
         while True:
             look = Look.into(self._folder)
-            await self._take_up(look, previous)
-            previous = look
+            if look is not None:
+                await self._take_up(look, previous)
+                previous = look
             await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _take_up(self, look: Look, previous: Look) -> None:
