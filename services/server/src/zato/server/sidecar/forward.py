@@ -78,7 +78,7 @@ class Workers:
             lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
             writer.write("".join(lines).encode("latin-1", "replace") + b"\r\n" + body)
             reply, keeps_alive = await _read_reply(reader)
-        except (OSError, EOFError, ValueError) as exc:
+        except (OSError, EOFError, ValueError, LookupError) as exc:
             writer.close()
             raise Unavailable(f"The worker that took {path} went away before it answered") from exc
         except BaseException:
