@@ -105,8 +105,9 @@ def test_one_that_is_switched_off_or_unknown_says_so(made: Made) -> None:
 def test_one_that_cannot_be_made_keeps_no_other_from_being_made(made: Made) -> None:
     pool = ConnectionPool().follow(configured(fake(1, "a", address="broken"), fake(2, "b")))
     assert pool.get(KIND, "b").name == "b"
-    with pytest.raises(Unavailable, match="could not be made: ValueError: the address is broken"):
+    with pytest.raises(Unavailable, match="could not be made") as caught:
         pool.get(KIND, "a")
+    assert "the address is broken" not in caught.value.message
     assert pool.follow(configured(fake(1, "a", 2), fake(2, "b"))).get(KIND, "a").name == "a"
 
 

@@ -27,8 +27,8 @@ class ConnectionPool:
 
     _live: Mapping[_Key, _Live] = field(default_factory=dict)
     _inactive: frozenset[_Key] = frozenset()
-    # Those that could not be made, and why.
-    _broken: Mapping[_Key, str] = field(default_factory=dict)
+    # Those that could not be made. Why is in the log: a client's error must not carry what a library said of our set-up.
+    _broken: frozenset[_Key] = frozenset()
 
     def get(self, kind: str, name: str) -> Any:
         """
@@ -43,7 +43,7 @@ class ConnectionPool:
         if (kind, name) in self._inactive:
             raise Conflict(f"Connection '{name}' ({kind}) is inactive: switch it on to use it", name=name)
         if (kind, name) in self._broken:
-            raise Unavailable(f"Connection '{name}' ({kind}) could not be made: {self._broken[kind, name]}", name=name)
+            raise Unavailable(f"Connection '{name}' ({kind}) could not be made: see connection_not_made in the log", name=name)
         raise NotFound(f"There is no connection '{name}' ({kind}): check the name, or create it", name=name)
 
     def names(self, kind: str) -> list[str]:
@@ -53,7 +53,7 @@ class ConnectionPool:
         """Return the connections of `configuration`; those that have not changed are the same ones."""
         live: dict[_Key, _Live] = {}
         inactive: set[_Key] = set()
-        broken: dict[_Key, str] = {}
+        broken: set[_Key] = set()
         for kind, connection_type in connection_types().items():
             for each in configuration.of_kind(kind):
                 if not each.is_active:
@@ -66,11 +66,11 @@ class ConnectionPool:
                     continue
                 try:
                     live[kind, each.name] = _Live(each.version, versions, connection_type.connect(each, configuration))
-                except Exception as exc:
+                except Exception:
                     # One that can't be made must not keep the rest of the configuration from being used.
                     log.exception("connection_not_made", kind=kind, name=each.name)
-                    broken[kind, each.name] = f"{type(exc).__name__}: {exc}"
-        return ConnectionPool(live, frozenset(inactive), broken)
+                    broken.add((kind, each.name))
+        return ConnectionPool(live, frozenset(inactive), frozenset(broken))
 
     def close_all_but(self, others: "ConnectionPool") -> None:
         """Close what `others`, the newer pool, has not carried over."""
