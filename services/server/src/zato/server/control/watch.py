@@ -10,9 +10,6 @@ from zato.server.control.follower import Follower
 from zato.server.control.state import ConfigObject, Configuration
 from zato.server.odb.database import Database
 
-# A watcher hears of every version within this time even if nothing concerns it, so that it can resume from there.
-LONGEST_WAIT_S = 20.0
-
 
 class Watch:
     def __init__(self, database: Database, follower: Follower) -> None:
