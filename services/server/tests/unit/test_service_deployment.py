@@ -106,6 +106,13 @@ def test_base_classes_without_a_handler_are_no_services(worker: Worker) -> None:
     assert worker.names() == ["a.grandchild", "a.real"]
 
 
+def test_a_handler_of_one_http_method_makes_a_base_class_a_service(worker: Worker) -> None:
+    source = HEAD + "\nclass Base(Service):\n    pass\nclass GetThing(Base):\n    def handle_GET(self):\n        pass\n"
+    worker.deploy_ok(someModule=source)
+    assert worker.names() == ["some-module.get-thing"]
+    assert worker.store.get("some-module.get-thing").verbs == {"GET"}
+
+
 def test_what_is_imported_from_elsewhere_is_not_of_this_file(worker: Worker) -> None:
     worker.deploy_ok(a=service(service_name="of-a"), b="from a import S\n" + service(name="T", service_name="of-b"))
     assert worker.names() == ["of-a", "of-b"]

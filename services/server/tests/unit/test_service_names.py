@@ -25,4 +25,10 @@ def test_words_of_a_name_are_joined_by_dashes(name: str, expected: str) -> None:
 
 def test_a_service_is_called_after_its_file_and_its_class() -> None:
     assert default_service_name("someModule", "GetThing") == "some-module.get-thing"
+    assert default_service_name("service_api", "MyService") == "service-api.my-service"
+    assert (
+        default_service_name("tutorial2c_getclientdetails", "GetClientDetails")
+        == "tutorial2c-getclientdetails.get-client-details"
+    )
+    assert default_service_name("files", "GetPDFFile") == "files.get-pdf-file"
     assert default_service_name("my_pkg.sub_module", "GetThing") == "my-pkg.sub-module.get-thing"
