@@ -68,6 +68,7 @@ _VERIFIERS: dict[str, Any] = {
     basic_auth.KIND.name: basic_auth.make_verifier,
     api_key.KIND.name: api_key.make_verifier,
 }
+_OWN_KINDS = frozenset(kind.name for kind in own_kinds())
 _PING = HTTPChannelOptions(url_path="/zato/ping", service="zato.ping")
 
 
@@ -229,7 +230,7 @@ class WorkerApp:
                 log.warning("worker_report_failed", error=exc.message)
 
     def _register_kinds(self, request: RegisterKindsRequest, author: Author) -> None:
-        register_kinds(self._database, self._bus, self._topic, request.part, request.kinds, author)
+        register_kinds(self._database, self._bus, self._topic, request.part, request.kinds, author, _OWN_KINDS)
 
 
 def _rehearse(settings: ServerSettings) -> None:

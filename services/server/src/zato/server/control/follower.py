@@ -131,7 +131,8 @@ class Follower:
         changed: dict[str, SourceFile] = {}
         removed: dict[str, int] = {}
         changes = changes_since(session, self._configuration.version)
-        if any(change.kind == KIND for change in changes):
+        registered = {change.name for change in changes if change.kind == KIND}
+        if registered:
             self._kinds.refresh(session)
         for file_name in {change.name for change in changes if change.kind == DEPLOYMENT}:
             file, is_deployed = load_newest(session, file_name)
@@ -140,6 +141,9 @@ class Follower:
             else:
                 removed[file_name] = file.version
         ids = {change.object_id for change in changes if change.object_id is not None}
+        if registered:
+            # Its objects are read by the new declaration, those that the old one could not read included.
+            ids.update(session.execute(select(ObjectRow.id).where(ObjectRow.kind.in_(registered))).scalars())
         for object_id in ids:
             row = session.get(ObjectRow, object_id)
             loaded = self._load_object(session, row) if row is not None else None

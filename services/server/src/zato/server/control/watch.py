@@ -23,10 +23,12 @@ class Watch:
         """
         Return what a watcher does not have yet; an event with its own version when nothing came within `wait_s`.
 
-        A watcher at version 0, or at one that the change log does not reach back to, gets a snapshot.
+        A watcher at version 0, or at one that the change log does not reach back to, gets a snapshot; and so does one at a
+        version that does not come within `wait_s`, as after the ODB was restored from a backup.
         """
         configuration = self._follower.configuration
-        if request.from_version == configuration.version and request.from_version:
+        if request.from_version >= configuration.version and request.from_version:
+            # Later than ours is what another worker, a moment ahead of us, told the watcher: it must not go back.
             configuration = self._follower.wait_for_version_after(request.from_version, wait_s)
         if request.from_version == configuration.version and request.from_version:
             return WatchEvent(version=configuration.version)
