@@ -126,6 +126,7 @@ class WorkerApp:
 
     def stop_accepting(self) -> None:
         self._is_stopping = True
+        self._follower.stop_waiting()
 
     def stop(self) -> None:
         try:
