@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from zato.common.errors import NotFound
+from zato.common.errors import InvalidOptions, NotFound
 from zato.common.options import declared_options, default_json, option
 from zato.proto.control_plane.v1.control_plane_pb2 import KindDescription, OptionDescription
 
@@ -61,10 +61,19 @@ class Kind:
 
     @classmethod
     def from_description(cls, description: KindDescription) -> "Kind":
-        """Make the kind anew where only its description is known: in a server, of a kind that another part implements."""
-        fields = [_field(described) for described in description.options]
-        made = dataclasses.make_dataclass(_class_name(description.name), fields, frozen=True, kw_only=True)
-        made.__doc__ = description.help
+        """
+        Make the kind anew where only its description is known: in a server, of a kind that another part implements.
+
+        Raises:
+            InvalidOptions: It describes what no kind can have; says which option and why.
+        """
+        try:
+            fields = [_field(described) for described in description.options]
+            made = dataclasses.make_dataclass(_class_name(description.name), fields, frozen=True, kw_only=True)
+            made.__doc__ = description.help
+            _check_defaults(made)
+        except (ValueError, TypeError) as exc:
+            raise InvalidOptions(f"Kind '{description.name:.100}': {exc}") from exc
         return cls(description.name, description.label, made, tuple(description.unique))
 
 
@@ -75,7 +84,24 @@ def _class_name(kind: str) -> str:
     return "".join(part.capitalize() for part in kind.split("-")) + "Options"
 
 
+# What every object has beside its options, and what says which object is meant.
+_RESERVED = frozenset({"id", "name", "new_name", "is_active"})
+
+
+def _check_defaults(made: type) -> None:
+    for declared in declared_options(made):
+        if not declared.is_required:
+            try:
+                declared.convert(declared.default)
+            except ValueError as exc:
+                raise ValueError(f"the default of '{declared.name}' takes {exc}") from None
+
+
 def _field(described: OptionDescription) -> tuple[str, Any, Any]:
+    if not described.name.isidentifier() or described.name.startswith("_") or described.name in _RESERVED:
+        raise ValueError(f"'{described.name:.100}' is no name for an option")
+    if described.type not in _types:
+        raise ValueError(f"'{described.name}' is of the type '{described.type:.100}'; there are: {', '.join(_types)}")
     default: Any = dataclasses.MISSING
     if not described.required:
         default = json.loads(described.default_json)

@@ -68,6 +68,7 @@ _VERIFIERS: dict[str, Any] = {
     basic_auth.KIND.name: basic_auth.make_verifier,
     api_key.KIND.name: api_key.make_verifier,
 }
+_OWN_KINDS = frozenset(kind.name for kind in own_kinds())
 _PING = HTTPChannelOptions(url_path="/zato/ping", service="zato.ping")
 
 
@@ -125,6 +126,7 @@ class WorkerApp:
 
     def stop_accepting(self) -> None:
         self._is_stopping = True
+        self._follower.stop_waiting()
 
     def stop(self) -> None:
         try:
@@ -227,7 +229,7 @@ class WorkerApp:
                 log.warning("worker_report_failed", error=exc.message)
 
     def _register_kinds(self, request: RegisterKindsRequest, author: Author) -> None:
-        register_kinds(self._database, self._bus, self._topic, request.part, request.kinds, author)
+        register_kinds(self._database, self._bus, self._topic, request.part, request.kinds, author, _OWN_KINDS)
 
 
 def _rehearse(settings: ServerSettings) -> None:

@@ -1,10 +1,12 @@
 """What the sidecar forwards to a worker: gRPC calls as POSTs of protobuf messages to /__rpc/<contract>/<method>."""
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import gevent
+from google.protobuf.message import DecodeError
 
 from zato.common.cid import new_cid
 from zato.common.errors import BadRequest, DeadlineExceeded, NotFound
@@ -33,6 +35,8 @@ DEADLINE_MS = b"x-zato-deadline-ms"
 WAIT_MS = b"x-zato-wait-ms"
 # Beyond this nobody waits: a call without a deadline must not hold a greenlet for ever.
 _LONGEST_S = 3600.0
+_CID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_MAX_ACTOR_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,8 @@ class RPC:
         }
 
     def __call__(self, request: Request) -> Response:
-        cid = request.header(CID) or new_cid()
+        given = request.header(CID)
+        cid = given if _CID.fullmatch(given) else new_cid()
         with bind_cid(cid):
             try:
                 return Response(200, self._run(request, cid), PROTOBUF)
@@ -90,9 +95,13 @@ class RPC:
         if method is None:
             raise NotFound(f"This server does not know the call {request.path}: is it older than its caller?")
         deadline_s = _seconds(request, DEADLINE_MS, _LONGEST_S)
-        call = Call(request.body, Author(request.header(ACTOR) or "unknown", cid), _seconds(request, WAIT_MS, 0.0))
+        actor = request.header(ACTOR)[:_MAX_ACTOR_CHARACTERS] or "unknown"
+        call = Call(request.body, Author(actor, cid), _seconds(request, WAIT_MS, 0.0))
         with gevent.Timeout(deadline_s, DeadlineExceeded(f"The call did not end within its {deadline_s:.3g} s")):
-            return method(call)
+            try:
+                return method(call)
+            except DecodeError:
+                raise BadRequest(f"The message of {request.path} cannot be read: was it made from another contract?") from None
 
     def _invoke(self, call: Call) -> bytes:
         request = InvokeRequest.FromString(call.message)
@@ -104,12 +113,14 @@ class RPC:
         channel = ChannelInfo("", request.channel_type or "invoke", payload_format)
         environ = {"actor": call.author.name}
         started = time.perf_counter()
-        response = self._invoker.invoke(request.service, made, cid=call.author.cid, channel=channel, environ=environ)
+        cid = request.cid if _CID.fullmatch(request.cid) else call.author.cid
+        with bind_cid(cid):
+            response = self._invoker.invoke(request.service, made, cid=cid, channel=channel, environ=environ)
         body, content_type = formats.dump(payload_format, response.payload)
         elapsed_ms = round((time.perf_counter() - started) * 1000, 2)
         log.info("service_invoked", service=request.service, channel_type=channel.type, duration_ms=elapsed_ms)
         return InvokeResponse(
-            cid=call.author.cid,
+            cid=cid,
             payload=body,
             content_type=response.content_type or content_type,
             status=response.status_code,

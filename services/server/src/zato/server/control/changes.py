@@ -21,6 +21,15 @@ class Author:
     cid: str
 
 
+def lock_changes(session: Session) -> None:
+    """
+    Keep others from changing anything until the end of the transaction: for who reads first what it then changes.
+
+    Without it two changes of one object at once would both begin with the old one, and the later would undo the other.
+    """
+    session.execute(select(ConfigVersion.id).with_for_update())
+
+
 def next_version(session: Session) -> int:
     """
     Take the next version of the configuration.

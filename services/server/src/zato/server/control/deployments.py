@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from zato.common.bus import Bus
 from zato.common.errors import BadRequest, NotFound
 from zato.common.logs import get_logger
-from zato.server.control.changes import DEPLOYMENT, Author, next_version, record
+from zato.server.control.changes import DEPLOYMENT, Author, lock_changes, next_version, record
 from zato.server.odb.database import Database
 from zato.server.odb.tables import DeploymentRow, DeploymentStatusRow, WorkerRow, utc_now
 from zato.server.services.deployer import Deployer, Outcome
@@ -102,7 +102,8 @@ class Deployments:
         return self._result(file_name, version, wait_s)
 
     def undeploy(self, file_name: str, author: Author, *, wait_s: float = 0.0) -> Deployed:
-        """Take a file's services out of use. Raises NotFound when it is not deployed."""
+        """Take a file's services out of use. Raises NotFound when it is not deployed, BadRequest as `deploy` does."""
+        _check_name(file_name)
         with self._database.reading() as session:
             accepted = session.execute(_accepted(file_name).limit(1)).scalar_one_or_none()
         if accepted is None or accepted.action != "deploy":
@@ -133,8 +134,11 @@ class Deployments:
         """Store and return the file's version; it may have moved on since we looked."""
         is_live = action != "reject"
         with self._database.transaction() as session:
-            config_version = next_version(session) if is_live else 0
+            lock_changes(session)
             latest = _latest(session, file.name)
+            if latest is not None and (latest.action, latest.digest) == (action, file.digest) and is_live:
+                return latest.version  # another server was given the same file at the same time
+            config_version = next_version(session) if is_live else 0
             version = (latest.version if latest else 0) + 1
             row = DeploymentRow(
                 file_name=file.name, version=version, action=action, source=file.source, digest=file.digest, reason=reason
@@ -225,12 +229,16 @@ def living_workers(session: Session) -> list[WorkerRow]:
 
 
 def _check_file(file_name: str, source: bytes) -> None:
+    _check_name(file_name)
+    if len(source) > _MAX_SOURCE_BYTES:
+        raise BadRequest(f"'{file_name}' has {len(source)} bytes; a file of services has at most {_MAX_SOURCE_BYTES}")
+
+
+def _check_name(file_name: str) -> None:
     if not _FILE_NAME.fullmatch(file_name):
         raise BadRequest(
             f"'{file_name:.120}' is no name for a file of services: it takes letters, digits and '_', and ends in .py"
         )
-    if len(source) > _MAX_SOURCE_BYTES:
-        raise BadRequest(f"'{file_name}' has {len(source)} bytes; a file of services has at most {_MAX_SOURCE_BYTES}")
 
 
 def _accepted(file_name: str) -> Select[DeploymentRow]:

@@ -62,6 +62,7 @@ class Follower:
         self._take_up = take_up
         self._poll_interval_s = poll_interval_s
         self._configuration = Configuration()
+        self._is_stopping = False
         self._nudged = Event()
         self._applied = Event()
 
@@ -92,11 +93,20 @@ class Follower:
     def wait_for_version_after(self, version: int, timeout_s: float) -> Configuration:
         """Return the configuration as soon as it is newer than `version`, or as it is when the time is up."""
         deadline = time.monotonic() + timeout_s
-        while self._configuration.version <= version:
+        while self._configuration.version <= version and not self._is_stopping:
             applied, remaining = self._applied, deadline - time.monotonic()
             if remaining <= 0 or not applied.wait(remaining):
                 break
         return self._configuration
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._is_stopping
+
+    def stop_waiting(self) -> None:
+        """The worker stops: whoever waits for a version is woken, and waits for none any more."""
+        self._is_stopping = True
+        self._applied.set()
 
     def _follow_forever(self) -> None:
         is_reported = False
@@ -131,7 +141,8 @@ class Follower:
         changed: dict[str, SourceFile] = {}
         removed: dict[str, int] = {}
         changes = changes_since(session, self._configuration.version)
-        if any(change.kind == KIND for change in changes):
+        registered = {change.name for change in changes if change.kind == KIND}
+        if registered:
             self._kinds.refresh(session)
         for file_name in {change.name for change in changes if change.kind == DEPLOYMENT}:
             file, is_deployed = load_newest(session, file_name)
@@ -140,6 +151,9 @@ class Follower:
             else:
                 removed[file_name] = file.version
         ids = {change.object_id for change in changes if change.object_id is not None}
+        if registered:
+            # Its objects are read by the new declaration, those that the old one could not read included.
+            ids.update(session.execute(select(ObjectRow.id).where(ObjectRow.kind.in_(registered))).scalars())
         for object_id in ids:
             row = session.get(ObjectRow, object_id)
             loaded = self._load_object(session, row) if row is not None else None

@@ -1,16 +1,21 @@
 """Which kinds there are: the server's own, and those that other parts registered."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from zato.common.bus import Bus
+from zato.common.errors import BadRequest
 from zato.common.kinds import Kind, KindRegistry
+from zato.common.logs import get_logger
 from zato.proto.control_plane.v1.control_plane_pb2 import KindDescription
-from zato.server.control.changes import KIND, Author, next_version, record
+from zato.server.control.changes import KIND, Author, lock_changes, next_version, record
 from zato.server.odb.database import Database
 from zato.server.odb.tables import KindRow
+
+log = get_logger(__name__)
 
 
 class Kinds:
@@ -21,19 +26,38 @@ class Kinds:
         self.registry = KindRegistry(self._own)
 
     def refresh(self, session: Session) -> None:
-        rows = session.execute(select(KindRow)).scalars()
-        registered = [Kind.from_description(KindDescription.FromString(row.description)) for row in rows]
+        registered = []
+        for row in session.execute(select(KindRow)).scalars():
+            try:
+                registered.append(Kind.from_description(KindDescription.FromString(row.description)))
+            except BadRequest as exc:
+                # One of a newer release for instance: it must not keep all others from being known.
+                log.error("kind_not_usable", kind=row.name, part=row.part, error=exc.message)
         self.registry = KindRegistry([*registered, *self._own])
 
 
 def register_kinds(
-    database: Database, bus: Bus, topic: str, part: str, kinds: Iterable[KindDescription], author: Author
+    database: Database,
+    bus: Bus,
+    topic: str,
+    part: str,
+    kinds: Iterable[KindDescription],
+    author: Author,
+    own: Collection[str] = (),
 ) -> None:
-    """Store the descriptions that are new or differ from what is stored, and tell everyone."""
+    """
+    Store the descriptions that are new or differ from what is stored, and tell everyone.
+
+    Raises:
+        BadRequest: A description can't be made into a form, or is of a kind of the server's own. Nothing was stored.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,99}", part):
+        raise BadRequest(f"'{part:.120}' is no name of a part, such as connector-amqp")
     version = 0
     with database.transaction() as session:
+        lock_changes(session)
         for description in kinds:
-            Kind.from_description(description)  # what can't be made into a form is refused now
+            _check(description, own)
             stored = session.get(KindRow, description.name)
             serialized = description.SerializeToString(deterministic=True)
             if stored is not None and stored.description == serialized:
@@ -43,3 +67,11 @@ def register_kinds(
             record(session, author, version=version, action="register", kind=KIND, name=description.name)
     if version:
         bus.publish(topic, str(version))
+
+
+def _check(description: KindDescription, own: Collection[str]) -> None:
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,99}", description.name):
+        raise BadRequest(f"'{description.name:.120}' is no name of a kind, such as channel-amqp")
+    if description.name in own:
+        raise BadRequest(f"The kind '{description.name}' is the server's own: choose another name")
+    Kind.from_description(description)

@@ -11,13 +11,14 @@ from zato.common.errors import AlreadyExists, Conflict, InvalidOptions, NotFound
 from zato.common.kinds import Kind
 from zato.common.options import option_values, parse_options
 from zato.common.secrets import MASK, SecretBox
-from zato.server.control.changes import Author, next_version, record
+from zato.server.control.changes import Author, lock_changes, next_version, record
 from zato.server.control.kinds import Kinds
 from zato.server.control.state import ConfigObject
 from zato.server.odb.database import Database
 from zato.server.odb.tables import ObjectRow, ReferenceRow
 
 _MAX_NAME_CHARACTERS = 200
+_MAX_ID = 2**31 - 1
 
 Values = Mapping[str, Any]
 
@@ -71,6 +72,7 @@ class Objects:
         """
         kind = self._kinds.registry.get(kind_name)
         with self._database.transaction() as session:
+            lock_changes(session)
             row = _get(session, kind, values)
             wanted = {**self._current(session, kind, row), **{key: value for key, value in values.items() if key != "id"}}
             wanted["name"] = wanted.pop("new_name", row.name)
@@ -190,12 +192,17 @@ def _find(session: Session, kind: Kind, name: str) -> ObjectRow | None:
 
 def _get(session: Session, kind: Kind, values: Values) -> ObjectRow:
     if "id" in values:
-        row = session.get(ObjectRow, values["id"])
+        object_id = values["id"]
+        if isinstance(object_id, bool) or not isinstance(object_id, int):
+            raise InvalidOptions(f"{kind.name}: 'id' takes a whole number", id="takes a whole number")
+        row = session.get(ObjectRow, object_id) if 0 < object_id <= _MAX_ID else None
         row = row if row is not None and row.kind == kind.name else None
+        wanted = f"with id {object_id}"
     else:
-        row = _find(session, kind, str(values.get("name", "")))
+        name = str(values.get("name", ""))
+        row = _find(session, kind, name) if name.isprintable() else None
+        wanted = f"named '{name:.{_MAX_NAME_CHARACTERS}}'"
     if row is None:
-        wanted = f"with id {values['id']}" if "id" in values else f"named '{values.get('name', '')}'"
         raise NotFound(f"There is no {kind.name} {wanted}", kind=kind.name)
     return row
 

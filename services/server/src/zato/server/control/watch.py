@@ -2,6 +2,7 @@
 
 import orjson
 
+from zato.common.errors import Unavailable
 from zato.common.options import option_values
 from zato.proto.control_plane.v1.control_plane_pb2 import ConfigObject as ConfigObjectMessage
 from zato.proto.control_plane.v1.control_plane_pb2 import WatchEvent, WatchRequest
@@ -20,11 +21,18 @@ class Watch:
         """
         Return what a watcher does not have yet; an event with its own version when nothing came within `wait_s`.
 
-        A watcher at version 0, or at one that the change log does not reach back to, gets a snapshot.
+        A watcher at version 0, or at one that the change log does not reach back to, gets a snapshot; and so does one at a
+        version that does not come within `wait_s`, as after the ODB was restored from a backup.
+
+        Raises:
+            Unavailable: The worker stops.
         """
         configuration = self._follower.configuration
-        if request.from_version == configuration.version and request.from_version:
+        if request.from_version >= configuration.version and request.from_version:
+            # Later than ours is what another worker, a moment ahead of us, told the watcher: it must not go back.
             configuration = self._follower.wait_for_version_after(request.from_version, wait_s)
+        if self._follower.is_stopping:
+            raise Unavailable("This worker stops: ask another one")
         if request.from_version == configuration.version and request.from_version:
             return WatchEvent(version=configuration.version)
         ids = self._changed_ids(request.from_version, configuration.version)

@@ -52,7 +52,8 @@ class ConfigVersion(Base):
 
 class ObjectRow(Base):
     __tablename__ = "object"
-    __table_args__ = (UniqueConstraint("kind", "name"),)
+    # Who missed that an object was deleted must not take another one for it: no id is ever given again.
+    __table_args__ = (UniqueConstraint("kind", "name"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(100))

@@ -67,6 +67,7 @@ class Sidecar:
         """Doors first: no new requests from the load-balancer, no new calls, then those that run."""
         if self._membership is not None:
             await self._membership.leave()
+        self._workers.say_stopping()
         await self._server.stop(_GRACE_S)
         self._workers.close()
 

@@ -1,10 +1,16 @@
 """Sending calls on to the workers, over a Unix socket."""
 
 import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from zato.common.errors import DeadlineExceeded, Unavailable, error_from
+from google.protobuf.message import DecodeError
+
+from zato.common.errors import BadRequest, DeadlineExceeded, Unavailable, ZatoError, error_from
 from zato.proto.errors.v1.errors_pb2 import ErrorDetail
 
 _CONNECT_S = 2.0
@@ -25,12 +31,15 @@ class Workers:
 
     Args:
         size: Calls that may run at a time; further ones wait.
+        waiting_size: The same for calls that only wait for news, and so keep no worker busy.
     """
 
-    def __init__(self, socket: Path, *, size: int = 64) -> None:
+    def __init__(self, socket: Path, *, size: int = 64, waiting_size: int = 1000) -> None:
         self._socket = str(socket)
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
         self._slots = asyncio.Semaphore(size)
+        self._waiting_slots = asyncio.Semaphore(waiting_size)
+        self._is_stopping = asyncio.Event()
 
     async def call(self, method: str, message: bytes, *, cid: str, actor: str, timeout_s: float, wait_s: float = 0.0) -> bytes:
         """
@@ -39,33 +48,56 @@ class Workers:
         Raises:
             ZatoError: What the worker raised; Unavailable when there is none, or when it died meanwhile.
         """
-        headers = {
-            "x-zato-cid": cid,
-            "x-zato-actor": actor,
-            "x-zato-deadline-ms": str(max(1, int(timeout_s * 1000))),
-            "x-zato-wait-ms": str(int(wait_s * 1000)),
-        }
-        reply = await self.send("POST", f"/__rpc/{method}", message, headers, timeout_s=timeout_s + _GRACE_S)
+        deadline = time.monotonic() + timeout_s
+        async with _slot(self._waiting_slots if wait_s else self._slots, method, timeout_s):
+            remaining_s = deadline - time.monotonic()
+            headers = {
+                "x-zato-cid": cid,
+                "x-zato-actor": actor,
+                "x-zato-deadline-ms": str(max(1, int(remaining_s * 1000))),
+                "x-zato-wait-ms": str(int(wait_s * 1000)),
+            }
+            reply = await self._send("POST", f"/__rpc/{method}", message, headers, timeout_s=remaining_s + _GRACE_S)
         if reply.status == 200:
             return reply.body
-        detail = ErrorDetail.FromString(reply.body)
-        raise error_from(detail.type, detail.message, detail.attributes)
+        raise _error_of(reply, method)
 
-    async def send(self, method: str, path: str, body: bytes, headers: dict[str, str], *, timeout_s: float) -> Reply:
-        async with self._slots:
-            try:
-                async with asyncio.timeout(timeout_s):
-                    return await self._exchange(method, path, body, headers)
-            except TimeoutError:
-                raise DeadlineExceeded(f"No worker answered {path} within {timeout_s:.3g} s") from None
+    async def call_until_stop(self, method: str, message: bytes, **kwargs: Any) -> bytes:
+        """The same for calls that wait for news; raises Unavailable as soon as this server stops."""
+        call = asyncio.ensure_future(self.call(method, message, **kwargs))
+        stop = asyncio.ensure_future(self._is_stopping.wait())
+        try:
+            await asyncio.wait((call, stop), return_when=asyncio.FIRST_COMPLETED)
+            if not call.done():
+                raise Unavailable("This server stops: ask another one")
+            return call.result()
+        finally:
+            call.cancel()
+            stop.cancel()
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._is_stopping.is_set()
+
+    def say_stopping(self) -> None:
+        """Whoever waits for news need not wait here any longer."""
+        self._is_stopping.set()
 
     async def is_ready(self) -> bool:
         """Whether a worker answers and has loaded its configuration."""
         try:
-            reply = await self.send("GET", "/health/ready", b"", {}, timeout_s=_CONNECT_S)
+            # Not behind the calls: a server whose slots are all taken is busy, not gone.
+            reply = await self._send("GET", "/health/ready", b"", {}, timeout_s=_CONNECT_S)
         except (Unavailable, DeadlineExceeded):
             return False
         return reply.status == 200
+
+    async def _send(self, method: str, path: str, body: bytes, headers: dict[str, str], *, timeout_s: float) -> Reply:
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._exchange(method, path, body, headers)
+        except TimeoutError:
+            raise DeadlineExceeded(f"No worker answered {path} within {timeout_s:.3g} s") from None
 
     def close(self) -> None:
         while self._idle:
@@ -101,6 +133,28 @@ class Workers:
             return await asyncio.wait_for(asyncio.open_unix_connection(self._socket), _CONNECT_S)
         except (OSError, TimeoutError) as exc:
             raise Unavailable("No worker of this server takes calls now") from exc
+
+
+@asynccontextmanager
+async def _slot(slots: asyncio.Semaphore, method: str, timeout_s: float) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await slots.acquire()
+    except TimeoutError:
+        raise DeadlineExceeded(f"{method} waited {timeout_s:.3g} s for its turn: this server has too many calls") from None
+    try:
+        yield
+    finally:
+        slots.release()
+
+
+def _error_of(reply: Reply, method: str) -> ZatoError:
+    try:
+        detail = ErrorDetail.FromString(reply.body)
+    except DecodeError:
+        # The worker refused it as HTTP, before it was a call: it is too large, for one.
+        return BadRequest(f"{method} was refused by the worker with the HTTP status {reply.status}")
+    return error_from(detail.type, detail.message, detail.attributes)
 
 
 async def _read_reply(reader: asyncio.StreamReader) -> tuple[Reply, bool]:

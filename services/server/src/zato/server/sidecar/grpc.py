@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 from grpc import aio
 
-from zato.common.errors import Unavailable
+from zato.common.errors import DeadlineExceeded, Unavailable
 from zato.common.logs import get_logger
 from zato.common.rpc.calls import cid_of, find
 from zato.proto.control_plane.v1 import control_plane_pb2
@@ -64,12 +64,12 @@ def _watching(workers: Workers) -> Any:
         """
         Ask a worker for what is new, again and again.
 
-        A worker that goes away ends one question, not the stream: the next worker answers from the same version.
+        A worker that goes away, or hangs, ends one question, not the stream: the next worker answers from the same version.
         """
         cid = cid_of(context.invocation_metadata())
         while True:
             try:
-                message = await workers.call(
+                message = await workers.call_until_stop(
                     "ControlPlane/Watch",
                     request.SerializeToString(),
                     cid=cid,
@@ -77,7 +77,9 @@ def _watching(workers: Workers) -> Any:
                     timeout_s=_WATCH_WAIT_S + 10,
                     wait_s=_WATCH_WAIT_S,
                 )
-            except Unavailable:
+            except (Unavailable, DeadlineExceeded):
+                if workers.is_stopping:
+                    raise
                 await asyncio.sleep(_WATCH_RETRY_S)
                 continue
             event = WatchEvent.FromString(message)

@@ -27,17 +27,13 @@ class Look:
     stamps: dict[str, _Stamp]
 
     @classmethod
-    def into(cls, folder: Path) -> "Look | None":
-        """None when the folder can't be read now: that does not mean that its files were deleted."""
+    def into(cls, folder: Path) -> "Look":
+        """Raises OSError when the folder can't be read."""
         stamps: dict[str, _Stamp] = {}
-        try:
-            for entry in folder.iterdir():
-                if entry.suffix == ".py" and entry.is_file():
-                    status = entry.stat()
-                    stamps[entry.name] = (status.st_mtime_ns, status.st_size)
-        except OSError as exc:
-            log.warning("pickup_folder_not_readable", folder=str(folder), error=exc.strerror)
-            return None
+        for entry in folder.iterdir():
+            if entry.suffix == ".py" and entry.is_file():
+                status = entry.stat()
+                stamps[entry.name] = (status.st_mtime_ns, status.st_size)
         return cls(stamps)
 
 
@@ -58,11 +54,19 @@ class Pickup:
 
     async def watch(self) -> None:
         previous = Look({})
+        is_reported = False
         while True:
-            look = Look.into(self._folder)
-            if look is not None:
+            try:
+                look = Look.into(self._folder)
+            except OSError as exc:
+                # What can't be seen is not deleted: a folder that is unmounted for a moment must undeploy nothing.
+                if not is_reported:
+                    log.warning("pickup_folder_not_readable", folder=str(self._folder), error=exc.strerror)
+                is_reported = True
+            else:
                 await self._take_up(look, previous)
                 previous = look
+                is_reported = False
             await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _take_up(self, look: Look, previous: Look) -> None:
@@ -102,6 +106,9 @@ class Pickup:
                 log.warning("pickup_postponed", file_name=request.file_name, reason=exc.message)
                 return False
             response = DeployResponse.FromString(message)
+            for reason in {worker.reason for worker in response.workers if not worker.is_ok}:
+                log.warning("pickup_refused", file_name=request.file_name, version=response.version, reason=reason)
+                return True
             log.info("picked_up", file_name=request.file_name, version=response.version, undeploy=request.undeploy)
         return True
 
@@ -117,7 +124,7 @@ class Pickup:
 
 def _read_state(file: Path) -> dict[str, _Stamp]:
     try:
-        return {name: (stamp[0], stamp[1]) for name, stamp in json.loads(file.read_text()).items()}
-    except (OSError, ValueError, LookupError):
+        return {name: (int(stamp[0]), int(stamp[1])) for name, stamp in json.loads(file.read_text()).items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         # Without it every file is sent once more, which makes no new version of one that is the same.
         return {}

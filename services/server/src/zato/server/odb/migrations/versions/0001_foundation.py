@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("created_at", _time, nullable=False),
         sa.Column("updated_at", _time, nullable=False),
         sa.UniqueConstraint("kind", "name"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "object_reference",

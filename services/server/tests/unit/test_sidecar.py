@@ -1,0 +1,450 @@
+"""The sidecar's side of the Unix socket, with workers of the test's own."""
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zato.common.errors import BadRequest, DeadlineExceeded, NotFound, Unavailable
+from zato.common.rpc.details import error_detail
+from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest, DeployResponse, WorkerDeployment
+from zato.server.sidecar.forward import Workers
+from zato.server.sidecar.pickup import Pickup
+
+
+@dataclass(frozen=True)
+class Received:
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class FakeWorker:
+    """Takes calls over a Unix socket; `answer` says what becomes of each, None closes without an answer."""
+
+    answer: Callable[[Received], Awaitable[tuple[int, bytes] | None]]
+    received: list[Received] = field(default_factory=list)
+    closed: int = 0
+    keeps_alive: bool = True
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+                headers = dict(line.split(": ", 1) for line in head[1:] if line)
+                body = await reader.readexactly(int(headers["Content-Length"]))
+                self.received.append(Received(head[0].split()[1], headers, body))
+                answering = asyncio.ensure_future(self.answer(self.received[-1]))
+                gone = asyncio.ensure_future(reader.read(1))
+                await asyncio.wait((answering, gone), return_when=asyncio.FIRST_COMPLETED)
+                if not answering.done():
+                    answering.cancel()
+                    break
+                gone.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await gone
+                result = answering.result()
+                if result is None:
+                    break
+                connection = "" if self.keeps_alive else "Connection: close\r\n"
+                writer.write(
+                    f"HTTP/1.1 {result[0]} X\r\n{connection}Content-Length: {len(result[1])}\r\n\r\n".encode() + result[1]
+                )
+        self.closed += 1
+        writer.close()
+
+
+@pytest.fixture
+def socket_file() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="zato-test-") as folder:
+        yield Path(folder) / "rpc.sock"
+
+
+@contextlib.asynccontextmanager
+async def running(socket_file: Path, worker: FakeWorker, **kwargs: Any) -> AsyncIterator[Workers]:
+    server = await asyncio.start_unix_server(worker.serve, socket_file)
+    workers = Workers(socket_file, **kwargs)
+    try:
+        yield workers
+    finally:
+        workers.close()
+        server.close()
+        await asyncio.sleep(0.01)
+
+
+async def ok(received: Received) -> tuple[int, bytes]:
+    return 200, b"answer to " + received.body
+
+
+async def never(_received: Received) -> None:
+    await asyncio.sleep(60)
+
+
+async def close(_received: Received) -> None:
+    return None
+
+
+def call(workers: Workers, message: bytes = b"message", timeout_s: float = 5.0, **kwargs: Any) -> Awaitable[bytes]:
+    return workers.call("Invoker/Invoke", message, cid="the-cid", actor="ann", timeout_s=timeout_s, **kwargs)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+def test_a_call_is_forwarded_with_who_makes_it_and_how_long_it_may_take(socket_file: Path) -> None:
+    async def run() -> None:
+        worker = FakeWorker(ok)
+        async with running(socket_file, worker) as workers:
+            assert await call(workers, timeout_s=7.0) == b"answer to message"
+        (received,) = worker.received
+        assert (received.path, received.body) == ("/__rpc/Invoker/Invoke", b"message")
+        assert (received.headers["x-zato-cid"], received.headers["x-zato-actor"]) == ("the-cid", "ann")
+        assert 6900 < int(received.headers["x-zato-deadline-ms"]) <= 7000
+
+    asyncio.run(run())
+
+
+def test_connections_are_used_again_unless_the_worker_closes(socket_file: Path) -> None:
+    async def run() -> None:
+        for keeps_alive, connections in ((True, 1), (False, 5)):
+            worker = FakeWorker(ok, keeps_alive=keeps_alive)
+            async with running(socket_file, worker) as workers:
+                for _ in range(5):
+                    await call(workers)
+                workers.close()
+                await until(lambda worker=worker, connections=connections: worker.closed == connections)  # type: ignore[misc]
+            socket_file.unlink(missing_ok=True)
+
+    asyncio.run(run())
+
+
+def test_a_worker_that_closes_meanwhile_is_unavailable_and_nothing_is_sent_twice(socket_file: Path) -> None:
+    async def run() -> None:
+        worker = FakeWorker(close)
+        async with running(socket_file, worker) as workers:
+            with pytest.raises(Unavailable, match="went away before it answered"):
+                await call(workers)
+            await asyncio.sleep(0.05)
+        assert len(worker.received) == 1
+
+    asyncio.run(run())
+
+
+def test_a_worker_that_closed_a_connection_in_the_pool_costs_nothing(socket_file: Path) -> None:
+    async def run() -> None:
+        worker = FakeWorker(ok)
+        async with running(socket_file, worker) as workers:
+            await call(workers)
+            writer = workers._idle[0][1]
+            writer.transport.abort()
+            await asyncio.sleep(0.01)
+            assert await call(workers) == b"answer to message"
+
+    asyncio.run(run())
+
+
+def test_without_any_worker_a_call_is_unavailable_at_once(socket_file: Path) -> None:
+    async def run() -> None:
+        with pytest.raises(Unavailable, match="No worker"):
+            await call(Workers(socket_file))
+        assert not await Workers(socket_file).is_ready()
+
+    asyncio.run(run())
+
+
+def test_a_call_that_takes_too_long_ends_at_its_deadline_and_closes(socket_file: Path) -> None:
+    async def run() -> None:
+        worker = FakeWorker(never)
+        async with running(socket_file, worker) as workers:
+            with pytest.raises(DeadlineExceeded):
+                await call(workers, timeout_s=0.05)
+            await until(lambda: worker.closed == 1)
+
+    asyncio.run(run())
+
+
+def test_a_call_that_is_cancelled_closes_its_connection(socket_file: Path) -> None:
+    async def run() -> None:
+        worker = FakeWorker(never)
+        async with running(socket_file, worker) as workers:
+            task = asyncio.ensure_future(call(workers))
+            await until(lambda: len(worker.received) == 1)
+            task.cancel()
+            await until(lambda: worker.closed == 1)
+            assert workers._idle == []
+
+    asyncio.run(run())
+
+
+def test_calls_beyond_the_size_wait_their_turn_but_not_beyond_their_deadline(socket_file: Path) -> None:
+    async def run() -> None:
+        worker = FakeWorker(never)
+        async with running(socket_file, worker, size=1) as workers:
+            task = asyncio.ensure_future(call(workers))
+            await until(lambda: len(worker.received) == 1)
+            with pytest.raises(DeadlineExceeded, match="too many calls"):
+                await call(workers, timeout_s=0.05)
+            assert len(worker.received) == 1, "it was never sent"
+            task.cancel()
+            worker.answer = ok
+            assert await call(workers) == b"answer to message"
+
+    asyncio.run(run())
+
+
+def test_a_server_that_is_busy_is_ready_all_the_same(socket_file: Path) -> None:
+    async def answer(received: Received) -> tuple[int, bytes] | None:
+        return (200, b"{}") if received.path == "/health/ready" else await never(received)  # type: ignore[func-returns-value]
+
+    async def run() -> None:
+        worker = FakeWorker(answer)
+        async with running(socket_file, worker, size=1) as workers:
+            task = asyncio.ensure_future(call(workers))
+            await until(lambda: len(worker.received) == 1)
+            assert await workers.is_ready()
+            task.cancel()
+
+    asyncio.run(run())
+
+
+def test_who_waits_for_news_takes_no_turn_of_calls(socket_file: Path) -> None:
+    async def answer(received: Received) -> tuple[int, bytes] | None:
+        return await (never(received) if int(received.headers["x-zato-wait-ms"]) else ok(received))
+
+    async def run() -> None:
+        worker = FakeWorker(answer)
+        async with running(socket_file, worker, size=1) as workers:
+            watching = [asyncio.ensure_future(call(workers, wait_s=20)) for _ in range(5)]
+            await until(lambda: len(worker.received) == 5)
+            assert await call(workers) == b"answer to message"
+            for task in watching:
+                task.cancel()
+
+    asyncio.run(run())
+
+
+def test_who_waits_for_news_is_sent_on_when_the_server_stops(socket_file: Path) -> None:
+    async def run() -> None:
+        worker = FakeWorker(never)
+        async with running(socket_file, worker) as workers:
+            options = {"cid": "c", "actor": "a", "timeout_s": 20, "wait_s": 20}
+            task = asyncio.ensure_future(workers.call_until_stop("ControlPlane/Watch", b"", **options))
+            await until(lambda: len(worker.received) == 1)
+            workers.say_stopping()
+            with pytest.raises(Unavailable, match="stops"):
+                await task
+            await until(lambda: worker.closed == 1)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("error", [NotFound("nothing", service="s"), BadRequest("odd"), Unavailable("later")])
+def test_the_workers_error_comes_out_as_itself(socket_file: Path, error: Any) -> None:
+    async def answer(_received: Received) -> tuple[int, bytes]:
+        return error.http_status, error_detail(error, "c").SerializeToString()
+
+    async def run() -> None:
+        async with running(socket_file, FakeWorker(answer)) as workers:
+            with pytest.raises(type(error), match=error.message) as raised:
+                await call(workers)
+            assert raised.value.attributes == error.attributes
+
+    asyncio.run(run())
+
+
+def test_a_refusal_that_is_no_error_of_ours_is_told_by_its_status(socket_file: Path) -> None:
+    async def answer(_received: Received) -> tuple[int, bytes]:
+        return 413, b'{"result": "Error"}'
+
+    async def run() -> None:
+        async with running(socket_file, FakeWorker(answer)) as workers:
+            with pytest.raises(BadRequest, match="413"):
+                await call(workers)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"\r\n\r\n", b"SSH-2.0\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 X\r\nContent-Length: 9\r\n\r\nshort"]
+)
+def test_an_answer_that_cannot_be_read_is_unavailable(socket_file: Path, garbage: bytes) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(garbage)
+        writer.close()
+
+    async def run() -> None:
+        server = await asyncio.start_unix_server(serve, socket_file)
+        with pytest.raises(Unavailable):
+            await call(Workers(socket_file), b"")
+        server.close()
+
+    asyncio.run(run())
+
+
+# The pickup folder
+
+
+@dataclass
+class Deployments:
+    """Stands for the workers: keeps what is deployed, and fails as it is told."""
+
+    fails: Exception | None = None
+    reason: str = ""
+    calls: list[tuple[str, bytes, bool]] = field(default_factory=list)
+
+    async def call(self, method: str, message: bytes, **_kwargs: Any) -> bytes:
+        request = DeployRequest.FromString(message)
+        self.calls.append((request.file_name, request.source, request.undeploy))
+        if self.fails:
+            raise self.fails
+        workers = [WorkerDeployment(server="s", pid=1, is_ok=not self.reason, reason=self.reason)]
+        return DeployResponse(file_name=request.file_name, version=1, workers=workers).SerializeToString()
+
+    def deployed(self) -> list[str]:
+        return [name for name, _, is_undeployed in self.calls if not is_undeployed]
+
+    def undeployed(self) -> list[str]:
+        return [name for name, _, is_undeployed in self.calls if is_undeployed]
+
+
+@dataclass
+class Folder:
+    path: Path
+    state: Path
+    deployments: Deployments = field(default_factory=Deployments)
+
+    def put(self, name: str, source: str) -> None:
+        (self.path / name).write_text(source)
+
+    async def watched(self, act: Callable[[], Any] = lambda: None, *, undeploy_deleted: bool = True) -> None:
+        """Watch for a few looks, acting after the first ones."""
+        workers: Any = self.deployments
+        pickup = Pickup(self.path, self.state, workers, "server1", undeploy_deleted=undeploy_deleted)
+        task = asyncio.ensure_future(pickup.watch())
+        await asyncio.sleep(0.05)
+        act()
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    def watch(self, act: Callable[[], Any] = lambda: None, **kwargs: Any) -> None:
+        asyncio.run(self.watched(act, **kwargs))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    monkeypatch.setattr("zato.server.sidecar.pickup._LOOK_EVERY_S", 0.005)
+    (tmp_path / "pickup").mkdir()
+    return Folder(tmp_path / "pickup", tmp_path / "pickup.json")
+
+
+def test_a_file_is_deployed_once(folder: Folder) -> None:
+    folder.put("a.py", "x = 1")
+    folder.watch()
+    assert folder.deployments.calls == [("a.py", b"x = 1", False)]
+
+
+def test_a_changed_file_is_deployed_anew(folder: Folder) -> None:
+    folder.put("a.py", "x = 1")
+    folder.watch(lambda: folder.put("a.py", "x = 22"))
+    assert [source for _, source, _ in folder.deployments.calls] == [b"x = 1", b"x = 22"]
+
+
+def test_a_file_that_is_still_written_waits(folder: Folder) -> None:
+    async def run() -> None:
+        workers: Any = folder.deployments
+        pickup = Pickup(folder.path, folder.state, workers, "server1", undeploy_deleted=True)
+        task = asyncio.ensure_future(pickup.watch())
+        for number in range(20):
+            with (folder.path / "a.py").open("a") as file:
+                file.write(f"x{number} = 1\n")
+            await asyncio.sleep(0.003)  # quicker than two looks
+        await asyncio.sleep(0.1)
+        task.cancel()
+
+    asyncio.run(run())
+    assert folder.deployments.calls[-1][1].count(b"\n") == 20
+    assert len(folder.deployments.calls) < 10
+
+
+def test_a_deleted_file_is_undeployed(folder: Folder) -> None:
+    folder.put("a.py", "x = 1")
+    folder.watch(lambda: (folder.path / "a.py").unlink())
+    assert folder.deployments.undeployed() == ["a.py"]
+
+
+def test_unless_it_is_not_to_be(folder: Folder) -> None:
+    folder.put("a.py", "x = 1")
+    folder.watch(lambda: (folder.path / "a.py").unlink(), undeploy_deleted=False)
+    assert folder.deployments.undeployed() == []
+
+
+def test_a_file_that_an_editor_replaces_is_not_undeployed(folder: Folder) -> None:
+    def replace() -> None:
+        folder.put("a.tmp", "x = 2")
+        (folder.path / "a.tmp").replace(folder.path / "a.py")
+
+    folder.put("a.py", "x = 1")
+    folder.watch(replace)
+    assert folder.deployments.undeployed() == []
+    assert len(folder.deployments.deployed()) == 2
+
+
+def test_what_was_deployed_is_remembered_over_a_restart(folder: Folder) -> None:
+    folder.put("a.py", "x = 1")
+    folder.put("b.py", "x = 1")
+    folder.watch()
+    (folder.path / "b.py").unlink()
+    folder.deployments.calls.clear()
+    folder.watch()
+    assert folder.deployments.calls == [("b.py", b"", True)], "a.py is not sent again, b.py was deleted meanwhile"
+
+
+@pytest.mark.parametrize("state", ["", "{", "[]", '{"a.py": 1}', '{"a.py": [1]}', '{"a.py": ["x", null]}', "null"])
+def test_a_state_that_is_lost_or_broken_costs_a_second_look(folder: Folder, state: str) -> None:
+    folder.put("a.py", "x = 1")
+    folder.state.write_text(state)
+    folder.watch()
+    assert folder.deployments.deployed() == ["a.py"]
+
+
+def test_a_file_that_no_worker_could_take_is_tried_again(folder: Folder) -> None:
+    folder.deployments.fails = Unavailable("no worker")
+    folder.put("a.py", "x = 1")
+    folder.watch(lambda: setattr(folder.deployments, "fails", None))
+    assert len(folder.deployments.calls) > 2
+    assert "a.py" in folder.state.read_text()
+
+
+def test_a_file_that_was_refused_waits_until_it_changes(folder: Folder) -> None:
+    folder.deployments.fails = BadRequest("no name for a file")
+    folder.put("a-b.py", "x = 1")
+    folder.watch()
+    assert len(folder.deployments.calls) == 1
+
+
+def test_other_files_and_folders_are_left_alone(folder: Folder) -> None:
+    for name in ("a.txt", "b.pyc", ".hidden", "c.py~"):
+        folder.put(name, "x = 1")
+    (folder.path / "d.py").mkdir()
+    (folder.path / "e.py").symlink_to(folder.path / "nothing")
+    folder.watch()
+    assert folder.deployments.calls == []
+
+
+def test_a_folder_that_is_away_for_a_moment_undeploys_nothing(folder: Folder) -> None:
+    folder.put("a.py", "x = 1")
+    moved = folder.path.with_name("moved")
+    folder.watch(lambda: folder.path.rename(moved))
+    assert folder.deployments.undeployed() == []
