@@ -139,9 +139,23 @@ class Deployer:
         self, wanted: Mapping[str, SourceFile], affected: Mapping[str, SourceFile], kept: Mapping[str, Loaded]
     ) -> tuple[dict[str, Loaded], dict[str, CannotImport]]:
         new = {**affected, **wanted}
+        staying: set[str] = set()
+        while True:
+            loaded, failures = self._load_once(new, kept, staying)
+            # What fails goes on with its running version, so its services keep their names.
+            names = {entry.name for each in loaded.values() for entry in each.services}
+            clashing = {name for name in failures if name in kept and any(each.name in names for each in kept[name].services)}
+            if not clashing - staying:
+                return loaded, failures
+            staying |= clashing
+
+    def _load_once(
+        self, new: Mapping[str, SourceFile], kept: Mapping[str, Loaded], staying: set[str]
+    ) -> tuple[dict[str, Loaded], dict[str, CannotImport]]:
         running = {loaded.file.module_name: loaded.module for loaded in kept.values()}
         generation = Generation(new.values(), running, self._folder)
-        taken = {entry.name: entry for name, loaded in kept.items() if name not in new for entry in loaded.services}
+        remaining = [loaded for name, loaded in kept.items() if name not in new or name in staying]
+        taken = {entry.name: entry for loaded in remaining for entry in loaded.services}
         loaded_now: dict[str, Loaded] = {}
         failures: dict[str, CannotImport] = {}
         for name, file in new.items():
@@ -182,7 +196,7 @@ def _load_file(generation: Generation, file: SourceFile, taken: dict[str, Servic
     except Exception as exc:  # hooks and get_name() are the author's code
         raise CannotImport(f"{file.name}: {type(exc).__name__}: {exc}") from exc
     for entry in services:
-        if entry.name in taken:
+        if entry.name in taken and taken[entry.name].file_name != file.name:
             other = taken[entry.name].file_name
             raise CannotImport(
                 f"{file.name}: service '{entry.name}' is already defined in {other}: name one of them differently"
