@@ -115,6 +115,10 @@ class WorkerApp:
         watch = Watch(self._database, self._follower)
         self._rpc = RPC(settings.name, invoker, self._database, deployments, watch, self._register_kinds)
 
+    @property
+    def graceful_timeout_s(self) -> float:
+        return self._settings.graceful_timeout_s
+
     def start(self) -> None:
         """Load the configuration. While the ODB can't be reached the worker runs, is not ready, and tries again."""
         if not self._try_to_load():

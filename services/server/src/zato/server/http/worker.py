@@ -87,7 +87,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             self._insides.tick(len(self._open))
 
     def _drain(self) -> None:
-        deadline = time.monotonic() + self.cfg.graceful_timeout
+        deadline = time.monotonic() + self._insides.graceful_timeout_s
         while self._open and time.monotonic() < deadline:
             # A client that is busy sends its next request any moment, and is told with its answer to go elsewhere.
             # Closing on it now would lose that request.
