@@ -741,6 +741,19 @@ def test_a_file_that_is_too_large_is_refused(plane: Plane) -> None:
         plane.deployments.deploy("a.py", b"#" * 6_000_000, AUTHOR)
 
 
+def test_who_reads_everything_learns_what_was_undeployed_and_by_which_version(plane: Plane) -> None:
+    updates: list[Update] = []
+    deploy(plane, GOOD)
+    plane.deployments.undeploy("a.py", AUTHOR)
+    deploy(plane, GOOD, "b.py")
+    deploy(plane, GOOD, "c.py")
+    plane.deployments.undeploy("c.py", AUTHOR)
+    deploy(plane, GOOD + b"#", "c.py")
+    plane.follower(updates.append).load()
+    assert updates[0].removed_files == {"a.py": 2}
+    assert [(file.name, file.version) for file in updates[0].changed_files] == [("b.py", 1), ("c.py", 3)]
+
+
 def test_older_versions_go_back_to_where_the_file_was_undeployed(plane: Plane) -> None:
     for number in range(3):
         deploy(plane, GOOD + b"#%d" % number)

@@ -196,9 +196,11 @@ class WorkerApp:
 
     def _take_up(self, update: Update) -> None:
         configuration = update.configuration
-        removed = dict(update.removed_files)
+        removed = update.removed_files
         if update.is_whole:
-            removed.update(dict.fromkeys(self._deployer.file_names - {file.name for file in update.changed_files}, 0))
+            # What an ODB that went back to a backup does not know at all has no version that says so.
+            gone = self._deployer.file_names - {file.name for file in update.changed_files}
+            removed = {**dict.fromkeys(gone, 0), **removed}
         outcomes = self._deployer.apply(update.changed_files, removed)
         self._store.replace_internal([*internal_services(), *admin_services(self._admin)])
         old = self._state

@@ -173,6 +173,11 @@ def load_live(session: Session) -> list[SourceFile]:
     return [SourceFile(row.file_name, row.version, row.source) for row in rows if row.action == "deploy"]
 
 
+def load_removed(session: Session) -> dict[str, int]:
+    """Return the files that are not deployed any more, each with the version that says so."""
+    return {row.file_name: row.version for row in _newest_rows(session, accepted_only=True) if row.action == "undeploy"}
+
+
 def load_newest(session: Session, file_name: str) -> tuple[SourceFile, bool]:
     """Return the newest accepted version of a file that was deployed ever, and whether it is deployed still."""
     row = session.execute(_accepted(file_name).limit(1)).scalar_one()

@@ -13,7 +13,7 @@ from zato.common.bus import Bus
 from zato.common.errors import ZatoError
 from zato.common.logs import get_logger
 from zato.server.control.changes import DEPLOYMENT, KIND, changes_since, current_version, oldest_logged_version
-from zato.server.control.deployments import load_live, load_newest
+from zato.server.control.deployments import load_live, load_newest, load_removed
 from zato.server.control.kinds import Kinds
 from zato.server.control.objects import Objects
 from zato.server.control.state import ConfigObject, Configuration
@@ -83,7 +83,9 @@ class Follower:
             objects = {row.id: loaded for row in rows if (loaded := self._load_object(session, row)) is not None}
             configuration = Configuration(current_version(session), objects)
             files = tuple(load_live(session))
-        self._apply(Update(configuration, changed_files=files, is_whole=True))
+            # Who undeploys waits for every worker to say so, also for one that starts meanwhile or has to read all anew.
+            removed = load_removed(session)
+        self._apply(Update(configuration, files, removed, is_whole=True))
 
     def listen(self, bus: Bus, topic: str) -> None:
         """Follow nudges from `bus`, and poll behind them, until the process ends."""
