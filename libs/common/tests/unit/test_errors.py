@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from zato.common import errors
 from zato.common.errors import (
+    PUBLIC,
     BadRequest,
     Conflict,
     InternalError,
@@ -124,4 +125,6 @@ def test_what_kept_us_from_the_other_side_is_said_with_its_address(code: grpc.St
         def trailing_metadata(self) -> None:
             return None
 
-    assert str(error_from_call(Failed(), "server:1")) == wanted
+    error = error_from_call(Failed(), "server:1")
+    assert str(error) == wanted
+    assert "server:1" not in error.attributes[PUBLIC] and "refused" not in error.attributes[PUBLIC]

@@ -24,6 +24,9 @@ The platform's errors. Each has one HTTP status and one gRPC code, so it crosses
 from collections.abc import Mapping
 from typing import ClassVar
 
+# The attribute with the sentence that clients from outside get, where the message has an address or a library's text.
+PUBLIC = "public"
+
 _classes: dict[str, type["ZatoError"]] = {}
 
 
@@ -33,7 +36,8 @@ class ZatoError(Exception):
 
     Args:
         message: One sentence for whoever has to act: what, where and what to do.
-        attributes: The error's data, by name, e.g. kind="channel-http". Sent along to other parts.
+        attributes: The error's data, by name, e.g. kind="channel-http". Sent along to other parts. One named `public` is
+            what HTTP clients are told instead of the message, which operators and the log get.
     """
 
     http_status: ClassVar[int] = 500

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from greenlet import GreenletExit
 
-from zato.common.errors import InternalError, MethodNotAllowed, Unauthorized, Unavailable, ZatoError
+from zato.common.errors import PUBLIC, InternalError, MethodNotAllowed, Unauthorized, Unavailable, ZatoError
 from zato.common.logs import get_logger
 from zato.server.http import formats
 from zato.server.http.request import Request, Response
@@ -49,10 +49,13 @@ def error_response(request: Request, error: ZatoError) -> Response:
 
 def make_error_response(error: ZatoError, cid: str, data_format: str = "json") -> Response:
     """Return the answer that a client gets: {"result": "Error", "cid": …, "details": …}, or the same in XML."""
-    details = _OUR_FAULT if type(error) is ZatoError else error.message
-    body = {"result": "Error", "cid": cid, "details": _UNSENDABLE.sub("\ufffd", details)}
+    body = {"result": "Error", "cid": cid, "details": _UNSENDABLE.sub("\ufffd", _details(error))}
     encoded, content_type = formats.dump("xml" if data_format == "xml" else "json", body)
     return Response(error.http_status, encoded, content_type, _headers(error))
+
+
+def _details(error: ZatoError) -> str:
+    return _OUR_FAULT if type(error) is ZatoError else error.attributes.get(PUBLIC, error.message)
 
 
 def _headers(error: ZatoError) -> Mapping[str, str]:
