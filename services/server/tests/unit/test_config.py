@@ -70,6 +70,8 @@ def test_nothing_secret_has_a_default() -> None:
         ("poll_interval_s", "nan"),
         ("max_connections", "-1"),
         ("max_body_bytes", "-1"),
+        ("max_buffered_bytes", "0"),
+        ("max_buffered_bytes", "1000000"),
         ("max_request_line_bytes", "1"),
         ("max_headers", "0"),
         ("max_header_bytes", "x"),

@@ -10,6 +10,7 @@ from typing import Any
 import gevent
 import pytest
 from greenlet import GreenletExit
+from structlog.testing import capture_logs
 
 from zato.common.errors import (
     BadRequest,
@@ -100,6 +101,15 @@ def test_anything_else_is_a_500_that_says_nothing(error: BaseException) -> None:
 
 def test_the_base_of_all_errors_says_nothing_either() -> None:
     assert b"secret" not in errors(request(), fail_with(ZatoError("secret"))).body
+
+
+def test_a_sentence_for_clients_comes_instead_of_the_one_for_the_log() -> None:
+    error = Unavailable("http://10.0.0.1: refused", public="Connection 'crm' is away")
+    with capture_logs() as logged:
+        response = errors(request(), fail_with(error))
+    assert json.loads(response.body)["details"] == "Connection 'crm' is away"
+    assert b"10.0.0.1" not in response.body
+    assert [line["details"] for line in logged] == ["http://10.0.0.1: refused"]
 
 
 def test_a_greenlet_that_is_ended_ends() -> None:
@@ -207,6 +217,22 @@ def test_a_request_keeps_the_configuration_it_began_with() -> None:
     assert made.state is state
     assert made.channel is channel
     assert made.path_parameters == {"b": "1"}
+
+
+def test_several_accept_headers_are_one_list() -> None:
+    channels = [
+        compile_channel(name, HTTPChannelOptions(url_path="/a", service="s", http_accept=f"application/{name}"), None)
+        for name in ("json", "xml")
+    ]
+    state = WorkerState(router=Router(channels))
+    made = request("/a")
+    made.headers = [
+        (b"accept", b"text/html, application/json;q=0.1"),
+        (b"x-other", b"1"),
+        (b"accept", b"application/xml;q=0.5"),
+    ]
+    make_match_step(lambda: state)(made, answer)
+    assert made.channel is channels[1]
 
 
 # Security

@@ -31,6 +31,7 @@ from zato.server.control.state import Configuration
 from zato.server.control.status import cluster_status
 from zato.server.control.watch import Watch
 from zato.server.http.access_log import make_access_log_step
+from zato.server.http.body_budget import BodyBudget
 from zato.server.http.channel import Channel, HTTPChannelOptions, compile_channel
 from zato.server.http.client_address import make_client_address_step
 from zato.server.http.connection import ConnectionSettings, Timeouts
@@ -152,7 +153,15 @@ class WorkerApp:
         timeouts = Timeouts(
             settings.header_timeout_s, settings.body_timeout_s, settings.idle_timeout_s, settings.write_timeout_s
         )
-        return ConnectionSettings(limits, timeouts, self._pipeline, worker.head_writer, lambda: worker.is_stopping)
+        return ConnectionSettings(
+            limits,
+            timeouts,
+            self._pipeline,
+            worker.head_writer,
+            lambda: worker.is_stopping,
+            BodyBudget(settings.max_buffered_bytes),
+            self._metrics.count_refused,
+        )
 
     def rpc_settings(self, worker: Worker) -> ConnectionSettings:
         """The sidecar is one of us: it keeps connections for as long as it likes, and may send whole packages."""

@@ -41,6 +41,11 @@ class ServerSettings:
     poll_interval_s: float = option("Seconds between looks for changes when no nudge comes", default=1.0, minimum=0.05)
     max_connections: int = option("Open connections of one worker", default=10_000, minimum=1)
     max_body_bytes: int = option("Largest request body; larger ones get 413", default=10 * 1024 * 1024, minimum=0)
+    max_buffered_bytes: int = option(
+        "Bytes of request bodies that one worker holds at a time; what comes beyond them gets 503",
+        default=512 * 1024 * 1024,
+        minimum=1,
+    )
     max_request_line_bytes: int = option("Longest request line; longer ones get 414", default=8190, minimum=64)
     max_headers: int = option("Most headers of a request; more get 431", default=100, minimum=1)
     max_header_bytes: int = option("Longest single header; longer ones get 431", default=8190, minimum=64)
@@ -69,6 +74,8 @@ class ServerSettings:
         for name in ("name", "cluster"):
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", getattr(self, name)):
                 raise ValueError(f"'{name}' takes letters, digits, '.', '_' and '-', not {getattr(self, name)!r:.120}")
+        if self.max_buffered_bytes < self.max_body_bytes:
+            raise ValueError(f"'max_buffered_bytes' takes at least 'max_body_bytes', which is {self.max_body_bytes}")
         # Never the values of these: they hold passwords.
         _check_scheme("odb_url", self.odb_url, ("postgresql://", "postgresql+psycopg2://", "sqlite:////"))
         _check_scheme("redis_url", self.redis_url, ("redis://", "rediss://", "unix://"))

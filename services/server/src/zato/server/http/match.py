@@ -16,7 +16,8 @@ def make_match_step(current: Callable[[], WorkerState]) -> Step:
     def match_channel(request: Request, next: Handler) -> Response:
         state = current()
         request.state = state
-        request.channel, request.path_parameters = state.router.find(request.method, request.path, request.header(b"accept"))
+        accept = request.header_list(b"accept")
+        request.channel, request.path_parameters = state.router.find(request.method, request.path, accept)
         return next(request)
 
     return match_channel
