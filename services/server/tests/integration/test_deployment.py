@@ -1,6 +1,9 @@
 """Deploying, replacing and removing files of services while the server runs, by gRPC and through the pickup folder."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +11,7 @@ import pytest
 from zato.common.errors import BadRequest, NotFound
 from zato.common.testing.waiting import eventually
 
-from .conftest import Server, StartServer
+from .conftest import TOKEN, Server, StartServer
 
 pytestmark = pytest.mark.redis
 
@@ -138,6 +141,29 @@ def test_siblings_import_each_other_and_their_order_does_not_matter(server: Serv
     assert {worker["is_ok"] for worker in deployment(server, "c_uses.py")["workers"]} == {True}
 
 
+def test_a_set_of_files_that_import_each_other_is_deployed_by_one_command_in_any_order(server: Server) -> None:
+    token_file = server.folder / "token"
+    token_file.write_text(TOKEN)
+    token_file.chmod(0o600)
+    files = {"a_uses.py": f"from b_used import VALUE\n{source('VALUE')}", "b_used.py": "VALUE = 1\n"}
+
+    def deploy_by_command() -> subprocess.CompletedProcess[str]:
+        for name, text in files.items():
+            (server.folder / name).write_text(text)
+        zato = [str(Path(sys.executable).parent / "zato"), "service", "deploy", "a_uses.py", "b_used.py"]
+        address = ["--server", f"127.0.0.1:{server.grpc_port}", "--token-file", str(token_file)]
+        return subprocess.run([*zato, *address], cwd=server.folder, capture_output=True, text=True, timeout=60)
+
+    done = deploy_by_command()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert answers(server) == {1}
+    # The first one does not fit the second one's old version: only both together are right.
+    files = {"a_uses.py": f"from b_used import OTHER\n{source('OTHER')}", "b_used.py": "VALUE = 1\nOTHER = 2\n"}
+    done = deploy_by_command()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert answers(server) == {2}
+
+
 def test_a_running_request_ends_with_the_code_that_it_began_with(server: Server) -> None:
     wait = "import time, pathlib\npathlib.Path({file!r}).touch()\nwhile pathlib.Path({file!r}).exists():\n    time.sleep(0.01)"
     has_begun = server.folder / "has-begun"
@@ -185,6 +211,16 @@ def test_files_of_the_folder_import_each_other_whatever_they_are_called(server: 
     pick_up(server, f"{user}.py", f"from {used} import VALUE\n{source('VALUE')}")
     pick_up(server, f"{used}.py", "VALUE = 'from the sibling'\n")
     eventually(lambda: answers(server) == {"from the sibling"}, what="both files to be live")
+
+
+def test_files_that_fit_one_another_only_when_all_are_changed_are_all_taken_up(server: Server) -> None:
+    pick_up(server, "z_used.py", "OLD = 'old'\n")
+    pick_up(server, "a_uses.py", f"from z_used import OLD\n{source('OLD')}")
+    eventually(lambda: answers(server) == {"old"}, what="both files to be live")
+    # Each of them is refused beside the other's old version: one is taken up first, and then the other is tried again.
+    pick_up(server, "a_uses.py", f"from z_used import NEW\n{source('NEW')}")
+    pick_up(server, "z_used.py", "OLD = NEW = 'new'\n")
+    eventually(lambda: answers(server) == {"new"}, what="both new versions to be live")
 
 
 def test_a_restart_has_everything_again_and_notices_what_was_deleted_meanwhile(start_server: StartServer) -> None:

@@ -23,7 +23,7 @@ from zato.proto.control_plane.v1.control_plane_pb2 import (
     WatchRequest,
 )
 from zato.server.control.changes import Author
-from zato.server.control.deployments import Deployments, older_versions
+from zato.server.control.deployments import Deployments, older_versions, report_worker
 from zato.server.control.follower import Follower, Update
 from zato.server.control.kinds import Kinds, register_kinds
 from zato.server.control.objects import Objects
@@ -33,7 +33,7 @@ from zato.server.kinds import own_kinds
 from zato.server.odb import schema
 from zato.server.odb.database import Database
 from zato.server.odb.tables import AuditRow, ChangeRow, ConfigVersion, ObjectRow
-from zato.server.services.deployer import Deployer
+from zato.server.services.deployer import Deployer, Outcome
 from zato.server.services.modules import SourceFile
 from zato.server.services.store import ServiceStore
 
@@ -709,6 +709,28 @@ def test_a_file_can_be_undeployed_after_a_rejected_upload(plane: Plane) -> None:
 def test_a_file_that_waits_for_a_sibling_is_accepted(plane: Plane) -> None:
     version, _ = deploy(plane, b"import models\n" + GOOD)
     assert (version, plane.version()) == (1, 1)
+
+
+def test_a_file_that_is_refused_again_for_the_same_reason_is_one_version(plane: Plane) -> None:
+    assert deploy(plane, b"def f(:\n") == deploy(plane, b"def f(:\n") == (1, False)
+    assert deploy(plane, b"def g(:\n") == (2, False)
+
+
+def test_what_a_worker_reported_before_the_newest_configuration_is_not_the_last_word(plane: Plane) -> None:
+    waits = "a.py, line 1: ModuleNotFoundError: No module named 'models'"
+
+    def report(outcome: Outcome) -> None:
+        with plane.database.transaction() as session:
+            report_worker(session, "server2", 2, plane.version(), [outcome])
+
+    deploy(plane, b"import models\n" + GOOD)
+    report(Outcome("a.py", 1, 0, waits, "models"))
+    deploy(plane, b"", "models.py")
+    asked = plane.deployments.deploy("a.py", b"import models\n" + GOOD, AUTHOR)
+    assert (asked.version, asked.workers, asked.missing) == (1, (), ("server2/2",))
+    report(Outcome("a.py", 1, 1))
+    asked = plane.deployments.deploy("a.py", b"import models\n" + GOOD, AUTHOR)
+    assert [(each.pid, each.version_running, each.is_ok) for each in asked.workers] == [(2, 1, True)]
 
 
 @pytest.mark.parametrize(

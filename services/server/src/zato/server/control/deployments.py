@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from zato.common.bus import Bus
 from zato.common.errors import BadRequest, NotFound
 from zato.common.logs import get_logger
-from zato.server.control.changes import DEPLOYMENT, Author, lock_changes, next_version, record
+from zato.server.control.changes import DEPLOYMENT, Author, current_version, lock_changes, next_version, record
 from zato.server.odb.database import Database
 from zato.server.odb.tables import DeploymentRow, DeploymentStatusRow, WorkerRow, utc_now
 from zato.server.services.deployer import Deployer, Outcome
@@ -81,7 +81,8 @@ class Deployments:
         Store a new version of a file and let every worker load it.
 
         A file that this worker can't load is stored with the reason, for its author, and shown to nobody else;
-        one that only waits for a sibling which is not there yet is accepted. The same source twice is one version.
+        one that only waits for a sibling which is not there yet is accepted. The same source twice is one version, and
+        says what became of it by now.
 
         Raises:
             BadRequest: The name or the size is not acceptable.
@@ -136,8 +137,8 @@ class Deployments:
         with self._database.transaction() as session:
             lock_changes(session)
             latest = _latest(session, file.name)
-            if latest is not None and (latest.action, latest.digest) == (action, file.digest) and is_live:
-                return latest.version  # another server was given the same file at the same time
+            if latest is not None and (latest.action, latest.digest, latest.reason) == (action, file.digest, reason):
+                return latest.version  # another server was given the same file at the same time, or this one again
             config_version = next_version(session) if is_live else 0
             version = (latest.version if latest else 0) + 1
             row = DeploymentRow(
@@ -153,13 +154,22 @@ class Deployments:
         return version
 
     def _result(self, file_name: str, version: int, wait_s: float) -> Deployed:
-        """Collect what the workers report, until all have or the time is up."""
+        """
+        Collect what the workers report, until all have or the time is up.
+
+        A report made before the newest configuration does not count: the sibling that a file waited for may be in that.
+        """
         deadline = time.monotonic() + wait_s
+        with self._database.reading() as session:
+            newest = current_version(session)
         while True:
             with self._database.reading() as session:
-                expected = {(row.server, row.pid) for row in living_workers(session)}
+                living = living_workers(session)
                 statement = select(DeploymentStatusRow).where(DeploymentStatusRow.file_name == file_name)
                 rows = [row for row in session.execute(statement).scalars() if row.version >= version]
+            expected = {(row.server, row.pid) for row in living}
+            behind = {(row.server, row.pid) for row in living if row.config_version < newest}
+            rows = [row for row in rows if (row.server, row.pid) not in behind]
             missing = expected - {(row.server, row.pid) for row in rows}
             if not missing or time.monotonic() >= deadline:
                 workers = tuple(WorkerResult(row.server, row.pid, row.version_running, row.is_ok, row.reason) for row in rows)
