@@ -58,6 +58,7 @@ class Plane:
     """The control plane of one server, without a server."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder / "services"
         self.database = Database(f"sqlite:///{folder}/odb.db")
         schema.upgrade(self.database)
         self.bus = MemoryBus()
@@ -67,7 +68,7 @@ class Plane:
         self.kinds = Kinds(own_kinds())
         self.box = SecretBox([generate_key()])
         self.objects = Objects(self.database, self.kinds, self.box, self.bus, TOPIC)
-        self.deployer = Deployer(ServiceStore(), folder / "services")
+        self.deployer = Deployer(ServiceStore(), self.folder)
         self.deployments = Deployments(self.database, self.deployer, self.bus, TOPIC, "server1", 1)
 
     def follower(self, take_up: Callable[[Update], None] = lambda update: None, poll_interval_s: float = 0.02) -> Follower:
@@ -393,6 +394,15 @@ def test_a_nudge_is_faster_than_the_poll(plane: Plane) -> None:
     wait_for(lambda: follower.configuration.version == 1)
 
 
+def test_who_needs_a_version_does_not_wait_for_the_poll(plane: Plane) -> None:
+    follower = plane.follower(poll_interval_s=3600)
+    follower.load()
+    follower.listen(MemoryBus(), TOPIC)
+    plane.channel("a")
+    follower.catch_up_with(plane.version())
+    assert [each.name for each in follower.configuration.objects.values()] == ["a"]
+
+
 def test_a_configuration_never_changes_under_who_holds_it(plane: Plane) -> None:
     follower = plane.follower()
     follower.load()
@@ -709,6 +719,20 @@ def test_a_file_can_be_undeployed_after_a_rejected_upload(plane: Plane) -> None:
 def test_a_file_that_waits_for_a_sibling_is_accepted(plane: Plane) -> None:
     version, _ = deploy(plane, b"import models\n" + GOOD)
     assert (version, plane.version()) == (1, 1)
+
+
+def test_a_file_is_tried_beside_what_other_workers_took_before(plane: Plane) -> None:
+    """Another worker has taken models.py, and this one hears of it only when it asks."""
+    other = Deployments(plane.database, Deployer(ServiceStore(), plane.folder), MemoryBus(), TOPIC, "server1", 2)
+    take_up = lambda update: plane.deployer.apply(update.changed_files, update.removed_files)  # noqa: E731
+    follower = plane.follower(take_up, poll_interval_s=3600)
+    follower.load()
+    follower.listen(MemoryBus(), TOPIC)
+    mine = Deployments(plane.database, plane.deployer, MemoryBus(), TOPIC, "server1", 1, follower.catch_up_with)
+    other.deploy("models.py", b"OLD = 1", AUTHOR)
+    mine.deploy("a.py", b"from models import OLD\n" + GOOD, AUTHOR)
+    other.deploy("models.py", b"NEW = 1\nOLD = 1", AUTHOR)
+    assert mine.deploy("a.py", b"from models import NEW\n" + GOOD, AUTHOR).is_ok
 
 
 def test_a_file_that_is_refused_again_for_the_same_reason_is_one_version(plane: Plane) -> None:

@@ -106,9 +106,11 @@ class WorkerApp:
         self._deployer = Deployer(self._store, settings.work_folder / "services", partial(older_versions, self._database))
         box = SecretBox(settings.secret_keys)
         objects = Objects(self._database, self._kinds, box, bus, self._topic)
-        deployments = Deployments(self._database, self._deployer, bus, self._topic, settings.name, self._pid)
-        self._admin = Admin(self._database, self._kinds, objects, deployments, self._store)
         self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
+        deployments = Deployments(
+            self._database, self._deployer, bus, self._topic, settings.name, self._pid, self._follower.catch_up_with
+        )
+        self._admin = Admin(self._database, self._kinds, objects, deployments, self._store)
         invoker = Invoker(self._store)
         outgoing = Outgoing(lambda: self._state.connections)
         invoker.context = ServerContext(settings.name, invoker, outgoing, KeyValueDB(settings.redis_url))

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import takewhile
@@ -66,15 +67,27 @@ class Deployments:
         server: Name of this server.
         pid: Of this worker.
         deployer: Tries new files before anybody is told of them.
+        wait_for_version: Returns when this worker runs a version of the configuration, or soon all the same. A file is tried
+            beside the siblings of that version: those that another worker has just taken must not be missed.
     """
 
-    def __init__(self, database: Database, deployer: Deployer, bus: Bus, topic: str, server: str, pid: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        deployer: Deployer,
+        bus: Bus,
+        topic: str,
+        server: str,
+        pid: int,
+        wait_for_version: Callable[[int], object] = lambda version: None,
+    ) -> None:
         self._database = database
         self._deployer = deployer
         self._bus = bus
         self._topic = topic
         self._server = server
         self._pid = pid
+        self._wait_for_version = wait_for_version
 
     def deploy(self, file_name: str, source: bytes, author: Author, *, wait_s: float = 0.0) -> Deployed:
         """
@@ -89,10 +102,11 @@ class Deployments:
         """
         _check_file(file_name, source)
         with self._database.reading() as session:
-            latest = _latest(session, file_name)
+            latest, newest = _latest(session, file_name), current_version(session)
         candidate = SourceFile(file_name, (latest.version if latest else 0) + 1, source)
         if latest is not None and latest.action == "deploy" and latest.digest == candidate.digest:
             return self._result(file_name, latest.version, wait_s)
+        self._wait_for_version(newest)
         outcome = self._deployer.check(candidate)
         is_accepted = outcome.is_ok or bool(outcome.missing)
         version = self._store(candidate, "deploy" if is_accepted else "reject", "" if is_accepted else outcome.reason, author)

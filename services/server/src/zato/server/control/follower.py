@@ -23,6 +23,8 @@ from zato.server.services.modules import SourceFile
 
 log = get_logger(__name__)
 
+_CATCH_UP_S = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Update:
@@ -100,6 +102,12 @@ class Follower:
             if remaining <= 0 or not applied.wait(remaining):
                 break
         return self._configuration
+
+    def catch_up_with(self, version: int) -> None:
+        """Return when `version` is taken up, or when it was not within a few seconds."""
+        if self._configuration.version < version:
+            self._nudged.set()
+            self.wait_for_version_after(version - 1, _CATCH_UP_S)
 
     @property
     def is_stopping(self) -> bool:
