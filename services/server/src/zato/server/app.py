@@ -161,7 +161,7 @@ class WorkerApp:
             self._pipeline,
             worker.head_writer,
             lambda: worker.is_stopping,
-            BodyBudget(settings.max_buffered_bytes),
+            BodyBudget(settings.body_budget_bytes),
             self._metrics.count_refused,
         )
 

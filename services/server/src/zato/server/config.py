@@ -42,7 +42,7 @@ class ServerSettings:
     max_connections: int = option("Open connections of one worker", default=10_000, minimum=1)
     max_body_bytes: int = option("Largest request body; larger ones get 413", default=10 * 1024 * 1024, minimum=0)
     max_buffered_bytes: int = option(
-        "Bytes of request bodies that one worker holds at a time; what comes beyond them gets 503",
+        "Bytes of request bodies that one worker holds at a time, one of the largest at least; more get 503",
         default=512 * 1024 * 1024,
         minimum=1,
     )
@@ -74,8 +74,6 @@ class ServerSettings:
         for name in ("name", "cluster"):
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", getattr(self, name)):
                 raise ValueError(f"'{name}' takes letters, digits, '.', '_' and '-', not {getattr(self, name)!r:.120}")
-        if self.max_buffered_bytes < self.max_body_bytes:
-            raise ValueError(f"'max_buffered_bytes' takes at least 'max_body_bytes', which is {self.max_body_bytes}")
         # Never the values of these: they hold passwords.
         _check_scheme("odb_url", self.odb_url, ("postgresql://", "postgresql+psycopg2://", "sqlite:////"))
         _check_scheme("redis_url", self.redis_url, ("redis://", "rediss://", "unix://"))
@@ -92,6 +90,11 @@ class ServerSettings:
     @property
     def trusted_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
         return tuple(_network(network) for network in self.trusted_proxies)
+
+    @property
+    def body_budget_bytes(self) -> int:
+        """A worker that could not hold one body of the accepted size would accept it and never take it."""
+        return max(self.max_buffered_bytes, self.max_body_bytes)
 
     @property
     def metrics_folder(self) -> Path:
