@@ -10,6 +10,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from zato.common.errors import Unavailable
 from zato.common.rpc.calls import call_metadata
 from zato.common.testing.waiting import eventually
 from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest
@@ -131,6 +132,24 @@ def test_a_watch_goes_on_over_the_death_of_all_workers(own_server: Server, watch
     event = watcher.wait_for_object("after-death")
     assert [each.name for each in event.objects] == ["after-death"], "what came later, and nothing twice"
     assert not watcher.has_ended
+
+
+def test_nobody_waits_for_workers_that_were_killed(own_server: Server) -> None:
+    victim, *others = own_server.worker_pids()
+    os.kill(victim, signal.SIGKILL)
+
+    def is_told_truly() -> bool:
+        try:
+            told = own_server.worker_pids()
+        except Unavailable:  # it was the killed one that was asked
+            return False
+        return len(told) == 2 and told == own_server.live_worker_pids()
+
+    eventually(is_told_truly, what="the status to tell of those that live")
+    assert set(others) < own_server.worker_pids()
+    deployed = own_server.deploy("after_death.py", "VALUE = 1\n")
+    assert {each.pid for each in deployed.workers} == own_server.worker_pids()
+    assert not deployed.missing
 
 
 def test_a_watch_goes_on_where_it_was_when_the_server_was_killed_and_is_back(own_server: Server, watcher: Watcher) -> None:

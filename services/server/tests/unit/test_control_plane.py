@@ -1,6 +1,9 @@
 """Objects, their versions and what followers and watchers make of them, on SQLite and a bus in memory."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +26,7 @@ from zato.proto.control_plane.v1.control_plane_pb2 import (
     WatchRequest,
 )
 from zato.server.control.changes import Author
-from zato.server.control.deployments import Deployments, older_versions, report_worker
+from zato.server.control.deployments import Deployments, forget_dead_workers, older_versions, report_worker
 from zato.server.control.follower import Follower, Update
 from zato.server.control.kinds import Kinds, register_kinds
 from zato.server.control.objects import Objects
@@ -32,7 +35,7 @@ from zato.server.control.watch import Watch
 from zato.server.kinds import own_kinds
 from zato.server.odb import schema
 from zato.server.odb.database import Database
-from zato.server.odb.tables import AuditRow, ChangeRow, ConfigVersion, ObjectRow
+from zato.server.odb.tables import AuditRow, ChangeRow, ConfigVersion, DeploymentStatusRow, ObjectRow, WorkerRow
 from zato.server.services.deployer import Deployer, Outcome
 from zato.server.services.modules import SourceFile
 from zato.server.services.store import ServiceStore
@@ -807,3 +810,14 @@ def test_older_versions_go_back_to_where_the_file_was_undeployed(plane: Plane) -
     for number in range(3):
         deploy(plane, GOOD + b"##%d" % number)
     assert [file.version for file in older_versions(plane.database, SourceFile("a.py", 7, b""))] == [6, 5]
+
+
+def test_workers_of_this_server_that_run_no_more_are_forgotten(plane: Plane) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    with plane.database.transaction() as session:
+        for server, pid in (("server1", os.getpid()), ("server1", dead.pid), ("elsewhere", dead.pid)):
+            report_worker(session, server, pid, 1, [Outcome("a.py", 1, 1)])
+        forget_dead_workers(session, "server1")
+    assert {(row.server, row.pid) for row in plane.rows(WorkerRow)} == {("server1", os.getpid()), ("elsewhere", dead.pid)}
+    assert len(plane.rows(DeploymentStatusRow)) == 2

@@ -18,6 +18,7 @@ from zato.server.control.changes import Author
 from zato.server.control.deployments import (
     REPORT_EVERY_S,
     Deployments,
+    forget_dead_workers,
     forget_silent_workers,
     forget_worker,
     load_live,
@@ -232,6 +233,8 @@ class WorkerApp:
         try:
             with self._database.transaction() as session:
                 report_worker(session, self._settings.name, self._pid, version, outcomes)
+                if not self._is_loaded:
+                    forget_dead_workers(session, self._settings.name)
         except ZatoError as exc:
             log.warning("worker_report_failed", error=exc.message)
 

@@ -1,5 +1,6 @@
 """Files of services in the ODB: every version of each, and what the workers made of it."""
 
+import os
 import re
 import time
 from collections.abc import Callable
@@ -244,11 +245,28 @@ def forget_worker(session: Session, server: str, pid: int) -> None:
         session.execute(delete(table).where(table.server == server, table.pid == pid))
 
 
+def forget_dead_workers(session: Session, server: str) -> None:
+    """Remove what this server's own workers reported that were killed, so that nobody waits for them. For its other workers."""
+    for row in session.execute(select(WorkerRow).where(WorkerRow.server == server)).scalars().all():
+        if not _is_running(row.pid):
+            forget_worker(session, row.server, row.pid)
+
+
 def forget_silent_workers(session: Session) -> None:
     """Remove what workers reported that ended without saying so."""
     silent = select(WorkerRow).where(WorkerRow.reported_at < utc_now() - timedelta(seconds=FORGET_AFTER_S))
     for row in session.execute(silent).scalars().all():
         forget_worker(session, row.server, row.pid)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def living_workers(session: Session) -> list[WorkerRow]:
