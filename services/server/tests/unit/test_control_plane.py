@@ -114,6 +114,8 @@ class Plane:
 def plane(tmp_path: Path) -> Iterator[Plane]:
     made = Plane(tmp_path)
     yield made
+    # What is deployed is found by name in the whole process.
+    made.deployer.apply([], dict.fromkeys(made.deployer.file_names, 0))
     made.database.close()
 
 
