@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shlex
 import shutil
 import subprocess
 import tomllib
@@ -18,8 +19,9 @@ from zato.common.testing.processes import free_port
 from zato.common.testing.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
-# The older program where it is installed, the engine's plugin otherwise: the file suits both.
-COMPOSE = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
+# The older program where it is installed, the engine's plugin otherwise: the file suits both. ZATO_TEST_COMPOSE names one.
+INSTALLED = "docker-compose" if shutil.which("docker-compose") else "docker compose"
+COMPOSE = shlex.split(os.environ.get("ZATO_TEST_COMPOSE", INSTALLED))
 LABEL = "com.docker.compose.project"
 # From within, so that nobody has to be root of this machine.
 KILL_CHILD_OF_INIT = """
@@ -67,7 +69,8 @@ class Project:
 
     def kill(self, service: str) -> None:
         """Kill what a service's container runs, as a crash would; `docker kill` would count as a wish to end it."""
-        self.compose("exec", "-T", service, "python", "-c", KILL_CHILD_OF_INIT)
+        # Detached, since it ends with the container.
+        command("docker", "exec", "-d", self.ids(service)[0], "python", "-c", KILL_CHILD_OF_INIT)
 
     def zato(self, *arguments: str, stdin: str | None = None) -> str:
         return self.compose("exec", "-T", "server", "zato", *arguments, stdin=stdin)
