@@ -67,6 +67,10 @@ class Project:
         found: list[dict[str, Any]] = json.loads(command("docker", "inspect", *self.ids(*services)))
         return found
 
+    def started_at(self, service: str) -> str:
+        started: str = self.inspect(service)[0]["State"]["StartedAt"]
+        return started
+
     def kill(self, service: str) -> None:
         """Kill what a service's container runs, as a crash would; `docker kill` would count as a wish to end it."""
         # Detached, since it ends with the container.
