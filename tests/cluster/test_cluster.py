@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import tomllib
 import urllib.request
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import pytest
 
 from zato.common.rpc.calls import call_metadata
 from zato.common.rpc.client import Client
+from zato.common.testing.load import Load
 from zato.common.testing.waiting import eventually
 from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest
 from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
@@ -95,40 +95,6 @@ class Cluster:
     def master_of(self, name: str) -> int:
         text = (self.folder / name / "run" / "server.pid").read_text()
         return int(re.search(r"\d+", text)[0])
-
-
-class Load:
-    """Steady requests until it is left; `answers` are the bodies, `failures` whatever was no 200."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.answers: list[bytes] = []
-        self.failures: list[str] = []
-        self._is_over = threading.Event()
-        self._threads = [threading.Thread(target=self._run) for _ in range(4)]
-
-    def __enter__(self) -> "Load":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._is_over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def wait_for_more(self, count: int) -> None:
-        """Return when that many further requests were answered."""
-        seen = len(self.answers)
-        eventually(lambda: len(self.answers) >= seen + count)
-
-    def _run(self) -> None:
-        while not self._is_over.wait(0.005):
-            try:
-                with urllib.request.urlopen(self.url, timeout=20) as response:
-                    self.answers.append(response.read())
-            except Exception as exc:
-                self.failures.append(repr(exc))
 
 
 @pytest.fixture(scope="module")
