@@ -1,0 +1,104 @@
+"""Elements, made ready for reading input: all that is known before a request comes is in a Field."""
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from zato.common.conversions import Unfit, missing
+
+if TYPE_CHECKING:
+    from zato.server.services.simpleio.elements import ForceType
+
+NOT_GIVEN: Any = type("NotGiven", (), {"__repr__": lambda self: "<not given>", "__bool__": lambda self: False})()
+
+T = TypeVar("T", bound=dict[str, Any])
+
+
+class Field(NamedTuple):
+    """
+    Args:
+        exact: A value of exactly this class is taken as it is.
+        empty: Makes what an empty text is.
+        when_missing: Makes what a missing one is, or raises Unfit; None when its key is left out.
+    """
+
+    name: str
+    exact: type | None
+    convert: Callable[[Any], Any]
+    empty: Callable[[], Any]
+    when_missing: Callable[[], Any] | None
+
+
+def compile_fields(
+    elements: "Iterable[ForceType]",
+    *,
+    is_required: "Callable[[ForceType], bool]",
+    default: Any = NOT_GIVEN,
+    leave_out: "Callable[[ForceType], bool]" = lambda element: False,
+    is_input: bool = True,
+) -> tuple[Field, ...]:
+    """
+    Args:
+        default: Of missing optional elements that have none of their own; "" if there is none here either.
+        leave_out: Says whose keys are left out when they are missing.
+    """
+    return tuple(
+        Field(
+            element.name,
+            element.exact,
+            element.from_json if is_input else element.to_json,
+            maker(element.empty),
+            _when_missing(element, is_required(element), default, leave_out(element)),
+        )
+        for element in elements
+    )
+
+
+def _when_missing(element: "ForceType", is_required: bool, default: Any, leave_out: bool) -> Callable[[], Any] | None:
+    if is_required:
+        return _raise_missing
+    if element.default is not NOT_GIVEN:
+        return maker(element.default)
+    if leave_out:
+        return None
+    return maker("" if default is NOT_GIVEN else default)
+
+
+def maker(value: Any) -> Callable[[], Any]:
+    """Return a function that gives `value`, a new copy each time if it is one that can change."""
+    if isinstance(value, list | dict | set):
+        return lambda: copy.deepcopy(value)
+    return lambda: value
+
+
+def _raise_missing() -> Any:
+    raise missing()
+
+
+def read_fields(fields: tuple[Field, ...], source: Mapping[str, Any], into: T) -> T:
+    """
+    Put the fields' values into `into` and return it. Other keys of `source` are not taken.
+
+    Raises:
+        Unfit: A required one is missing, or a value is not what its element takes.
+    """
+    for name, exact, convert, empty, when_missing in fields:
+        value = source.get(name, NOT_GIVEN)
+        if value.__class__ is exact:
+            into[name] = value
+            continue
+        try:
+            if value is NOT_GIVEN:
+                if when_missing is not None:
+                    into[name] = when_missing()
+            elif value is None:
+                into[name] = None
+            elif value.__class__ is str and not value:
+                into[name] = empty()
+            else:
+                into[name] = convert(value)
+        except Unfit as unfit:
+            raise unfit.inside(f"/{name}") from None
+        except (ValueError, TypeError):  # of an element that users wrote
+            raise Unfit("another value").inside(f"/{name}") from None
+    return into
