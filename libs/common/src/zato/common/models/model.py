@@ -43,7 +43,9 @@ class Model:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls._zato_namespace = sys._getframe(1).f_globals
+        # A dataclass with slots is made anew, by its decorator, from what the class had.
+        if "_zato_namespace" not in vars(cls):
+            cls._zato_namespace = sys._getframe(1).f_globals
 
     def __getattr__(self, name: str) -> Any:
         # Without an `__init__` nobody has made the lists and the like that fields have as their default.

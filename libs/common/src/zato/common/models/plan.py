@@ -24,6 +24,7 @@ class Plan:
         if self._hook is Model.__dict__["after_created"]:
             self._hook = None
         self._post_init = None
+        self._has_slots = any(vars(base).get("__slots__") for base in cls.__mro__)
 
     def compile(self) -> None:
         cls = self._cls
@@ -77,11 +78,11 @@ class Plan:
 
     def _make(self, values: dict[str, Any], data: Any, service: Any) -> Any:
         instance: Any = object.__new__(self._cls)
-        if hasattr(instance, "__dict__"):
-            instance.__dict__.update(values)
-        else:
+        if self._has_slots:
             for name, value in values.items():
                 object.__setattr__(instance, name, value)
+        else:
+            instance.__dict__.update(values)
         if self._post_init is not None:
             self._post_init(instance)
         if self._hook is not None:
@@ -138,7 +139,7 @@ def _when_missing(field: "dataclasses.Field[Any]", kind: FieldType) -> Callable[
         return lambda: default
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory
-    if kind.takes_none:
+    if kind.is_optional:
         return kind.empty
     return _raise_missing
 

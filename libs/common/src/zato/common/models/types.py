@@ -31,13 +31,15 @@ class FieldType:
     """
     Args:
         exact: Values of exactly this class are taken as they are.
-        takes_none: Whether the field may be left out, or be null.
+        takes_none: Whether the field may be null.
+        is_optional: Whether it may be left out.
         empty: Makes what stands for it then.
     """
 
     exact: type | None
     convert: type_converter
     takes_none: bool = False
+    is_optional: bool = False
     empty: Callable[[], Any] = lambda: None
 
 
@@ -53,6 +55,8 @@ _SCALARS: Mapping[Any, Callable[[Any], Any]] = {
 }
 # What stands for a missing optional field, by type. The others have None.
 _EMPTY: Mapping[Any, Callable[[], Any]] = {str: str, int: int, float: float, list: list, dict: dict}
+# Keys are the client's; its error repeats that much of one.
+_LONGEST_KEY = 40
 _LISTS = (list, Sequence, Collection, Iterable)
 _SETS = (set, frozenset)
 
@@ -69,7 +73,7 @@ def field_type(hint: Any, plan_of: PlanOf) -> FieldType:
     if origin is typing.Union or origin is types.UnionType:
         return _union(typing.get_args(hint), plan_of)
     if hint is Any or hint is object or isinstance(hint, typing.TypeVar):
-        return FieldType(None, _as_it_is, takes_none=False)
+        return FieldType(None, _as_it_is, takes_none=True)
     if hasattr(hint, "__supertype__"):
         return _new_type(hint, plan_of)
     if hint in _SCALARS:
@@ -119,13 +123,13 @@ def _new_type(hint: Any, plan_of: PlanOf) -> FieldType:
 
 
 def _union(members: tuple[Any, ...], plan_of: PlanOf) -> FieldType:
-    takes_none = type(None) in members
+    is_optional = type(None) in members
     kinds = [field_type(member, plan_of) for member in members if member is not type(None)]
-    takes_none = takes_none or any(kind.takes_none for kind in kinds)
     first = next(member for member in members if member is not type(None))
     empty = _EMPTY.get(typing.get_origin(first) or first, lambda: None)
+    takes_none = is_optional or any(kind.takes_none for kind in kinds)
     if len(kinds) == 1:
-        return FieldType(kinds[0].exact, kinds[0].convert, takes_none, empty)
+        return FieldType(kinds[0].exact, kinds[0].convert, takes_none, is_optional, empty)
 
     def convert(value: Any, service: Any) -> Any:
         if any(kind.exact is value.__class__ for kind in kinds):
@@ -137,7 +141,7 @@ def _union(members: tuple[Any, ...], plan_of: PlanOf) -> FieldType:
                 last = unfit
         raise last
 
-    return FieldType(None, convert, takes_none, empty)
+    return FieldType(None, convert, takes_none, is_optional, empty)
 
 
 def _list(arguments: tuple[Any, ...], plan_of: PlanOf) -> FieldType:
@@ -188,7 +192,7 @@ def _dict(arguments: tuple[Any, ...], plan_of: PlanOf) -> FieldType:
             try:
                 made[key.convert(name, service)] = None if part is None and item.takes_none else item.convert(part, service)
             except Unfit as unfit:
-                raise unfit.inside(f"/{name}") from None
+                raise unfit.inside(f"/{str(name)[:_LONGEST_KEY]}") from None
         return made
 
     return FieldType(None, convert)

@@ -19,8 +19,10 @@ def load_rows(body: str | bytes, names: Sequence[str], options: Mapping[str, Any
     try:
         text = body.decode() if isinstance(body, bytes) else body
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), **options) if row]
-    except (csv.Error, ValueError) as exc:
-        raise BadRequest(f"The request's body is not acceptable CSV: {exc}") from None
+    except UnicodeDecodeError:
+        raise BadRequest("The request's body is not CSV in UTF-8") from None
+    except (csv.Error, ValueError):
+        raise BadRequest("The request's body is not acceptable CSV: is a quote not closed, or a value too long?") from None
     columns = sorted(names)
     if rows and set(rows[0]) <= set(names):
         columns = rows.pop(0)

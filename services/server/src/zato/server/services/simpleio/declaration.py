@@ -11,7 +11,7 @@ from typing import Any
 from zato.common.conversions import Unfit
 from zato.common.models import model_of_list, plan_of
 from zato.common.models.types import is_model_like
-from zato.server.services.simpleio.elements import ForceType, as_element
+from zato.server.services.simpleio.elements import Dict, ForceType, as_element
 from zato.server.services.simpleio.fields import NOT_GIVEN
 from zato.server.services.simpleio.scope import Scope, find_scope
 
@@ -179,7 +179,7 @@ def _model(attribute: str, value: Any) -> Shape | None:
         return None
     try:
         plan_of(model)
-    except (TypeError, NameError, KeyError) as exc:
+    except (TypeError, NameError, KeyError, SyntaxError) as exc:
         raise DeclarationError(attribute, f"model {model.__name__}: {exc}") from exc
     return Shape(model=model, is_list=listed is not None)
 
@@ -210,7 +210,8 @@ def _each(value: Any) -> Iterable[Any]:
 
 def _check_default(element: ForceType) -> None:
     default = element.default
-    if default is NOT_GIVEN or default is None or default == "":
+    # That of a Dict stands for its missing keys too.
+    if default is NOT_GIVEN or default is None or default == "" or isinstance(element, Dict):
         return
     try:
         element.from_json(default)
@@ -272,12 +273,19 @@ def _grouped(scope: Scope, prefix: str) -> dict[str, Any]:
 def _csv(scope: Scope) -> tuple[dict[str, Any], bool]:
     options = _grouped(scope, "csv")
     header = bool(options.pop("should_write_header", True))
-    options.setdefault("dialect", "excel")
+    if error := _csv_error(options):
+        wrong = next((name for name in options if _csv_error({name: options[name]})), "")
+        attribute = f"csv_{wrong}" if scope.has(f"csv_{wrong}") else "CSV"
+        raise DeclarationError(attribute, f"this is no option of CSV, or not acceptable: {error}")
+    return {"dialect": "excel", **options}, header
+
+
+def _csv_error(options: Mapping[str, Any]) -> str:
     try:
         csv.writer(io.StringIO(), **options)
     except (TypeError, csv.Error) as exc:
-        raise DeclarationError("csv", f"these options are not acceptable: {exc}") from exc
-    return options, header
+        return str(exc)
+    return ""
 
 
 def _xml(scope: Scope) -> dict[str, Any]:

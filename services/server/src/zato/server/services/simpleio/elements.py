@@ -23,7 +23,7 @@ class ForceType:
 
     Args:
         name: What it is called in the input or output. A leading dash makes it optional.
-        default: What a missing one is; it makes no required element optional.
+        default: What a missing one is. So an element with one is never missing, required or not.
 
     Attributes:
         exact: Values of exactly this class need no conversion.
@@ -266,7 +266,7 @@ class Dict(ForceType):
         elements = [as_element(key) for key in keys]
         self._fields = compile_fields(
             elements,
-            is_required=lambda element: not element.is_optional and default is NOT_GIVEN,
+            is_required=lambda element: not element.is_optional and default is NOT_GIVEN and element.default is NOT_GIVEN,
             default=default,
             is_input=True,
         )

@@ -19,7 +19,8 @@ class Field(NamedTuple):
     Args:
         exact: A value of exactly this class is taken as it is.
         empty: Makes what an empty text is.
-        when_missing: Makes what a missing one is, or raises Unfit; None when its key is left out.
+        when_missing: Makes what a missing one is, or raises Unfit; None when its key is left out, as it is when the
+            value is empty.
     """
 
     name: str
@@ -45,7 +46,7 @@ def compile_fields(
     return tuple(
         Field(
             element.name,
-            element.exact,
+            None if leave_out(element) else element.exact,
             element.from_json if is_input else element.to_json,
             maker(element.empty),
             _when_missing(element, is_required(element), default, leave_out(element)),
@@ -91,10 +92,9 @@ def read_fields(fields: tuple[Field, ...], source: Mapping[str, Any], into: T) -
             if value is NOT_GIVEN:
                 if when_missing is not None:
                     into[name] = when_missing()
-            elif value is None:
-                into[name] = None
-            elif value.__class__ is str and not value:
-                into[name] = empty()
+            elif value is None or (value.__class__ is str and not value):
+                if when_missing is not None:
+                    into[name] = None if value is None else empty()
             else:
                 into[name] = convert(value)
         except Unfit as unfit:

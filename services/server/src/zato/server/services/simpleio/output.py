@@ -109,7 +109,7 @@ def _make_record_maker(declared: Declaration) -> Callable[[Any, int], Any]:
 
 
 def _make_record(fields: tuple[_Field, ...], source: Any, status_code: int) -> dict[str, Any]:
-    get = getter_of(source)
+    get = source.get if source.__class__ is dict else getter_of(source)
     made = {}
     for name, convert, is_required, leave_out_empty, when_missing in fields:
         value = get(name, NOT_GIVEN)

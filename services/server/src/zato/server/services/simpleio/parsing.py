@@ -11,7 +11,7 @@ from zato.server.services.reqresp import Input, ServiceRequest
 from zato.server.services.simpleio import xml
 from zato.server.services.simpleio.csv_rows import load_rows
 from zato.server.services.simpleio.declaration import Declaration
-from zato.server.services.simpleio.fields import compile_fields, read_fields
+from zato.server.services.simpleio.fields import NOT_GIVEN, compile_fields, read_fields
 
 if TYPE_CHECKING:
     from zato.server.service import Service
@@ -33,15 +33,17 @@ def make_input_parser(declared: Declaration) -> InputParser | None:
         return None
     read = _model_reader(declared) if declared.input.model else _element_reader(declared)
     read_body = _make_body_reader(declared, read)
+    takes_list, params_only = declared.input.is_list, declared.params_only
 
     def parse(service: "Service") -> Any:
         request = service.request
         try:
-            if declared.params_only:
+            if params_only:
                 return read(request.channel_params, service)
             body = request.payload
-            if body.__class__ is dict and not request.channel_params and not declared.input.is_list:
-                return read(body, service)
+            # What nearly all requests are: an object, or no body at all.
+            if not takes_list and (body.__class__ is dict or body == ""):
+                return read(request.merge(body or {}), service)
             return read_body(body, request, service)
         except Unfit as unfit:
             raise unfit.as_error() from None
@@ -57,7 +59,7 @@ def _model_reader(declared: Declaration) -> _Reader:
 
 
 def _element_reader(declared: Declaration) -> _Reader:
-    required = {element.name for element in declared.input.required}
+    required = {element.name for element in declared.input.required if element.default is NOT_GIVEN}
     fields = compile_fields(
         declared.input.elements,
         is_required=lambda element: element.name in required,

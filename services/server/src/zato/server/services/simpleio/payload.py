@@ -56,6 +56,9 @@ class OutputPayload:
     def extend(self, values: Any) -> None:
         self._rows().extend(values)
 
+    def __repr__(self) -> str:
+        return repr(self._content())
+
     def _rows(self) -> list[Any]:
         rows: list[Any] = self.__dict__.setdefault(_ROWS, [])
         return rows
@@ -81,8 +84,8 @@ def as_rows(value: Any, names: tuple[str, ...]) -> list[Any] | None:
         return None
     if isinstance(value, _LISTS):
         return list(value)
-    # A query can be gone through. So can some objects of ORMs, but these have what is wanted as attributes.
-    if hasattr(value, "__iter__") and not any(hasattr(value, name) for name in names):
+    # A query can be gone through. So can some objects of ORMs, but these have what is wanted as attributes, not as methods.
+    if hasattr(value, "__iter__") and all(callable(getattr(value, name, len)) for name in names):
         return list(value)
     return None
 
