@@ -23,7 +23,7 @@ class Bunch(dict[str, Any]):
         try:
             return self[name]
         except KeyError:
-            raise AttributeError(f"There is no '{name}' here, but {', '.join(sorted(map(str, self))) or 'nothing'}") from None
+            raise AttributeError(f"There is no '{name}'; there is: {', '.join(map(str, self)) or 'nothing'}") from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         self[name] = value
@@ -32,7 +32,7 @@ class Bunch(dict[str, Any]):
         try:
             del self[name]
         except KeyError:
-            raise AttributeError(f"There is no '{name}' here to delete") from None
+            raise AttributeError(f"There is no '{name}' to delete") from None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.items())})"

@@ -17,7 +17,7 @@ def test_keys_are_attributes() -> None:
     assert (made, made.b, made["c"], made.get("x"), "b" in made) == ({"b": 2, "c": 3}, 2, 3, None, True)
     assert hasattr(made, "b") and not hasattr(made, "a")
     assert repr(made) == "Bunch(b=2, c=3)"
-    with pytest.raises(AttributeError, match="no 'a' here, but b, c"):
+    with pytest.raises(AttributeError, match="no 'a'; there is: b, c"):
         _ = made.a
     with pytest.raises(AttributeError):
         del made.a

@@ -61,7 +61,7 @@ def describe_service(cls: type[Service], module_name: str, *, file_name: str = "
     # The file's own name counts, not what the module is called inside; the class may decide for itself.
     name = cls.get_name() or default_service_name(module_name, cls.__name__)
     verbs = frozenset(verb.removeprefix("handle_") for verb in dir(cls) if verb.startswith("handle_") and verb[7:].isupper())
-    return ServiceEntry(name, f"{module_name}.{cls.__name__}", cls, file_name, version, verbs, bind(cls, Service))
+    return ServiceEntry(name, f"{module_name}.{cls.__name__}", cls, file_name, version, verbs, io=bind(cls, Service))
 
 
 def _own_classes(module: ModuleType) -> Iterator[type[Service]]:

@@ -1,7 +1,7 @@
 """From a request to `self.request.input`, as one function for each service, made when it is deployed."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from zato.common.conversions import Unfit
 from zato.common.errors import BadRequest
@@ -75,7 +75,7 @@ def _element_reader(declared: Declaration) -> _Reader:
         made = read_fields(fields, source, Input())
         for name in secrets:
             if isinstance(given := made.get(name), str) and given:
-                made[name] = service.crypto.encrypt(given)  # type: ignore[attr-defined]
+                made[name] = cast(Any, service).crypto.encrypt(given)
         return made
 
     return read_with_secrets if secrets else read
