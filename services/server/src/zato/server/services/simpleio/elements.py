@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from zato.common import conversions
 from zato.common.conversions import Unfit
-from zato.server.services.simpleio.fields import NOT_GIVEN, compile_fields, read_fields
+from zato.server.services.simpleio.fields import NOT_GIVEN, compile_fields, make_reader
 from zato.server.services.simpleio.xml import children_of, leaf_text, local_name
 
 OPTIONAL_MARK = "-"
@@ -264,18 +264,19 @@ class Dict(ForceType):
     def __init__(self, name: str, *keys: Any, default: Any = NOT_GIVEN) -> None:
         super().__init__(name, default=default)
         elements = [as_element(key) for key in keys]
-        self._fields = compile_fields(
+        fields = compile_fields(
             elements,
             is_required=lambda element: not element.is_optional and default is NOT_GIVEN and element.default is NOT_GIVEN,
             default=default,
             is_input=True,
         )
+        self._read = make_reader(fields, dict) if fields else None
         self._sent = tuple(element.name for element in elements)
 
     def from_json(self, value: Any) -> Any:
         if not isinstance(value, Mapping):
             raise Unfit("an object")
-        return read_fields(self._fields, value, {}) if self._fields else value
+        return value if self._read is None else self._read(value)
 
     def to_json(self, value: Any) -> Any:
         if not self._sent or not isinstance(value, Mapping):

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zato.common.conversions import Unfit, missing
 
@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 NOT_GIVEN: Any = type("NotGiven", (), {"__repr__": lambda self: "<not given>", "__bool__": lambda self: False})()
 
-T = TypeVar("T", bound=dict[str, Any])
+
+# Makes a dictionary of a mapping's values. The second argument, a service, is for readers of another kind.
+Reader = Callable[..., dict[str, Any]]
 
 
 class Field(NamedTuple):
@@ -76,29 +78,34 @@ def _raise_missing() -> Any:
     raise missing()
 
 
-def read_fields(fields: tuple[Field, ...], source: Mapping[str, Any], into: T) -> T:
+def make_reader(fields: tuple[Field, ...], make: Callable[[], dict[str, Any]]) -> Reader:
     """
-    Put the fields' values into `into` and return it. Other keys of `source` are not taken.
+    Return the function that makes a dictionary of the fields' values in a mapping. Other keys of it are not taken.
 
-    Raises:
-        Unfit: A required one is missing, or a value is not what its element takes.
+    The function raises Unfit when a required one is missing, or a value is not what its element takes.
     """
-    for name, exact, convert, empty, when_missing in fields:
-        value = source.get(name, NOT_GIVEN)
-        if value.__class__ is exact:
-            into[name] = value
-            continue
-        try:
-            if value is NOT_GIVEN:
-                if when_missing is not None:
-                    into[name] = when_missing()
-            elif value is None or (value.__class__ is str and not value):
-                if when_missing is not None:
-                    into[name] = None if value is None else empty()
-            else:
-                into[name] = convert(value)
-        except Unfit as unfit:
-            raise unfit.inside(f"/{name}") from None
-        except (ValueError, TypeError):  # of an element that users wrote
-            raise Unfit("another value").inside(f"/{name}") from None
-    return into
+
+    def read(source: Mapping[str, Any], _service: Any = None) -> dict[str, Any]:
+        made = make()
+        get = source.get
+        for name, exact, convert, empty, when_missing in fields:
+            value = get(name, NOT_GIVEN)
+            if value.__class__ is exact:
+                made[name] = value
+                continue
+            try:
+                if value is NOT_GIVEN:
+                    if when_missing is not None:
+                        made[name] = when_missing()
+                elif value is None or (value.__class__ is str and not value):
+                    if when_missing is not None:
+                        made[name] = None if value is None else empty()
+                else:
+                    made[name] = convert(value)
+            except Unfit as unfit:
+                raise unfit.inside(f"/{name}") from None
+            except (ValueError, TypeError):  # of an element that users wrote
+                raise Unfit("another value").inside(f"/{name}") from None
+        return made
+
+    return read

@@ -45,7 +45,7 @@ def make_output_maker(declared: Declaration) -> OutputMaker | None:
     """
     if not declared.output:
         return None
-    make_records = _model_records if declared.output.model else _make_record_maker(declared)
+    make_records = _model_records if declared.output.model else _make_records_maker(declared)
     wrapper = declared.response_elem
     repeated = declared.output_repeated
     is_list = repeated or declared.output.is_list
@@ -93,38 +93,40 @@ def _model_records(payload: Any, _status_code: int) -> Any:
     return payload
 
 
-def _make_record_maker(declared: Declaration) -> Callable[[Any, int], Any]:
+def _make_record_maker(fields: tuple[_Field, ...]) -> Callable[[Any, int], dict[str, Any]]:
+    def make_record(source: Any, status_code: int) -> dict[str, Any]:
+        get = source.get if source.__class__ is dict else getter_of(source)
+        made = {}
+        for name, convert, is_required, leave_out_empty, when_missing in fields:
+            value = get(name, NOT_GIVEN)
+            if value is NOT_GIVEN:
+                if is_required and _is_success(status_code):
+                    raise Unfit("a value, and was given none").inside(f"/{name}")
+                if not (is_required or leave_out_empty):
+                    made[name] = when_missing()
+            elif leave_out_empty and _is_empty(value):
+                continue
+            elif convert is None or value is None or (value.__class__ is str and not value):
+                made[name] = value
+            else:
+                made[name] = _converted(convert, value, name)
+        return made
+
+    return make_record
+
+
+def _make_records_maker(declared: Declaration) -> Callable[[Any, int], Any]:
     fields = _compile(declared)
     names = tuple(field.name for field in fields)
+    make_record = _make_record_maker(fields)
 
     def make_records(payload: Any, status_code: int) -> Any:
         if payload.__class__ is dict:
-            return _make_record(fields, payload, status_code)
+            return make_record(payload, status_code)
         rows = as_rows(payload, names)
-        if rows is None:
-            return _make_record(fields, payload, status_code)
-        return [_make_record(fields, row, status_code) for row in rows]
+        return make_record(payload, status_code) if rows is None else [make_record(row, status_code) for row in rows]
 
     return make_records
-
-
-def _make_record(fields: tuple[_Field, ...], source: Any, status_code: int) -> dict[str, Any]:
-    get = source.get if source.__class__ is dict else getter_of(source)
-    made = {}
-    for name, convert, is_required, leave_out_empty, when_missing in fields:
-        value = get(name, NOT_GIVEN)
-        if value is NOT_GIVEN:
-            if is_required and _is_success(status_code):
-                raise Unfit("a value, and was given none").inside(f"/{name}")
-            if not (is_required or leave_out_empty):
-                made[name] = when_missing()
-        elif leave_out_empty and _is_empty(value):
-            continue
-        elif convert is None or value is None or (value.__class__ is str and not value):
-            made[name] = value
-        else:
-            made[name] = _converted(convert, value, name)
-    return made
 
 
 def _compile(declared: Declaration) -> tuple[_Field, ...]:

@@ -11,7 +11,7 @@ from zato.server.services.reqresp import Input, ServiceRequest
 from zato.server.services.simpleio import xml
 from zato.server.services.simpleio.csv_rows import load_rows
 from zato.server.services.simpleio.declaration import Declaration
-from zato.server.services.simpleio.fields import NOT_GIVEN, compile_fields, read_fields
+from zato.server.services.simpleio.fields import NOT_GIVEN, compile_fields, make_reader
 
 if TYPE_CHECKING:
     from zato.server.service import Service
@@ -68,11 +68,10 @@ def _element_reader(declared: Declaration) -> _Reader:
     )
     secrets = [element.name for element in declared.input.elements if element.is_secret]
 
-    def read(source: Mapping[str, Any], _service: "Service") -> Any:
-        return read_fields(fields, source, Input())
+    read = make_reader(fields, Input)
 
     def read_with_secrets(source: Mapping[str, Any], service: "Service") -> Any:
-        made = read_fields(fields, source, Input())
+        made = read(source)
         for name in secrets:
             if isinstance(given := made.get(name), str) and given:
                 made[name] = cast(Any, service).crypto.encrypt(given)
