@@ -9,12 +9,69 @@ The class that users' services are written against.
 """
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from zato.common.models import Model, ModelCtx
+from zato.server.services.simpleio.elements import (
+    CSV,
+    UTC,
+    UUID,
+    AsIs,
+    Bool,
+    Boolean,
+    Date,
+    DateTime,
+    Decimal,
+    Dict,
+    DictList,
+    Float,
+    ForceType,
+    Int,
+    Integer,
+    List,
+    ListOfDicts,
+    Nested,
+    Opaque,
+    Secret,
+    Text,
+    Unicode,
+)
 
 if TYPE_CHECKING:
     from zato.server.connections.outgoing import Outgoing
     from zato.server.services.context import ChannelInfo, KeyValueDB, ServerContext
     from zato.server.services.reqresp import ServiceRequest, ServiceResponse
+
+__all__ = [
+    "Service",
+    # What input and output are declared with; see docs/simpleio.md.
+    "AsIs",
+    "Bool",
+    "Boolean",
+    "CSV",
+    "Date",
+    "DateTime",
+    "Decimal",
+    "Dict",
+    "DictList",
+    "Float",
+    "ForceType",
+    "Int",
+    "Integer",
+    "List",
+    "ListOfDicts",
+    "Model",
+    "ModelCtx",
+    "Nested",
+    "Opaque",
+    "Secret",
+    "Text",
+    "Unicode",
+    "UTC",
+    "UUID",
+    "dataclass",
+]
 
 
 class Service:

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,15 +15,19 @@ import orjson
 from lxml import etree, objectify
 
 from zato.common.errors import BadRequest, InternalError
+from zato.common.models.model import as_plain
 
 CONTENT_TYPES: Mapping[str, str] = {
     "json": "application/json",
     "xml": "application/xml",
     "form": "application/x-www-form-urlencoded",
+    "csv": "text/csv; charset=utf-8",
     "": "text/plain; charset=utf-8",
 }
 DATA_FORMATS = tuple(CONTENT_TYPES)
 
+# Models have defaults that orjson does not know of.
+_JSON_OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
 _XML_ROOT = "response"
 _XML_ITEM = "item"
 
@@ -42,7 +47,7 @@ def dump_json(payload: Any) -> bytes:
     Raises InternalError when something in `payload` has no form in JSON: it is the service's fault, not the client's.
     """
     try:
-        encoded = orjson.dumps(payload, default=_json_default, option=orjson.OPT_NON_STR_KEYS)
+        encoded = orjson.dumps(payload, default=_json_default, option=_JSON_OPTIONS)
         # orjson writes what is no number as null. Where there is no null there was none.
         if b"null" in encoded:
             _refuse_nan(payload)
@@ -168,6 +173,8 @@ def _plain(value: Any) -> Any:
         return [_plain(part) for part in value]
     if value is None or isinstance(value, str | int | float):
         return value
+    if is_dataclass(value):
+        return _plain(as_plain(value))
     return orjson.loads(orjson.dumps(value, default=_json_default))
 
 
@@ -180,12 +187,16 @@ def _json_default(value: Any) -> Any:
         return list(value)
     if isinstance(value, Mapping):
         return dict(value)
+    if is_dataclass(value):
+        return as_plain(value)
     raise TypeError(f"{type(value).__name__} {value!r:.80}")
 
 
 def _fill(element: Any, value: Any) -> None:
     if value is None:
         return
+    if is_dataclass(value):
+        value = as_plain(value)
     if isinstance(value, Mapping):
         for key, part in value.items():
             _fill(etree.SubElement(element, str(key)), part)

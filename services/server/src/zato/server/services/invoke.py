@@ -42,7 +42,13 @@ class Invoker:
         """
         entry = self._store.get(name)
         instance = self._new(entry, request, cid, channel, {} if environ is None else environ)
-        _handler(entry, instance, request)()
+        handle = _handler(entry, instance, request)
+        if entry.io is None:
+            handle()
+        else:
+            entry.io.before_handle(instance)
+            handle()
+            entry.io.after_handle(instance)
         return instance.response
 
     def invoke_from(self, caller: "Service", name: str, payload: Any) -> Any:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zato.common.errors import NotFound
+from zato.server.services.simpleio.binding import ServiceIO
 
 if TYPE_CHECKING:
     from zato.server.service import Service
@@ -20,6 +21,7 @@ class ServiceEntry:
         file_name: Where it was deployed from, "" for the platform's own.
         version: Version of that file.
         verbs: HTTP methods that the class has a `handle_<VERB>` for; empty when it has one `handle` for all.
+        io: Reads the input and makes the output that the class declares; None when it declares nothing.
     """
 
     name: str
@@ -28,6 +30,7 @@ class ServiceEntry:
     file_name: str = ""
     version: int = 0
     verbs: frozenset[str] = frozenset()
+    io: ServiceIO | None = None
 
     @property
     def is_internal(self) -> bool:

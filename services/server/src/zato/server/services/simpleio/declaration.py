@@ -1,0 +1,300 @@
+"""What a service class declares, in whichever of the spellings, read and checked once, when it is deployed."""
+
+import codecs
+import csv
+import difflib
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from zato.common.conversions import Unfit
+from zato.common.models import model_of_list, plan_of
+from zato.common.models.types import is_model_like
+from zato.server.services.simpleio.elements import Dict, ForceType, as_element
+from zato.server.services.simpleio.fields import NOT_GIVEN
+from zato.server.services.simpleio.scope import Scope, find_scope
+
+DEFAULT_WRAPPER = "response"
+DEFAULT_REQUEST = "request"
+_DIRECTIONS = ("input", "output")
+_KNOWN = (
+    *(f"{direction}{suffix}" for direction in _DIRECTIONS for suffix in ("", "_required", "_optional")),
+    *("request_elem", "response_elem", "default_value", "default_input_value", "default_output_value"),
+    *("skip_empty_keys", "force_empty_keys", "SkipEmpty", "output_repeated", "use_channel_params_only", "use_text"),
+    *("namespace", "CSV", "XML"),
+)
+_XML_OPTIONS: Mapping[str, Any] = {"namespace": "", "pretty_print": True, "encoding": "UTF-8", "declaration": True}
+
+
+class DeclarationError(Exception):
+    """
+    A declaration is wrong. The text is for its author.
+
+    Args:
+        attribute: Which one, e.g. "input_required"; where to look in the file.
+    """
+
+    def __init__(self, attribute: str, reason: str) -> None:
+        super().__init__(f"{attribute}: {reason}")
+        self.attribute = attribute
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """
+    One direction, input or output: elements, or a model.
+
+    Args:
+        is_list: Whether it is a list of the model.
+        is_plain_form: Whether it is written as `input_required` and `input_optional`, the form of 2.0.
+    """
+
+    required: tuple[ForceType, ...] = ()
+    optional: tuple[ForceType, ...] = ()
+    model: type | None = None
+    is_list: bool = False
+    is_plain_form: bool = False
+
+    @property
+    def elements(self) -> tuple[ForceType, ...]:
+        return self.required + self.optional
+
+    def __bool__(self) -> bool:
+        return bool(self.required or self.optional or self.model)
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Whose keys are left out when they are empty: all but the forced ones, or those that are named."""
+
+    is_for_all: bool = False
+    names: frozenset[str] = frozenset()
+    forced: frozenset[str] = frozenset()
+
+    def covers(self, name: str) -> bool:
+        return (self.is_for_all or name in self.names) and name not in self.forced
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    input: Shape = Shape()
+    output: Shape = Shape()
+    request_elem: str = DEFAULT_REQUEST
+    # None for no wrapper.
+    response_elem: str | None = None
+    default_input: Any = NOT_GIVEN
+    default_output: Any = NOT_GIVEN
+    skip_input: Skip = Skip()
+    skip_output: Skip = Skip()
+    output_repeated: bool = False
+    params_only: bool = False
+    csv_options: Mapping[str, Any] = field(default_factory=dict)
+    csv_header: bool = True
+    xml: Mapping[str, Any] = field(default_factory=lambda: dict(_XML_OPTIONS))
+
+
+def read_declaration(cls: type, base: type) -> Declaration | None:
+    """
+    Return what the class declares, None when it declares nothing.
+
+    Args:
+        base: The class that all services derive from.
+
+    Raises:
+        DeclarationError: It makes no sense; the text says what and what to write instead.
+    """
+    scope = find_scope(cls, base)
+    if scope is None:
+        return None
+    if scope.conflict:
+        raise DeclarationError(scope.conflict, "is beside a SimpleIO class: declare input and output in one of both places")
+    if not scope.is_direct:
+        _refuse_typing_mistakes(scope)
+    shape = {direction: _shape(scope, direction) for direction in _DIRECTIONS}
+    skip_input, skip_output, empty_output = _skips(scope)
+    default = scope.get("default_value", NOT_GIVEN)
+    csv_options, csv_header = _csv(scope)
+    return Declaration(
+        input=shape["input"],
+        output=shape["output"],
+        request_elem=scope.get("request_elem", None) or DEFAULT_REQUEST,
+        response_elem=_response_elem(scope, shape["output"]),
+        default_input=scope.get("default_input_value", default),
+        default_output=empty_output if empty_output is not NOT_GIVEN else scope.get("default_output_value", default),
+        skip_input=skip_input,
+        skip_output=skip_output,
+        output_repeated=bool(scope.get("output_repeated", False)),
+        params_only=bool(scope.get("use_channel_params_only", False)),
+        csv_options=csv_options,
+        csv_header=csv_header,
+        xml=_xml(scope),
+    )
+
+
+def _refuse_typing_mistakes(scope: Scope) -> None:
+    """A misspelt name would mean that nothing is checked. Names that are like none of ours are the author's own."""
+    for name in scope.own_names():
+        if name in _KNOWN or name.startswith(("csv_", "xml_")):
+            continue
+        similar = difflib.get_close_matches(name, _KNOWN, n=1, cutoff=0.85)
+        if similar:
+            raise DeclarationError(name, f"there is no such attribute of SimpleIO; did you mean '{similar[0]}'?")
+
+
+def _shape(scope: Scope, direction: str) -> Shape:
+    both, required, optional = direction, f"{direction}_required", f"{direction}_optional"
+    chosen = scope.nearest([(both,), (required, optional)])
+    if chosen is None:
+        return Shape()
+    if len(chosen) > 1:
+        raise DeclarationError(both, f"takes the place of {required} and {optional}: write either, not both")
+    if chosen == [(both,)]:
+        return _with_marks(both, scope.get(both))
+    model = _model(required, scope.get(required, None)) or _model(optional, scope.get(optional, None))
+    if model is not None:
+        return model
+    wanted = _elements(required, scope.get(required, None))
+    names = {element.name for element in wanted}
+    if marked := [element.name for element in wanted if element.is_optional]:
+        raise DeclarationError(required, f"'-{marked[0]}' says optional: list '{marked[0]}' in {optional}")
+    others = [element for element in _elements(optional, scope.get(optional, None)) if element.name not in names]
+    return Shape(tuple(wanted), tuple(others), is_plain_form=True)
+
+
+def _with_marks(attribute: str, value: Any) -> Shape:
+    model = _model(attribute, value)
+    if model is not None:
+        return model
+    elements = _elements(attribute, value)
+    required = tuple(element for element in elements if not element.is_optional)
+    names = {element.name for element in required}
+    return Shape(required, tuple(element for element in elements if element.is_optional and element.name not in names))
+
+
+def _model(attribute: str, value: Any) -> Shape | None:
+    listed = model_of_list(value)
+    model = listed if listed is not None else value if is_model_like(value) else None
+    if model is None:
+        return None
+    try:
+        plan_of(model)
+    except (TypeError, NameError, KeyError, SyntaxError) as exc:
+        raise DeclarationError(attribute, f"model {model.__name__}: {exc}") from exc
+    return Shape(model=model, is_list=listed is not None)
+
+
+def _elements(attribute: str, value: Any) -> list[ForceType]:
+    if value is None or value == "":
+        return []
+    try:
+        made = [as_element(each) for each in _each(value)]
+        for element in made:
+            _check_default(element)
+    except ValueError as exc:
+        raise DeclarationError(attribute, str(exc)) from exc
+    # Who names one twice means it once.
+    return list({(element.name, element.is_optional): element for element in reversed(made)}.values())[::-1]
+
+
+def _each(value: Any) -> Iterable[Any]:
+    if isinstance(value, str | ForceType):
+        return (value,)
+    if isinstance(value, list | tuple):
+        return value
+    if isinstance(value, set | frozenset):
+        # A set has no order; this one is at least the same in all workers.
+        return sorted(value, key=lambda each: each.name if isinstance(each, ForceType) else str(each))
+    return (value,)
+
+
+def _check_default(element: ForceType) -> None:
+    default = element.default
+    # That of a Dict stands for its missing keys too.
+    if default is NOT_GIVEN or default is None or default == "" or isinstance(element, Dict):
+        return
+    try:
+        element.from_json(default)
+    except Unfit as unfit:
+        raise ValueError(f"{element!r} takes {unfit.wanted or 'its keys'}, which its default {default!r} is not") from unfit
+
+
+def _response_elem(scope: Scope, output: Shape) -> str | None:
+    # Only a SimpleIO class with elements has a wrapper unless one is asked for.
+    fallback = None if scope.is_direct or output.model or not output else DEFAULT_WRAPPER
+    value = scope.get("response_elem", fallback)
+    if value is not None and not isinstance(value, str):
+        raise DeclarationError("response_elem", f"takes a name, or None for no wrapper, not {value!r}")
+    return value or None
+
+
+def _skips(scope: Scope) -> tuple[Skip, Skip, Any]:
+    inner = scope.get("SkipEmpty", None)
+    names = [name for name in ("skip_empty_keys", "force_empty_keys") if scope.has(name)]
+    if inner is None:
+        skip = _skip("skip_empty_keys", scope.get("skip_empty_keys", False), scope.get("force_empty_keys", ()))
+        return Skip(), skip, NOT_GIVEN
+    if names:
+        raise DeclarationError(names[0], "is a part of class SkipEmpty: write it there, or leave the class out")
+    output = getattr(inner, "output_def", getattr(inner, "output", False))
+    return (
+        _skip("SkipEmpty", getattr(inner, "input", False), getattr(inner, "force_empty_input", ())),
+        _skip("SkipEmpty", output, getattr(inner, "force_empty_output", ())),
+        getattr(inner, "empty_output_value", NOT_GIVEN),
+    )
+
+
+def _skip(attribute: str, value: Any, forced: Any) -> Skip:
+    named = _names(attribute, value)
+    return Skip(value is True, named, _names(attribute, forced))
+
+
+def _names(attribute: str, value: Any) -> frozenset[str]:
+    if isinstance(value, bool) or value is None:
+        return frozenset()
+    names = frozenset((value,) if isinstance(value, str | ForceType) else value if isinstance(value, Iterable) else (None,))
+    if not all(isinstance(name, str | ForceType) for name in names):
+        raise DeclarationError(attribute, f"takes True, or names of elements, not {value!r}")
+    return frozenset(name if isinstance(name, str) else name.name for name in names)
+
+
+def _grouped(scope: Scope, prefix: str) -> dict[str, Any]:
+    """Return the options of a format, written `csv_delimiter = …` or `class CSV: delimiter = …`."""
+    inner = scope.get(prefix.upper(), None)
+    flat = scope.with_prefix(f"{prefix}_")
+    if inner is None:
+        return flat
+    if flat:
+        first = f"{prefix}_{min(flat)}"
+        raise DeclarationError(first, f"is a part of class {prefix.upper()}: write it there, or leave the class out")
+    return {name: getattr(inner, name) for name in dir(inner) if not name.startswith("_")}
+
+
+def _csv(scope: Scope) -> tuple[dict[str, Any], bool]:
+    options = _grouped(scope, "csv")
+    header = bool(options.pop("should_write_header", True))
+    if error := _csv_error(options):
+        wrong = next((name for name in options if _csv_error({name: options[name]})), "")
+        attribute = f"csv_{wrong}" if scope.has(f"csv_{wrong}") else "CSV"
+        raise DeclarationError(attribute, f"this is no option of CSV, or not acceptable: {error}")
+    return {"dialect": "excel", **options}, header
+
+
+def _csv_error(options: Mapping[str, Any]) -> str:
+    try:
+        csv.writer(io.StringIO(), **options)
+    except (TypeError, csv.Error) as exc:
+        return str(exc)
+    return ""
+
+
+def _xml(scope: Scope) -> dict[str, Any]:
+    given = _grouped(scope, "xml")
+    if unknown := set(given) - set(_XML_OPTIONS):
+        raise DeclarationError(f"xml_{min(unknown)}", f"there is no such option; there are {', '.join(_XML_OPTIONS)}")
+    options = {**_XML_OPTIONS, "namespace": scope.get("namespace", "") or "", **given}
+    try:
+        codecs.lookup(options["encoding"])
+    except (LookupError, TypeError) as exc:
+        raise DeclarationError("xml_encoding", str(exc)) from exc
+    return options
