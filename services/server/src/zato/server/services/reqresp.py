@@ -1,6 +1,7 @@
 """The request and the response as a service sees them."""
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 
@@ -8,17 +9,45 @@ class HTTPRequest:
     """What only HTTP has: `self.request.http`."""
 
     def __init__(
-        self, method: str, path: str, params: Mapping[str, str], query: Mapping[str, Any], headers: Mapping[str, str]
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str],
+        query: Mapping[str, Any],
+        headers: Mapping[str, str],
+        load_form: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
         self.method = method
         self.path = path
         self.params = dict(params)
         self.GET = dict(query)
         self.headers = headers
+        self._load_form = load_form
+
+    @cached_property
+    def _form(self) -> dict[str, Any]:
+        return dict(self._load_form())
+
+    @property
+    def POST(self) -> dict[str, Any]:
+        """The fields of the form that was sent; what was uploaded is among them."""
+        return self._form
+
+    @property
+    def files(self) -> dict[str, Any]:
+        """The files that were uploaded, by the names of their fields: each has `file_name`, `content_type` and `data`."""
+        return {name: value for name, value in self._form.items() if _is_file(value)}
+
+    def get_form_data(self) -> dict[str, Any]:
+        return self._form
 
     @property
     def user_agent(self) -> str:
         return self.headers.get("user-agent", "")
+
+
+def _is_file(value: Any) -> bool:
+    return hasattr(value[0] if isinstance(value, list) else value, "file_name")
 
 
 class ServiceRequest:
