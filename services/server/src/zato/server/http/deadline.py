@@ -7,6 +7,7 @@ after each _TICK_S of computing a signal handler looks who is running, and raise
 can end is a single call into C that does not come back; gunicorn's master then replaces the whole worker.
 """
 
+import math
 import signal
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any
 
 from gevent import getcurrent
 from gevent.hub import get_hub
+from greenlet import GreenletExit
 
 from zato.common.errors import DeadlineExceeded
 from zato.common.logs import get_logger
@@ -33,6 +35,26 @@ class Interrupted(BaseException):
     """Ends a service. Not an Exception, so that its `except Exception` does not take it for an error of its own."""
 
 
+class _Run:
+    """
+    One service that runs.
+
+    Attributes:
+        ends_at: When its time is up, in seconds of the monotonic clock; infinite when it has as long as it likes.
+        reason: Why it was ended, "" while it was not.
+    """
+
+    __slots__ = ("ends_at", "reason")
+
+    def __init__(self, ends_at: float) -> None:
+        self.ends_at = ends_at
+        self.reason = ""
+
+    def interrupted(self, reason: str) -> Interrupted:
+        self.reason = reason
+        return Interrupted(reason)
+
+
 class Overseer:
     """
     Knows which greenlets run a service, and ends those that take too long.
@@ -45,8 +67,7 @@ class Overseer:
     def __init__(self, *, default_timeout_s: float, max_busy_s: float) -> None:
         self._default_timeout_s = default_timeout_s
         self._max_busy_s = max_busy_s
-        # Greenlet → when its time is up, in seconds of the monotonic clock; 0 for never.
-        self._running: dict[Any, float] = {}
+        self._running: dict[Any, _Run] = {}
         self._busy: tuple[Any, int] = (None, 0)
         self._busy_since = 0.0
 
@@ -75,13 +96,18 @@ class Overseer:
         # What runs inside a service is a part of it.
         if current in self._running:
             return call()
-        self._running[current] = time.monotonic() + timeout_s if timeout_s else 0.0
-        timer = _end_later(current, timeout_s) if timeout_s else None
+        run = self._running[current] = _Run(time.monotonic() + timeout_s if timeout_s else math.inf)
+        timer = _end_later(current, run, timeout_s) if timeout_s else None
         try:
             return call()
-        except Interrupted as interrupted:
-            log.warning("service_interrupted", reason=str(interrupted), exc_info=True)
-            raise DeadlineExceeded(f"The service was ended: it {interrupted}") from None
+        except GreenletExit:
+            raise
+        # What comes out may be an error of its clean-up, which was interrupted or found its connection gone.
+        except BaseException:
+            if not run.reason:
+                raise
+            log.warning("service_interrupted", reason=run.reason, exc_info=True)
+            raise DeadlineExceeded(f"The service was ended: it {run.reason}") from None
         finally:
             del self._running[current]
             if timer is not None:
@@ -91,20 +117,22 @@ class Overseer:
     def _look(self, _signal: int, _frame: FrameType | None) -> None:
         """Runs between two steps of whatever the main thread computes, in the greenlet that computes it."""
         current = getcurrent()
-        ends_at = self._running.get(current)
-        if ends_at is None:
+        run = self._running.get(current)
+        if run is None:
             return
         now = time.monotonic()
-        if ends_at and now > ends_at:
-            raise Interrupted("took longer than its time")
+        if now > run.ends_at:
+            # The timer, which comes first in a service that waits, counts on from here.
+            run.ends_at = now + _AGAIN_S
+            raise run.interrupted("took longer than its time")
         if not self._max_busy_s:
             return
         busy = (current, get_hub().loop.iteration)
         if busy != self._busy:
             self._busy, self._busy_since = busy, now
         elif now - self._busy_since > self._max_busy_s:
-            self._busy = (None, 0)
-            raise Interrupted(f"computed for more than {self._max_busy_s:g} s without letting others run")
+            self._busy_since = now
+            raise run.interrupted(f"computed for more than {self._max_busy_s:g} s without letting others run")
 
 
 def make_deadline_step(overseer: Overseer) -> Step:
@@ -115,7 +143,10 @@ def make_deadline_step(overseer: Overseer) -> Step:
     return end_in_time
 
 
-def _end_later(greenlet: Any, timeout_s: float) -> Any:
+def _end_later(greenlet: Any, run: _Run, timeout_s: float) -> Any:
+    def end() -> None:
+        greenlet.throw(run.interrupted(f"took longer than its {timeout_s:g} s"))
+
     timer = get_hub().loop.timer(timeout_s, _AGAIN_S)
-    timer.start(greenlet.throw, Interrupted(f"took longer than its {timeout_s:g} s"))
+    timer.start(end)
     return timer
