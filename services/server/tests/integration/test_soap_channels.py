@@ -250,7 +250,7 @@ def test_what_is_no_envelope_is_400_in_both_versions(server: Server, body: bytes
 
 def test_an_envelope_of_the_other_version_is_a_mismatch(server: Server) -> None:
     answer = call(server, "/customer", envelope("<a/>", NS_1_2))
-    assert (answer.status, text_of(body_of(answer), "faultcode")) == (500, "SOAP-ENV:VersionMismatch")
+    assert (answer.status, text_of(body_of(answer), "faultcode")) == (400, "SOAP-ENV:VersionMismatch")
 
 
 def test_an_empty_body_is_an_empty_payload(server: Server) -> None:

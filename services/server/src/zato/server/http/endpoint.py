@@ -1,6 +1,7 @@
 """The innermost call: decode → invoke → encode."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from zato.server.http import formats
@@ -32,10 +33,12 @@ def make_endpoint(invoker: Invoker, contract_of: ContractOf = _declares_nothing)
         if channel.soap is not None and request.method != "POST":
             return soap.answer_get(channel.name, channel.soap, request, contract_of)
         made = service_request(request, channel)
-        response = invoker.invoke(channel.options.service, made, cid=request.cid, channel=channel.info)
         if channel.soap is None:
+            response = invoker.invoke(channel.options.service, made, cid=request.cid, channel=channel.info)
             body, content_type = formats.dump(channel.options.data_format, response.payload)
         else:
+            with soap.findings():
+                response = invoker.invoke(channel.options.service, made, cid=request.cid, channel=channel.info)
             body, content_type = soap.dump_payload(channel.soap, response.payload)
         headers = {name: str(value) for name, value in response.headers.items()}
         content_type = response.content_type or _pop(headers, "content-type") or content_type
@@ -64,15 +67,18 @@ def service_request(request: Request, channel: Channel) -> ServiceRequest:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
     body, data_format = request.body, options.data_format
     content_type = headers.get("content-type", "")
-    http = HTTPRequest(
-        request.method, request.path, request.path_parameters, query, headers, lambda: _load_form(body, content_type)
-    )
+    parse: Callable[[], Any]
+    load_form_of_body: Callable[[], Mapping[str, Any]]
     if channel.soap is None:
-        parse = lambda: formats.load(data_format, body, content_type)  # noqa: E731
+        parse, load_form_of_body = (
+            partial(formats.load, data_format, body, content_type),
+            partial(_load_form, body, content_type),
+        )
     else:
         # What is no envelope is refused before a service is bothered.
         payload = soap.load_payload(channel.soap, body)
-        parse = lambda: payload  # noqa: E731
+        parse, load_form_of_body = (lambda: payload), dict
+    http = HTTPRequest(request.method, request.path, request.path_parameters, query, headers, load_form_of_body)
     return ServiceRequest(body, parse, params, http, params_over_payload=options.params_pri == "channel-params-over-msg")
 
 

@@ -1,5 +1,6 @@
 """Forms and query strings: urlencoded, and multipart with files."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,9 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from zato.common.errors import BadRequest, PayloadTooLarge
+
+# It warns of each form that it can't read, and raises besides: once is enough.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 MULTIPART = "multipart/form-data"
 _MAX_FIELDS = 1000

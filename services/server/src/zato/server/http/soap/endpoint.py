@@ -1,18 +1,29 @@
 """What SOAP channels do that plain ones don't: how they read, answer, fail and describe themselves."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from zato.common.errors import MethodNotAllowed, ZatoError
+from zato.common.errors import BadRequest, MethodNotAllowed, ZatoError
 from zato.server.http.request import Request, Response
 from zato.server.http.soap.actions import asks_for_wsdl, is_soap_1_2
 from zato.server.http.soap.channel import SOAPChannelOptions
-from zato.server.http.soap.envelope import dump_envelope, dump_fault, fault_status, load_envelope
+from zato.server.http.soap.envelope import Finding, dump_envelope, dump_fault, fault_status, load_envelope
 from zato.server.http.soap.versions import SOAP_1_1, SOAP_1_2, VERSIONS
 from zato.server.http.soap.wsdl import CONTENT_TYPE, RESPONSE_NAME, ContractOf, make_wsdl
 
 
 def load_payload(channel: SOAPChannelOptions, body: bytes) -> Any:
     return load_envelope(body, VERSIONS[channel.soap_version])
+
+
+@contextmanager
+def findings() -> Iterator[None]:
+    """Within, a bad request is what a service says of an envelope, not what we say of one that can't be read."""
+    try:
+        yield
+    except BadRequest as exc:
+        raise Finding(exc.message) from exc
 
 
 def dump_payload(channel: SOAPChannelOptions, payload: Any) -> tuple[bytes, str]:

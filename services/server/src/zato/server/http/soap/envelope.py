@@ -7,7 +7,7 @@ from lxml import etree
 
 from zato.common.errors import BadRequest, InternalError, ZatoError
 from zato.server.http.formats import dump_xml, load_xml
-from zato.server.http.soap.versions import VERSIONS, Version
+from zato.server.http.soap.versions import Version
 
 _DECLARATION = re.compile(rb"\s*<\?xml[^>]*\?>\s*")
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -18,8 +18,8 @@ class VersionMismatch(BadRequest):
     """An envelope of another version of SOAP, or of none."""
 
 
-class MalformedEnvelope(BadRequest):
-    """What came is no SOAP at all: of this HTTP says so, whatever the version."""
+class Finding(BadRequest):
+    """An envelope that a service found wanting."""
 
 
 def load_envelope(body: bytes, version: Version) -> Any:
@@ -27,21 +27,18 @@ def load_envelope(body: bytes, version: Version) -> Any:
     Return the first child of the envelope's Body, objectified; "" when the Body is empty.
 
     Raises:
-        MalformedEnvelope: It is not XML, or no envelope with a Body.
+        BadRequest: It is not XML, or no envelope with a Body.
         VersionMismatch: It is an envelope of another version.
     """
-    try:
-        root = load_xml(body)
-    except BadRequest as exc:
-        raise MalformedEnvelope(exc.message) from exc
+    root = load_xml(body)
     name = etree.QName(root.tag)
     if name.localname != "Envelope":
-        raise MalformedEnvelope("The request's body is not a SOAP envelope")
+        raise BadRequest("The request's body is not a SOAP envelope")
     if name.namespace != version.namespace:
         raise VersionMismatch(f"The envelope is not one of SOAP {version.name}, which is spoken here")
     found = root.find(f"{{{version.namespace}}}Body")
     if found is None:
-        raise MalformedEnvelope("The SOAP envelope has no Body")
+        raise BadRequest("The SOAP envelope has no Body")
     for child in found.iterchildren(tag=etree.Element):
         return child
     return ""
@@ -101,17 +98,11 @@ def dump_fault(error: ZatoError, details: str, cid: str, version: Version) -> by
 
 def fault_status(error: ZatoError, version: Version) -> int:
     """
-    Return the HTTP status of a fault.
+    Return the HTTP status of a fault: what HTTP has a word for keeps it, so that a body which is no envelope is 400.
 
-    What HTTP itself has a word for keeps it: credentials, limits, time-outs, a body that is no envelope. An envelope that
-    the service finds wanting is 500 in SOAP 1.1 (section 6.2) and 400 in 1.2 (part 2, table 20).
+    An envelope that the service finds wanting is 500 in SOAP 1.1 (section 6.2) and 400 in 1.2 (part 2, table 20).
     """
-    is_finding = isinstance(error, BadRequest) and not isinstance(error, MalformedEnvelope)
-    return 500 if is_finding and version.name == "1.1" else error.http_status
-
-
-def version_of(name: str) -> Version:
-    return VERSIONS[name]
+    return 500 if isinstance(error, Finding) and version.name == "1.1" else error.http_status
 
 
 def _code(error: ZatoError, version: Version) -> str:
