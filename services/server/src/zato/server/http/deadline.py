@@ -10,7 +10,6 @@ can end is a single call into C that does not come back; gunicorn's master then 
 import math
 import signal
 import time
-from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -81,9 +80,9 @@ class Overseer:
     def stop(self) -> None:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
-    def run(self, timeout_s: float, call: Callable[[], Response]) -> Response:
+    def run(self, timeout_s: float, call: Handler, request: Request) -> Response:
         """
-        Return what `call` returns.
+        Return what `call` returns for `request`.
 
         Args:
             timeout_s: How long it may take; 0 for the server's own limit.
@@ -95,11 +94,11 @@ class Overseer:
         current = getcurrent()
         # What runs inside a service is a part of it.
         if current in self._running:
-            return call()
+            return call(request)
         run = self._running[current] = _Run(time.monotonic() + timeout_s if timeout_s else math.inf)
         timer = _end_later(current, run, timeout_s) if timeout_s else None
         try:
-            return call()
+            return call(request)
         except GreenletExit:
             raise
         # What comes out may be an error of its clean-up, which was interrupted or found its connection gone.
@@ -138,7 +137,7 @@ class Overseer:
 def make_deadline_step(overseer: Overseer) -> Step:
     def end_in_time(request: Request, next: Handler) -> Response:
         timeout_s = request.channel.options.timeout_s if request.channel is not None else 0.0
-        return overseer.run(timeout_s, lambda: next(request))
+        return overseer.run(timeout_s, next, request)
 
     return end_in_time
 
