@@ -186,6 +186,8 @@ def _check_error(answer: Answer, case: Case) -> None:
         assert answer.body + answer.rest == b"", "the answer to HEAD has no body"
     elif answer.headers["content-type"] == "application/xml":
         assert f"<cid>{answer.cid}</cid>".encode() in answer.body
+    elif answer.headers["content-type"].startswith("text/plain"):
+        assert f"(cid {answer.cid})".encode() in answer.body
     else:
         assert answer.headers["content-type"] == "application/json"
         body = answer.json

@@ -26,9 +26,10 @@ from zato.server.http.channel import HTTPChannelOptions, compile_channel
 from zato.server.http.client_address import make_client_address_step
 from zato.server.http.errors import make_error_response, make_error_step
 from zato.server.http.formats import load_xml
-from zato.server.http.limits import check_limits
+from zato.server.http.limits import make_limits_step
 from zato.server.http.match import make_match_step
 from zato.server.http.probes import make_probe_step
+from zato.server.http.rate_limits import LocalCounter, RateLimiter
 from zato.server.http.request import Request, Response
 from zato.server.http.router import Router
 from zato.server.http.steps import fold
@@ -127,7 +128,12 @@ def test_an_error_comes_in_the_format_of_its_channel() -> None:
     assert response.content_type == "application/xml"
     root = load_xml(response.body)
     assert (root.result, root.cid, root.details) == ("Error", "the-cid", "<no>")
-    assert errors(on_channel(request(), data_format="form"), fail_with(BadRequest("no"))).content_type == "application/json"
+
+
+@pytest.mark.parametrize("data_format", ["", "csv", "form", "post"])
+def test_where_a_format_has_no_form_for_an_error_it_is_text(data_format: str) -> None:
+    response = errors(on_channel(request(), data_format=data_format), fail_with(BadRequest("no")))
+    assert (response.content_type, response.body) == ("text/plain; charset=utf-8", b"no (cid the-cid)\n")
 
 
 @pytest.mark.parametrize("data_format", ["json", "xml"])
@@ -324,6 +330,8 @@ def test_a_definition_shows_no_secret() -> None:
 
 
 # Limits
+
+check_limits = make_limits_step(RateLimiter(LocalCounter(), LocalCounter()))
 
 
 def test_a_channels_own_limit_holds() -> None:

@@ -14,6 +14,8 @@ The platform's errors. Each has one HTTP status and one gRPC code, so it crosses
     │   └── AlreadyExists       409  ALREADY_EXISTS
     ├── PayloadTooLarge         413  OUT_OF_RANGE
     ├── UriTooLong              414  OUT_OF_RANGE
+    ├── UnsupportedMediaType    415  INVALID_ARGUMENT
+    ├── TooManyRequests         429  RESOURCE_EXHAUSTED    a rate limit is reached
     ├── HeadersTooLarge         431  OUT_OF_RANGE
     ├── InternalError           500  INTERNAL              details stay in the log
     ├── NotImplementedHere      501  UNIMPLEMENTED
@@ -127,6 +129,22 @@ class PayloadTooLarge(ZatoError):
 class UriTooLong(ZatoError):
     http_status = 414
     grpc_code = "OUT_OF_RANGE"
+
+
+class UnsupportedMediaType(ZatoError):
+    http_status = 415
+    grpc_code = "INVALID_ARGUMENT"
+
+
+class TooManyRequests(ZatoError):
+    """`retry_after_s` is the value of the Retry-After header: whole seconds until it is worth to try again."""
+
+    http_status = 429
+    grpc_code = "RESOURCE_EXHAUSTED"
+
+    def __init__(self, message: str, /, retry_after_s: int | str = 1, **attributes: object) -> None:
+        super().__init__(message, retry_after_s=retry_after_s, **attributes)
+        self.retry_after_s = int(retry_after_s) if str(retry_after_s).isdecimal() else 1
 
 
 class HeadersTooLarge(ZatoError):

@@ -36,12 +36,18 @@ from zato.server.http.body_budget import BodyBudget
 from zato.server.http.channel import Channel, HTTPChannelOptions, compile_channel
 from zato.server.http.client_address import make_client_address_step
 from zato.server.http.connection import ConnectionSettings, Timeouts
+from zato.server.http.deadline import Overseer, make_deadline_step
+from zato.server.http.encodings import make_decompress_step
 from zato.server.http.endpoint import make_endpoint
 from zato.server.http.errors import make_error_step
-from zato.server.http.limits import check_limits
+from zato.server.http.finish import finish_response
+from zato.server.http.limit_options import definition_limits, limits_of
+from zato.server.http.limits import make_limits_step
 from zato.server.http.match import make_match_step
 from zato.server.http.parser import ParserLimits
 from zato.server.http.probes import make_probe_step
+from zato.server.http.rate_limits import LocalCounter, RateLimiter
+from zato.server.http.redis_counter import RedisCounter
 from zato.server.http.request import Request
 from zato.server.http.router import Router
 from zato.server.http.steps import Handler, fold
@@ -82,6 +88,10 @@ class ServerApp:
         self._metrics = Metrics()
         _rehearse(settings)
 
+    @property
+    def server_header(self) -> str:
+        return self._settings.server_header
+
     def start_worker(self, worker: Worker) -> "WorkerApp":
         """Build what a worker runs with. Called in the worker: no connection of any sort may be older than the fork."""
         gevent_psycopg2.install()
@@ -115,6 +125,8 @@ class WorkerApp:
         invoker = Invoker(self._store)
         outgoing = Outgoing(lambda: self._state.connections)
         invoker.context = ServerContext(settings.name, invoker, outgoing, KeyValueDB(settings.redis_url))
+        self._overseer = Overseer(default_timeout_s=settings.request_timeout_s, max_busy_s=settings.max_busy_s)
+        self._shared_counter = _shared_counter(settings)
         self._pipeline = self._make_pipeline(invoker)
         watch = Watch(self._database, self._follower)
         self._rpc = RPC(settings.name, invoker, self._database, deployments, watch, self._register_kinds)
@@ -128,6 +140,7 @@ class WorkerApp:
         if not self._try_to_load():
             gevent.spawn(self._load_at_last)
         gevent.spawn(self._say_that_we_live)
+        self._overseer.start()
 
     def is_ready(self) -> bool:
         return self._is_loaded and not self._is_stopping
@@ -142,6 +155,8 @@ class WorkerApp:
                 forget_worker(session, self._settings.name, self._pid)
         except ZatoError as exc:
             log.warning("worker_not_signed_off", error=exc.message)
+        self._overseer.stop()
+        self._shared_counter.close()
         self._bus.close()
         self._database.close()
 
@@ -180,10 +195,13 @@ class WorkerApp:
             make_client_address_step(self._settings.trusted_networks),
             make_probe_step(self.is_ready, self._settings.metrics_folder),
             make_access_log_step(self._metrics),
+            finish_response,
             make_error_step(return_tracebacks=self._settings.return_tracebacks),
-            make_match_step(self._current_state),
+            make_match_step(self._current_state, frozenset(self._settings.methods_allowed)),
+            make_decompress_step(self._settings.max_body_bytes),
             check_security,
-            check_limits,
+            make_limits_step(RateLimiter(LocalCounter(), self._shared_counter)),
+            make_deadline_step(self._overseer),
         ]
         return fold(steps, make_endpoint(invoker))
 
@@ -216,7 +234,9 @@ class WorkerApp:
         outcomes = self._deployer.apply(update.changed_files, removed)
         self._store.replace_internal([*internal_services(), *admin_services(self._admin)])
         old = self._state
-        self._state = WorkerState(configuration, Router(compile_channels(configuration)), old.connections.follow(configuration))
+        router = Router(compile_channels(configuration))
+        limits = dict(definition_limits(configuration))
+        self._state = WorkerState(configuration, router, old.connections.follow(configuration), limits)
         gevent.spawn_later(_CLOSE_CONNECTIONS_AFTER_S, old.connections.close_all_but, self._state.connections)
         log.info("configuration_applied", version=configuration.version, objects=len(configuration.objects))
         self._report(configuration.version, outcomes)
@@ -274,13 +294,19 @@ def _rehearse(settings: ServerSettings) -> None:
         database.close()
 
 
+def _shared_counter(settings: ServerSettings) -> RedisCounter:
+    fallback = LocalCounter() if settings.rate_limits_without_redis == "allow" else None
+    return RedisCounter(settings.redis_url, f"zato:{settings.cluster}:rate", fallback)
+
+
 def compile_channels(configuration: Configuration) -> list[Channel]:
     channels = [compile_channel("zato.ping", _PING, None)]
-    for each in configuration.of_kind("channel-http"):
+    for each in (*configuration.of_kind("channel-http"), *configuration.of_kind("channel-soap")):
         if each.is_active:
             security = each.options.security
             verify = _verifier(configuration, security) if security else None
-            channels.append(compile_channel(each.name, each.options, verify, security))
+            limits = limits_of(each.kind, each.name, each.options)
+            channels.append(compile_channel(each.name, each.options, verify, security, limits))
     return channels
 
 

@@ -56,6 +56,24 @@ class ServerSettings:
         "Seconds for a client to take its answer, plus what it takes at 50 kB/s", default=30.0, minimum=0.1
     )
     graceful_timeout_s: float = option("Seconds that running requests have when the server stops", default=30.0, minimum=0.0)
+    request_timeout_s: float = option(
+        "Seconds that a service may take on channels without a limit of their own; 0 for no limit", default=0.0, minimum=0.0
+    )
+    max_busy_s: float = option(
+        "Seconds that a service may compute without a pause, in which no other request of its worker is answered; then it is"
+        " ended; 0 for no limit",
+        default=30.0,
+        minimum=0.0,
+    )
+    server_header: str = option("Value of the header Server; the header is left out when empty", default="Zato")
+    methods_allowed: tuple[str, ...] = option(
+        "HTTP methods that are answered at all, whatever channels say; any when empty", default=()
+    )
+    rate_limits_without_redis: str = option(
+        "What becomes of EXACT rate limits while Redis can't be reached: allow (each process counts alone) or refuse",
+        default="allow",
+        choices=("allow", "refuse"),
+    )
     return_tracebacks: bool = option("Show tracebacks of failed services to clients; development only", default=False)
 
     log_format: str = option("How log lines look", default="auto", choices=("auto", "json", "console"))
@@ -74,6 +92,10 @@ class ServerSettings:
         for name in ("name", "cluster"):
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", getattr(self, name)):
                 raise ValueError(f"'{name}' takes letters, digits, '.', '_' and '-', not {getattr(self, name)!r:.120}")
+        if not self.server_header.isascii() or (self.server_header and not self.server_header.isprintable()):
+            raise ValueError(f"'server_header' takes printable ASCII text, not {self.server_header!r:.120}")
+        if unknown := [method for method in self.methods_allowed if not re.fullmatch(r"[A-Z][A-Z-]*", method)]:
+            raise ValueError(f"'methods_allowed' takes HTTP methods in capitals, not {', '.join(unknown):.120}")
         # Never the values of these: they hold passwords.
         _check_scheme("odb_url", self.odb_url, ("postgresql://", "postgresql+psycopg2://", "sqlite:////"))
         _check_scheme("redis_url", self.redis_url, ("redis://", "rediss://", "unix://"))

@@ -28,7 +28,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         """Serve until told to stop; then close connections as they become idle, and give running requests their time."""
         gevent.get_hub().handle_error = _log_uncaught  # type: ignore[method-assign,assignment]
         self._open: set[Connection] = set()
-        self._head_writer = HeadWriter()
+        self._head_writer = HeadWriter(self.wsgi.server_header)
         self._insides = self.wsgi.start_worker(self)
         self._ticker = gevent.spawn(self._tick)
         servers = [self._listen(socket) for socket in self.sockets]

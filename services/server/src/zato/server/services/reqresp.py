@@ -2,13 +2,12 @@
 
 import copy
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, Self
 
 from bunch import Bunch, bunchify
 from zato.common.errors import BadRequest
-from zato.server.http.formats import load_form, load_json
-
-_FORM_TYPE = "application/x-www-form-urlencoded"
+from zato.server.http.formats import load_json
 
 
 class HTTPRequest:
@@ -28,29 +27,39 @@ class HTTPRequest:
         params: Mapping[str, str],
         query: Mapping[str, Any],
         headers: Mapping[str, str],
-        body: bytes = b"",
+        load_form: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
         self.method = method
         self.path = path
         self.params = dict(params)
         self.GET = dict(query)
         self.headers = headers
-        self._body = body
+        self._load_form = load_form
+
+    @cached_property
+    def _form(self) -> dict[str, Any]:
+        return dict(self._load_form())
 
     @property
     def POST(self) -> dict[str, Any]:
-        """The fields of a form in the body; empty when there is none."""
-        if "_form" not in self.__dict__:
-            is_form = self.headers.get("content-type", "").lower().startswith(_FORM_TYPE)
-            self._form = load_form(_as_text(self._body)) if is_form else {}
+        """The fields of the form that was sent; what was uploaded is among them."""
         return self._form
 
+    @property
+    def files(self) -> dict[str, Any]:
+        """The files that were uploaded, by the names of their fields: each has `file_name`, `content_type` and `data`."""
+        return {name: value for name, value in self._form.items() if _is_file(value)}
+
     def get_form_data(self) -> dict[str, Any]:
-        return self.POST
+        return self._form
 
     @property
     def user_agent(self) -> str:
         return self.headers.get("user-agent", "")
+
+
+def _is_file(value: Any) -> bool:
+    return hasattr(value[0] if isinstance(value, list) else value, "file_name")
 
 
 class ServiceRequest:

@@ -7,6 +7,7 @@ from typing import Any
 
 from zato.common.conversions import to_text
 from zato.common.errors import BadRequest
+from zato.server.http.formats import refuse_too_many_values
 
 
 def load_rows(body: str | bytes, names: Sequence[str], options: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -15,9 +16,11 @@ def load_rows(body: str | bytes, names: Sequence[str], options: Mapping[str, Any
 
     Raises:
         BadRequest: It is no CSV, or a row has more columns than there are names.
+        PayloadTooLarge: It has too many values.
     """
     try:
         text = body.decode() if isinstance(body, bytes) else body
+        refuse_too_many_values(text, options.get("delimiter", ","), "\n")
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), **options) if row]
     except UnicodeDecodeError:
         raise BadRequest("The request's body is not CSV in UTF-8") from None

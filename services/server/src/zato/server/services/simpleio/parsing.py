@@ -40,7 +40,8 @@ def make_input_parser(declared: Declaration) -> InputParser | None:
         try:
             if params_only:
                 return read(request.channel_params, service)
-            body = request.payload
+            # CSV is read in the dialect that the service declares, not in the channel's.
+            body = request.raw_request if service.channel.data_format == "csv" else request.payload
             # What nearly all requests are: an object, or no body at all.
             if not takes_list and (body.__class__ is dict or body == ""):
                 return read(request.merge(body or {}), service)
