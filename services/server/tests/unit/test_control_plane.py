@@ -26,12 +26,13 @@ from zato.proto.control_plane.v1.control_plane_pb2 import (
     WatchRequest,
 )
 from zato.server.control.changes import Author
-from zato.server.control.deployments import Deployments, forget_dead_workers, older_versions, report_worker
+from zato.server.control.deployments import Deployments, older_versions
 from zato.server.control.follower import Follower, Update
 from zato.server.control.kinds import Kinds, register_kinds
 from zato.server.control.objects import Objects
 from zato.server.control.status import object_statuses, store_status
 from zato.server.control.watch import Watch
+from zato.server.control.workers import forget_dead_workers, report_worker
 from zato.server.kinds import own_kinds
 from zato.server.odb import schema
 from zato.server.odb.database import Database

@@ -15,22 +15,20 @@ from zato.server.admin.services import Admin, admin_services, internal_services
 from zato.server.config import ServerSettings
 from zato.server.connections.outgoing import Outgoing
 from zato.server.control.changes import Author
-from zato.server.control.deployments import (
-    REPORT_EVERY_S,
-    Deployments,
-    forget_dead_workers,
-    forget_silent_workers,
-    forget_worker,
-    load_live,
-    older_versions,
-    report_worker,
-)
+from zato.server.control.deployments import Deployments, load_live, older_versions
 from zato.server.control.follower import Follower, Update
 from zato.server.control.kinds import Kinds, register_kinds
 from zato.server.control.objects import Objects
 from zato.server.control.state import Configuration
 from zato.server.control.status import cluster_status
 from zato.server.control.watch import Watch
+from zato.server.control.workers import (
+    REPORT_EVERY_S,
+    forget_dead_workers,
+    forget_silent_workers,
+    forget_worker,
+    report_worker,
+)
 from zato.server.http.access_log import make_access_log_step
 from zato.server.http.body_budget import BodyBudget
 from zato.server.http.channel import Channel, HTTPChannelOptions, compile_channel

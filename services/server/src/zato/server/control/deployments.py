@@ -1,25 +1,24 @@
 """Files of services in the ODB: every version of each, and what the workers made of it."""
 
-import os
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from itertools import takewhile
 from typing import Any
 
 import gevent
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from zato.common.bus import Bus
 from zato.common.errors import BadRequest, NotFound
 from zato.common.logs import get_logger
 from zato.server.control.changes import DEPLOYMENT, Author, current_version, lock_changes, next_version, record
+from zato.server.control.workers import living_workers
 from zato.server.odb.database import Database
-from zato.server.odb.tables import DeploymentRow, DeploymentStatusRow, WorkerRow, utc_now
-from zato.server.services.deployer import Deployer, Outcome
+from zato.server.odb.tables import DeploymentRow, DeploymentStatusRow
+from zato.server.services.deployer import Deployer
 from zato.server.services.modules import SourceFile
 
 log = get_logger(__name__)
@@ -28,9 +27,6 @@ _FILE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\.py")
 _MAX_SOURCE_BYTES = 5 * 1024 * 1024
 _MOST_OLDER_VERSIONS = 5
 _ASK_EVERY_S = 0.05
-# A worker says that it lives this often; one that was silent for three times as long is not waited for.
-REPORT_EVERY_S = 5.0
-FORGET_AFTER_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,64 +211,6 @@ def older_versions(database: Database, file: SourceFile) -> list[SourceFile]:
         statement = _accepted(file.name).where(DeploymentRow.version < file.version).limit(_MOST_OLDER_VERSIONS)
         rows = list(session.execute(statement).scalars())
     return [SourceFile(row.file_name, row.version, row.source) for row in takewhile(lambda row: row.action == "deploy", rows)]
-
-
-def report_worker(session: Session, server: str, pid: int, config_version: int, outcomes: list[Outcome]) -> None:
-    """Write down what this worker runs."""
-    worker = session.get(WorkerRow, (server, pid))
-    if worker is None:
-        session.add(WorkerRow(server=server, pid=pid, config_version=config_version))
-    else:
-        worker.config_version, worker.reported_at = config_version, utc_now()
-    for outcome in outcomes:
-        session.merge(
-            DeploymentStatusRow(
-                server=server,
-                pid=pid,
-                file_name=outcome.file_name,
-                version=outcome.version,
-                version_running=outcome.version_running,
-                is_ok=outcome.is_ok,
-                reason=outcome.reason,
-                reported_at=utc_now(),
-            )
-        )
-
-
-def forget_worker(session: Session, server: str, pid: int) -> None:
-    """Remove what a worker reported that runs no more."""
-    for table in (WorkerRow, DeploymentStatusRow):
-        session.execute(delete(table).where(table.server == server, table.pid == pid))
-
-
-def forget_dead_workers(session: Session, server: str) -> None:
-    """Remove what this server's own workers reported that were killed, so that nobody waits for them. For its other workers."""
-    for row in session.execute(select(WorkerRow).where(WorkerRow.server == server)).scalars().all():
-        if not _is_running(row.pid):
-            forget_worker(session, row.server, row.pid)
-
-
-def forget_silent_workers(session: Session) -> None:
-    """Remove what workers reported that ended without saying so."""
-    silent = select(WorkerRow).where(WorkerRow.reported_at < utc_now() - timedelta(seconds=FORGET_AFTER_S))
-    for row in session.execute(silent).scalars().all():
-        forget_worker(session, row.server, row.pid)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def living_workers(session: Session) -> list[WorkerRow]:
-    """Return the workers that said of late that they live; one that was killed is not among them for long."""
-    recent = WorkerRow.reported_at >= utc_now() - timedelta(seconds=3 * REPORT_EVERY_S)
-    return list(session.execute(select(WorkerRow).where(recent).order_by(WorkerRow.server, WorkerRow.pid)).scalars())
 
 
 def _check_file(file_name: str, source: bytes) -> None:
