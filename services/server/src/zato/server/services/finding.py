@@ -2,11 +2,13 @@
 
 import inspect
 from collections.abc import Iterator
+from dataclasses import replace
 from types import ModuleType
 
 from zato.common.logs import get_logger
 from zato.server.service import Service
 from zato.server.services.names import default_service_name
+from zato.server.services.schemas import BadSchema, Schemas
 from zato.server.services.store import INTERNAL_PREFIX, ServiceEntry
 
 log = get_logger(__name__)
@@ -16,14 +18,16 @@ class NotDeployable(Exception):
     """A class can't be used as it is; the text is for its author."""
 
 
-def services_in(module: ModuleType, module_name: str, *, file_name: str, version: int) -> list[ServiceEntry]:
+def services_in(
+    module: ModuleType, module_name: str, *, file_name: str, version: int, schemas: Schemas | None = None
+) -> list[ServiceEntry]:
     """
     Return the services that the module defines itself: subclasses of Service that can handle something.
 
     Base classes without a handler are none, and so is what was imported from elsewhere.
 
     Raises:
-        NotDeployable: A class has a reserved name, or two have the same one.
+        NotDeployable: A class has a reserved name or a bad schema, or two have the same name.
     """
     entries: dict[str, ServiceEntry] = {}
     for cls in _own_classes(module):
@@ -36,7 +40,7 @@ def services_in(module: ModuleType, module_name: str, *, file_name: str, version
             other = entries[entry.name].cls.__name__
             raise NotDeployable(f"classes {other} and {cls.__name__} are both called '{entry.name}': name one differently")
         if _wants_to_be_added(cls, entry):
-            entries[entry.name] = entry
+            entries[entry.name] = _with_schema(entry, schemas or Schemas())
     return list(entries.values())
 
 
@@ -45,6 +49,14 @@ def describe_service(cls: type[Service], module_name: str, *, file_name: str = "
     name = cls.get_name() or default_service_name(module_name, cls.__name__)
     verbs = frozenset(verb.removeprefix("handle_") for verb in dir(cls) if verb.startswith("handle_") and verb[7:].isupper())
     return ServiceEntry(name, f"{module_name}.{cls.__name__}", cls, file_name, version, verbs)
+
+
+def _with_schema(entry: ServiceEntry, schemas: Schemas) -> ServiceEntry:
+    try:
+        check = schemas.compile(entry.cls.schema)
+    except BadSchema as exc:
+        raise NotDeployable(f"class {entry.cls.__name__}: {exc}") from exc
+    return replace(entry, check_input=check) if check else entry
 
 
 def _own_classes(module: ModuleType) -> Iterator[type[Service]]:
