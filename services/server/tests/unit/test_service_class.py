@@ -229,6 +229,11 @@ def test_a_service_knows_its_names_and_where_it_was_called_from(sandbox: Sandbox
     assert ask(sandbox, lambda self: self.out is self.outgoing)
 
 
+def test_names_are_made_of_names_of_classes() -> None:
+    assert Service.convert_impl_name("some_module.GetThing") == "some-module.get-thing"
+    assert Target.get_impl_name() == f"{__name__}.Target"
+
+
 def test_the_time_of_a_call_is_in_utc_without_saying_so(sandbox: Sandbox) -> None:
     invoked = ask(sandbox, lambda self: self.invocation_time)
     assert invoked.tzinfo is None

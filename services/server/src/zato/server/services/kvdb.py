@@ -8,6 +8,8 @@ import redis
 
 from zato.common.errors import NotFound
 
+# Nobody waits longer for the platform itself; services may wait as long as they like.
+_TIMEOUT_S = 5.0
 _TRANSLATION = "zato:kvdb:data-dict:translation:::{}:::{}:::{}:::{}:::{}"
 
 
@@ -30,7 +32,7 @@ class KeyValueDB:
     @cached_property
     def raw(self) -> "redis.Redis":
         """The same with answers in bytes: for the platform's own use."""
-        return redis.Redis.from_url(self._url)
+        return redis.Redis.from_url(self._url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S)
 
     @cached_property
     def lua_container(self) -> "LuaContainer":
