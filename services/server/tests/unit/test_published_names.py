@@ -19,7 +19,6 @@ from zato.common import (BadRequest, Conflict, DATA_FORMAT, CHANNEL, Forbidden, 
     ConnectionException, TimeoutException, ParsingException)
 from zato.common.api import DATA_FORMAT as FROM_API, SCHEDULER
 from zato.common.exception import BadRequest as FROM_EXCEPTION
-from zato.common.typing_ import list_, optional, stranydict
 from zato.server.commands import CommandResult
 from zato.server.connection.http_soap import BadRequest as FROM_HTTP_SOAP, NotFound, Unauthorized, Forbidden
 from zato.server.service import Service

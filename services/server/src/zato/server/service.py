@@ -10,14 +10,15 @@ The class that users' services are written against.
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import gevent
 
 from zato.server.services import snapshots
-from zato.server.services.bunch import Bunch, Environ, bunchify
+from zato.server.services.bunch import Environ, bunchify
+from zato.server.services.moments import utc
 
 if TYPE_CHECKING:
     from zato.server.connections.outgoing import Outgoing
@@ -283,7 +284,7 @@ class Service:
     @cached_property
     def invocation_time(self) -> datetime:
         """When the service was invoked, in UTC."""
-        return datetime.fromtimestamp(self._began_at, UTC).replace(tzinfo=None)
+        return utc(self._began_at)
 
     @cached_property
     def usage(self) -> int:
@@ -451,6 +452,3 @@ def _serialized(result: Any, data_format: str) -> str:
 
     body, _ = formats.dump("xml" if data_format == "xml" else "json", result)
     return body.decode()
-
-
-__all__ = ["Bunch", "Service"]

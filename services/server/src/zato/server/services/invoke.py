@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from zato.common.errors import BadRequest, DeadlineExceeded, MethodNotAllowed, Z
 from zato.common.logs import bind_cid, get_logger
 from zato.server.services.bunch import Environ
 from zato.server.services.context import ChannelInfo, ServerContext
+from zato.server.services.moments import utc_now
 from zato.server.services.reqresp import ServiceRequest, ServiceResponse
 from zato.server.services.store import ServiceEntry, ServiceStore
 
@@ -183,7 +184,7 @@ class Invoker:
         if elapsed_ms > plan.slow_threshold_ms:
             _report_slow(entry, elapsed_ms)
         if "finalize_handle" in plan.hooks:
-            instance.handle_return_time = datetime.now(UTC).replace(tzinfo=None)
+            instance.handle_return_time = utc_now()
             instance.processing_time_raw = timedelta(milliseconds=elapsed_ms)
             instance.processing_time = int(elapsed_ms)
             _call_hooks(instance, ["finalize_handle"])

@@ -6,11 +6,12 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from zato.common.logs import get_logger
+from zato.server.services.moments import utc_now
 
 log = get_logger(__name__)
 
@@ -93,13 +94,13 @@ class Commands:
             stdin=stdin,
             encoding=encoding,
             replace_char=replace_char,
-            start_time=_utcnow(),
+            start_time=utc_now(),
         )
         started = time.perf_counter()
         _run(command, result)
         result.total_time = time.perf_counter() - started
         result.total_time_sec = f"{result.total_time:.3f}"
-        result.end_time = _utcnow()
+        result.end_time = utc_now()
         result.start_time_iso = result.start_time.isoformat() if result.start_time else ""
         result.end_time_iso = result.end_time.isoformat()
         log.info(
@@ -176,7 +177,3 @@ def _decoded(output: bytes, result: CommandResult) -> str:
 
 def _human(size: int) -> str:
     return f"{size} B" if size < _KIBIBYTE else f"{size / _KIBIBYTE:.1f} kB"
-
-
-def _utcnow() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

@@ -3,11 +3,11 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from zato.common.cid import new_cid
 from zato.server.http import formats
+from zato.server.services.moments import utc_now
 from zato.server.services.tasks import Pattern, Task, encode_payload
 
 _CALLBACK_CHANNEL = "invoke-async-callback"
@@ -74,7 +74,7 @@ def final_tasks(pattern: Pattern, outcomes: Sequence[dict[str, Any]]) -> list[Ta
 
 
 def utc_text() -> str:
-    return datetime.now(UTC).replace(tzinfo=None).isoformat()
+    return utc_now().isoformat()
 
 
 def _callback(task: Task, name: str, result: Result) -> Task:
