@@ -14,6 +14,7 @@ import pytest
 
 from zato.common.errors import BadRequest, DeadlineExceeded, NotFound, Unavailable, ZatoError
 from zato.common.secrets import CannotDecrypt
+from zato.common.testing.waiting import eventually
 from zato.server.service import Service
 from zato.server.services.bunch import Bunch, Environ, bunchify, unbunchify
 from zato.server.services.context import ChannelInfo, SecurityInfo
@@ -103,6 +104,8 @@ def test_the_result_comes_in_the_form_that_is_asked_for(sandbox: Sandbox) -> Non
     sandbox.set_service_response("wrapped", {"response": {"a": [{"b": 1}]}})
     assert ask(sandbox, lambda self: self.invoke("wrapped", as_bunch=True).response.a[0].b) == 1
     assert ask(sandbox, lambda self: self.invoke("wrapped", skip_response_elem=True)) == {"a": [{"b": 1}]}
+    sandbox.set_service_response("not-wrapped", {"id": 1})
+    assert ask(sandbox, lambda self: self.invoke("not-wrapped", skip_response_elem=True)) == {"id": 1}
     assert json.loads(ask(sandbox, lambda self: self.invoke("wrapped", serialize=True))) == {"response": {"a": [{"b": 1}]}}
     assert ask(sandbox, lambda self: self.invoke("wrapped", serialize=True, data_format="xml")).startswith("<?xml")
     assert type(ask(sandbox, lambda self: self.invoke("wrapped"))) is dict
@@ -551,7 +554,7 @@ def test_a_command_that_takes_too_long_is_ended_with_what_it_started() -> None:
     assert (result.is_ok, result.is_timeout) == (False, True)
     assert "did not end within 0.3 s" in result.timeout_msg
     child = int(result.stdout)
-    assert not is_running(child)
+    eventually(lambda: not is_running(child), what="the child to be gone")
 
 
 def is_running(pid: int) -> bool:

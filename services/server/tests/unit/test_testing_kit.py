@@ -30,6 +30,7 @@ class TestGetCustomer(ServiceTestCase):
         self.set_response("crm.api", {"name": "Jane"})
         service = self.invoke(GetCustomer, {"customer_id": "123"})
         self.assertEqual(service.response.payload, {"name": "Jane"})
+        self.assertEqual(service.response.payload.name, "Jane")
         self.assertEqual(self.get_calls("crm.api"), [Call("GET", service.cid, "", {"id": "123"}, {})])
 
     def test_tells_that_the_other_side_failed(self) -> None:

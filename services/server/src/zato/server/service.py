@@ -175,7 +175,7 @@ class Service:
             return None
         result = instance.response.payload
         if skip_response_elem:
-            result = _unwrapped(result)
+            result = _unwrapped(result, instance)
         if serialize:
             return _serialized(result, data_format or "json")
         return bunchify(result) if as_bunch else result
@@ -439,12 +439,10 @@ class Service:
         return cls.handle is not Service.handle or any(name.startswith("handle_") and name[7:].isupper() for name in dir(cls))
 
 
-def _unwrapped(result: Any) -> Any:
-    """Of {"response": …}, and of nothing else, return what is inside."""
-    if isinstance(result, Mapping) and len(result) == 1:
-        (only,) = result.values()
-        return only
-    return result
+def _unwrapped(result: Any, service: Service) -> Any:
+    """Of {"response": …}, or what the service calls that, and of nothing else, return what is inside."""
+    element = getattr(getattr(service, "SimpleIO", None), "response_elem", None) or "response"
+    return result[element] if isinstance(result, Mapping) and list(result) == [element] else result
 
 
 def _serialized(result: Any, data_format: str) -> str:

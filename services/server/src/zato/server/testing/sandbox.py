@@ -123,7 +123,9 @@ class Sandbox:
             request.raw_request = raw
         info = ChannelInfo("sandbox", channel or ("http-soap" if method else "invoke"), data_format or "json")
         instance = self._invoker.new(entry, request, self.cid, info, Environ(environ or {}))
-        self._invoker.run(entry, instance)
+        response = self._invoker.run(entry, instance)
+        # Tests may write `service.response.payload.name`, as services do.
+        response.payload = bunchify(response.payload)
         return instance
 
     def run_async(self, most: int = 1000) -> list[Task]:
