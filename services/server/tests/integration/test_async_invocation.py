@@ -22,6 +22,7 @@ pytestmark = pytest.mark.redis
 SERVICES = '''
 import json
 
+from zato.common.logs import get_logger
 from zato.server.service import Service
 
 
@@ -90,6 +91,14 @@ class Slow(Base):
         self.kvdb.conn.rpush("ended", self.request.payload["number"])
 
 
+class Pure(Service):
+    """Needs no Redis."""
+
+    def handle(self):
+        get_logger("pure").info("pure_began", number=self.request.payload)
+        self.sleep(0.5)
+
+
 class FanOut(Base):
     def handle(self):
         self.response.payload = {"answer": self.patterns.fanout.invoke(**self.request.payload)}
@@ -142,7 +151,7 @@ class Cluster:
 @pytest.fixture(scope="module")
 def start_cluster(start_server: Any, new_redis_url: Callable[[], str]) -> Callable[..., Cluster]:
     def start(**settings: Any) -> Cluster:
-        url, name = new_redis_url(), f"tasks{time.monotonic_ns()}"
+        url, name = settings.pop("redis_url", "") or new_redis_url(), f"tasks{time.monotonic_ns()}"
         options = {"async_claim_after_s": 1.5, "async_retry_after_s": 0.1, "async_concurrency": 5, **settings}
         server = start_server(redis_url=url, cluster=name, **options)
         server.deploy("tasks.py", SERVICES)
@@ -434,6 +443,30 @@ def test_a_server_that_stops_lets_what_runs_end_and_leaves_the_rest(start_cluste
     cluster.wait_until_settled()
     assert sorted(int(number) for number in cluster.conn.lrange("began", 0, -1)) == list(range(6))
     assert sorted(int(number) for number in cluster.conn.lrange("ended", 0, -1)) == list(range(6))
+
+
+def test_a_task_that_takes_long_is_not_taken_over(cluster: Cluster) -> None:
+    # Three times as long as a worker may be silent.
+    cluster.start({"name": "tasks.slow", "payload": {"number": 1, "seconds": 4.5}})
+    cluster.wait_until_settled()
+    assert cluster.conn.lrange("began", 0, -1) == [b"1"]
+
+
+def test_nothing_is_lost_or_done_twice_when_redis_is_killed_and_comes_back(
+    start_cluster: Callable[..., Cluster], redis_server: Any
+) -> None:
+    cluster = start_cluster(redis_url=redis_server.url, workers=2, async_claim_after_s=20.0)
+    cluster.start(*({"name": "tasks.pure", "payload": n} for n in range(20)))
+    eventually(lambda: len(cluster.server.log_lines("pure_began")) >= 5, timeout_s=20, what="some to run")
+    redis_server.kill()
+    eventually(lambda: cluster.server.log_lines("task_not_settled_yet"), timeout_s=20, what="some to end meanwhile")
+    redis_server.start()
+    cluster.wait_until_settled(60)
+    began = Counter(line["number"] for line in cluster.server.log_lines("pure_began"))
+    assert set(began) == set(range(20))
+    # What had ended waited for Redis rather than run again. What Redis had handed out the moment it died did not run yet.
+    assert max(began.values()) == 1
+    assert cluster.dead() == []
 
 
 # The caller

@@ -26,6 +26,7 @@ _BLOCK_MS = 500
 _RETRY_REDIS_S = 0.5
 _MOST_AT_ONCE = 10
 _FORGET_CONSUMERS_AFTER_S = 3600.0
+_LOOK_FOR_DEAD_EVERY_S = 60.0
 _KEEP_RESULTS_S = 86_400
 _DUE_AT_ONCE = 100
 
@@ -73,6 +74,7 @@ class TaskConsumer:
         self._pool = Pool(self._settings.concurrency)
         self._running: set[bytes] = set()
         self._is_stopping = False
+        self._forget_at = 0.0
         self._greenlets: list[gevent.Greenlet[..., Any]] = []
         self._move_due = tasks.conn.register_script(_MOVE_DUE)
         self._end_fanout = tasks.conn.register_script(_END_FANOUT)
@@ -132,6 +134,7 @@ class TaskConsumer:
         self._move_due(keys=[tasks.delayed, tasks.stream], args=[_DUE_AT_ONCE, FIELD])
         self._say_that_they_run()
         self._claim()
+        self._forget_dead_consumers()
 
     def _say_that_they_run(self) -> None:
         if self._running:
@@ -152,10 +155,11 @@ class TaskConsumer:
             deliveries = pending[0]["times_delivered"] if pending else 1
             log.warning("task_taken_over", id=id.decode(), deliveries=deliveries)
             self._start(id, fields, deliveries)
-        if not claimed[1]:
-            self._forget_dead_consumers()
 
     def _forget_dead_consumers(self) -> None:
+        if time.monotonic() < self._forget_at:
+            return
+        self._forget_at = time.monotonic() + _LOOK_FOR_DEAD_EVERY_S
         consumers: Any = self._tasks.conn.xinfo_consumers(self._tasks.stream, GROUP)
         for consumer in consumers:
             if consumer["pending"] == 0 and consumer["idle"] > _FORGET_CONSUMERS_AFTER_S * 1000:
