@@ -36,20 +36,34 @@ class ZatoError(Exception):
     """
     The base of all errors that the platform raises on purpose.
 
+    Users' services raise the same classes, in the form that was published for them, with a correlation id before the
+    message: `BadRequest(self.cid, "No such customer")`, or `BadRequest(cid=self.cid, msg="No such customer")`.
+
     Args:
-        message: One sentence for whoever has to act: what, where and what to do.
+        message: One sentence for whoever has to act: what, where and what to do. The cid where `text` is given.
+        text: The message, in the published form.
         attributes: The error's data, by name, e.g. kind="channel-http". Sent along to other parts. One named `public` is
             what HTTP clients are told instead of the message, which operators and the log get.
     """
 
-    http_status: ClassVar[int] = 500
+    http_status: int = 500
     grpc_code: ClassVar[str] = "INTERNAL"
 
     # Positional-only, so that an attribute may have any name.
-    def __init__(self, message: str, /, **attributes: object) -> None:
+    def __init__(self, message: str | None = None, text: str | None = None, /, **attributes: object) -> None:
+        self.cid = ""
+        if text is not None:
+            self.cid, message = str(message or ""), text
+        elif message is None:
+            self.cid, message = str(attributes.pop("cid", None) or ""), str(attributes.pop("msg", None) or "")
         super().__init__(message)
-        self.message = message
+        self.message = self.msg = str(message)
         self.attributes = {key: str(value) for key, value in attributes.items()}
+
+    @property
+    def status(self) -> int:
+        """The HTTP status, under the name that users' services know."""
+        return self.http_status
 
     def __init_subclass__(cls) -> None:
         _classes[cls.__name__] = cls
@@ -76,8 +90,10 @@ class Unauthorized(ZatoError):
     http_status = 401
     grpc_code = "UNAUTHENTICATED"
 
-    def __init__(self, message: str, /, challenge: str = "", **attributes: object) -> None:
-        super().__init__(message, challenge=challenge, **attributes)
+    def __init__(
+        self, message: str | None = None, text: str | None = None, /, challenge: str = "", **attributes: object
+    ) -> None:
+        super().__init__(message, text, challenge=challenge, **attributes)
         self.challenge = challenge
 
 
@@ -97,8 +113,8 @@ class MethodNotAllowed(ZatoError):
     http_status = 405
     grpc_code = "UNIMPLEMENTED"
 
-    def __init__(self, message: str, /, allow: str = "", **attributes: object) -> None:
-        super().__init__(message, allow=allow, **attributes)
+    def __init__(self, message: str | None = None, text: str | None = None, /, allow: str = "", **attributes: object) -> None:
+        super().__init__(message, text, allow=allow, **attributes)
         self.allow = allow
 
 
@@ -142,8 +158,10 @@ class TooManyRequests(ZatoError):
     http_status = 429
     grpc_code = "RESOURCE_EXHAUSTED"
 
-    def __init__(self, message: str, /, retry_after_s: int | str = 1, **attributes: object) -> None:
-        super().__init__(message, retry_after_s=retry_after_s, **attributes)
+    def __init__(
+        self, message: str | None = None, text: str | None = None, /, retry_after_s: int | str = 1, **attributes: object
+    ) -> None:
+        super().__init__(message, text, retry_after_s=retry_after_s, **attributes)
         self.retry_after_s = int(retry_after_s) if str(retry_after_s).isdecimal() else 1
 
 

@@ -1,12 +1,15 @@
 """Builds a worker out of its parts: the one module that knows them all."""
 
+import hashlib
 import os
+import time
 from functools import partial
 from typing import Any
 
 import gevent
 
 from zato.common.bus import Bus, MemoryBus, RedisBus
+from zato.common.cid import new_cid
 from zato.common.errors import NotFound, Unauthorized, Unavailable, ZatoError
 from zato.common.logs import get_logger
 from zato.common.secrets import SecretBox
@@ -58,10 +61,15 @@ from zato.server.rpc import RPC
 from zato.server.security import api_key, basic_auth
 from zato.server.security.check import check_security
 from zato.server.security.definitions import SECURITY_KINDS, Identity, Verifier
+from zato.server.services.asynchronous import run_task
 from zato.server.services.context import KeyValueDB, ServerContext
 from zato.server.services.deployer import Deployer, Outcome
 from zato.server.services.invoke import Invoker
+from zato.server.services.schemas import Schemas
 from zato.server.services.store import ServiceStore
+from zato.server.services.task_consumer import TaskConsumer
+from zato.server.services.tasks import Tasks, TaskSettings
+from zato.server.services.usage import Usage
 from zato.server.worker_state import WorkerState
 
 log = get_logger(__name__)
@@ -109,10 +117,16 @@ class WorkerApp:
         self._state = WorkerState()
         self._is_loaded = False
         self._is_stopping = False
+        self._stop_by = 0.0
         self._database = Database(settings.odb_url)
         self._kinds = Kinds(own_kinds())
         self._store = ServiceStore()
-        self._deployer = Deployer(self._store, settings.work_folder / "services", partial(older_versions, self._database))
+        self._deployer = Deployer(
+            self._store,
+            settings.work_folder / "services",
+            partial(older_versions, self._database),
+            Schemas(settings.services_folder / "schema" / "json"),
+        )
         box = SecretBox(settings.secret_keys)
         objects = Objects(self._database, self._kinds, box, bus, self._topic)
         self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
@@ -121,8 +135,10 @@ class WorkerApp:
         )
         self._admin = Admin(self._database, self._kinds, objects, deployments, self._store)
         invoker = Invoker(self._store)
-        outgoing = Outgoing(lambda: self._state.connections)
-        invoker.context = ServerContext(settings.name, invoker, outgoing, KeyValueDB(settings.redis_url))
+        tasks = Tasks(settings.redis_url, f"zato:{settings.cluster}:async", _task_settings(settings))
+        self._task_consumer = TaskConsumer(tasks, f"{settings.name}:{self._pid}:{new_cid()}", partial(run_task, invoker))
+        self._usage = Usage(tasks.conn, f"zato:{settings.cluster}:usage")
+        invoker.context = self._make_context(invoker, box, tasks)
         self._overseer = Overseer(default_timeout_s=settings.request_timeout_s, max_busy_s=settings.max_busy_s)
         self._shared_counter = _shared_counter(settings)
         self._pipeline = self._make_pipeline(invoker)
@@ -140,14 +156,36 @@ class WorkerApp:
         gevent.spawn(self._say_that_we_live)
         self._overseer.start()
 
+    def _make_context(self, invoker: Invoker, box: SecretBox, tasks: Tasks) -> ServerContext:
+        settings = self._settings
+        return ServerContext(
+            settings.name,
+            invoker,
+            Outgoing(lambda: self._state.connections),
+            KeyValueDB(settings.redis_url, settings.services_folder / "lua" / "user"),
+            cluster=settings.cluster,
+            folder=settings.services_folder,
+            box=box,
+            signing_key=hashlib.sha256(b"cache\0" + settings.secret_keys[0].encode()).digest(),
+            user_config=settings.user_config_paths,
+            tasks=tasks,
+            usage=self._usage,
+            odb=self._database,
+        )
+
     def is_ready(self) -> bool:
         return self._is_loaded and not self._is_stopping
 
     def stop_accepting(self) -> None:
         self._is_stopping = True
+        self._stop_by = time.monotonic() + self._settings.graceful_timeout_s
         self._follower.stop_waiting()
+        self._task_consumer.stop_reading()
 
     def stop(self) -> None:
+        # Their time is the requests' time too: gunicorn's master does not wait any longer.
+        self._task_consumer.stop(max(0.0, self._stop_by - time.monotonic()))
+        self._usage.flush()
         try:
             with self._database.transaction() as session:
                 forget_worker(session, self._settings.name, self._pid)
@@ -215,6 +253,7 @@ class WorkerApp:
             log.warning("configuration_not_loaded", error=exc.message)
             return False
         self._is_loaded = True
+        self._task_consumer.start()
         self._follower.listen(self._bus, self._topic)
         return True
 
@@ -259,6 +298,7 @@ class WorkerApp:
     def _say_that_we_live(self) -> None:
         while True:
             gevent.sleep(REPORT_EVERY_S)
+            self._usage.flush()
             try:
                 with self._database.transaction() as session:
                     report_worker(session, self._settings.name, self._pid, self._follower.configuration.version, [])
@@ -268,6 +308,16 @@ class WorkerApp:
 
     def _register_kinds(self, request: RegisterKindsRequest, author: Author) -> None:
         register_kinds(self._database, self._bus, self._topic, request.part, request.kinds, author, _OWN_KINDS)
+
+
+def _task_settings(settings: ServerSettings) -> TaskSettings:
+    return TaskSettings(
+        concurrency=settings.async_concurrency,
+        max_attempts=settings.async_max_attempts,
+        retry_after_s=settings.async_retry_after_s,
+        claim_after_s=settings.async_claim_after_s,
+        needs_persistence=settings.async_needs_persistence,
+    )
 
 
 def _rehearse(settings: ServerSettings) -> None:

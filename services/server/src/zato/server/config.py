@@ -35,6 +35,27 @@ class ServerSettings:
     undeploy_deleted: bool = option("Whether deleting a file from the pickup folder undeploys it", default=True)
     work_folder: Path = option("Sockets, deployed files, counters; private to this server", default=Path("work"))
 
+    services_folder: Path = option(
+        "What services read: lua/user/*.lua, schema/json/*.json, user-conf/*.ini", default=Path("services")
+    )
+    user_config: tuple[str, ...] = option(
+        "Configuration of services, label=path of a file or folder, e.g. crm=/etc/crm/config.ini", default=()
+    )
+
+    async_concurrency: int = option("Asynchronous invocations that one worker runs at a time", default=20, minimum=1)
+    async_max_attempts: int = option(
+        "How often an asynchronous invocation is tried before it is put aside", default=3, minimum=1
+    )
+    async_retry_after_s: float = option(
+        "Seconds before the first retry; doubled before each further one", default=1.0, minimum=0.0
+    )
+    async_claim_after_s: float = option(
+        "Seconds of silence after which a worker's asynchronous invocations are taken over", default=30.0, minimum=0.5
+    )
+    async_needs_persistence: bool = option(
+        "Whether to refuse asynchronous invocations when Redis would forget them in a restart", default=True
+    )
+
     trusted_proxies: tuple[str, ...] = option(
         "Addresses or networks of load-balancers whose X-Forwarded-For is believed", default=("127.0.0.0/8", "::1")
     )
@@ -102,6 +123,7 @@ class ServerSettings:
         if not self.token:
             raise ValueError("'token' must not be empty: no call of another part could be let in")
         _check_keys(self.secret_keys)
+        _check_labels(self.user_config)
         self.trusted_networks  # noqa: B018 (raises when one is no network)
         self.tls  # noqa: B018 (raises when only some of the files are given)
 
@@ -126,6 +148,10 @@ class ServerSettings:
     def rpc_socket(self) -> Path:
         """Where the workers take calls from the sidecar."""
         return self.work_folder / "rpc.sock"
+
+    @property
+    def user_config_paths(self) -> Mapping[str, Path]:
+        return {label: Path(path) for label, _, path in (entry.partition("=") for entry in self.user_config)}
 
     @property
     def secret_keys(self) -> tuple[str, ...]:
@@ -155,6 +181,13 @@ def _check_keys(keys: tuple[str, ...]) -> None:
         SecretBox(keys)
     except CannotDecrypt as exc:
         raise ValueError(f"'secret_key': {exc.message}") from None
+
+
+def _check_labels(entries: tuple[str, ...]) -> None:
+    for entry in entries:
+        label, _, path = entry.partition("=")
+        if not label.isidentifier() or not path:
+            raise ValueError(f"'user_config' takes label=path, e.g. crm=/etc/crm/config.ini, not {entry!r:.120}")
 
 
 def split_address(address: str, name: str) -> tuple[str, int]:

@@ -45,7 +45,7 @@ class AdminService(Service):
     action: ClassVar[Action]
 
     def handle(self) -> None:
-        if self.channel.type == "http":
+        if self.channel.is_http:
             raise Forbidden(f"'{self.name}' manages the platform: it cannot be called through an HTTP channel")
         author = Author(self.environ.get("actor", "unknown"), self.cid)
         self.response.payload = type(self).action(self.admin, as_mapping(self.request.payload), author)

@@ -45,6 +45,10 @@ class Database:
         with _mapped_errors(engine), Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
 
+    def session(self) -> Session:
+        """A session that its user commits and closes."""
+        return Session(self.engine, expire_on_commit=False)
+
     def ping(self) -> None:
         with self.reading() as session:
             session.execute(sqlalchemy.text("SELECT 1"))

@@ -2,11 +2,13 @@
 
 import inspect
 from collections.abc import Iterator
+from dataclasses import replace
 from types import ModuleType
 
 from zato.common.logs import get_logger
 from zato.server.service import Service
 from zato.server.services.names import default_service_name
+from zato.server.services.schemas import BadSchema, Schemas
 from zato.server.services.simpleio.binding import bind
 from zato.server.services.simpleio.declaration import DeclarationError
 from zato.server.services.simpleio.source import line_of
@@ -28,15 +30,17 @@ class NotDeployable(Exception):
         self.line = line
 
 
-def services_in(module: ModuleType, module_name: str, *, file_name: str, version: int) -> list[ServiceEntry]:
+def services_in(
+    module: ModuleType, module_name: str, *, file_name: str, version: int, schemas: Schemas | None = None
+) -> list[ServiceEntry]:
     """
     Return the services that the module defines itself: subclasses of Service that can handle something.
 
     Base classes without a handler are none, and so is what was imported from elsewhere.
 
     Raises:
-        NotDeployable: A class has a reserved name, two have the same one, or one declares an input or output that makes
-            no sense.
+        NotDeployable: A class has a reserved name or a bad schema, two have the same name, or one declares an input or
+            output that makes no sense.
     """
     entries: dict[str, ServiceEntry] = {}
     for cls in _own_classes(module):
@@ -53,7 +57,7 @@ def services_in(module: ModuleType, module_name: str, *, file_name: str, version
             other = entries[entry.name].cls.__name__
             raise NotDeployable(f"classes {other} and {cls.__name__} are both called '{entry.name}': name one differently")
         if _wants_to_be_added(cls, entry):
-            entries[entry.name] = entry
+            entries[entry.name] = _with_schema(entry, schemas or Schemas())
     return list(entries.values())
 
 
@@ -62,6 +66,14 @@ def describe_service(cls: type[Service], module_name: str, *, file_name: str = "
     name = cls.get_name() or default_service_name(module_name, cls.__name__)
     verbs = frozenset(verb.removeprefix("handle_") for verb in dir(cls) if verb.startswith("handle_") and verb[7:].isupper())
     return ServiceEntry(name, f"{module_name}.{cls.__name__}", cls, file_name, version, verbs, io=bind(cls, Service))
+
+
+def _with_schema(entry: ServiceEntry, schemas: Schemas) -> ServiceEntry:
+    try:
+        check = schemas.compile(entry.cls.schema)
+    except BadSchema as exc:
+        raise NotDeployable(f"class {entry.cls.__name__}: {exc}") from exc
+    return replace(entry, check_input=check) if check else entry
 
 
 def _own_classes(module: ModuleType) -> Iterator[type[Service]]:
