@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 
 from zato.common.errors import ZatoError
-from zato.common.rpc.calls import call_metadata
+from zato.common.rpc.calls import call_metadata, error_from_call
 from zato.common.rpc.client import Client
 from zato.proto.control_plane.v1.control_plane_pb2 import WatchEvent, WatchRequest
 from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
@@ -16,7 +16,7 @@ from .conftest import TOKEN, RawConnection, Server
 
 
 class Watcher:
-    """An open Watch stream; events and the code that it ends with are put into queues as they come."""
+    """An open Watch stream; events and the error that it ends with are put into queues as they come."""
 
     def __init__(self, server: Server, from_version: int = 0) -> None:
         self._client = Client(f"127.0.0.1:{server.grpc_port}", token=TOKEN)
@@ -24,7 +24,7 @@ class Watcher:
         stub = ControlPlaneStub(self._client.channel)
         self._stream = stub.Watch(request, metadata=call_metadata(TOKEN, "watch"), timeout=100)
         self._events: queue.Queue[WatchEvent] = queue.Queue()
-        self._ends: queue.Queue[grpc.StatusCode] = queue.Queue()
+        self._ends: queue.Queue[ZatoError] = queue.Queue()
         self._thread = threading.Thread(target=self._follow)
         self._thread.start()
 
@@ -33,7 +33,7 @@ class Watcher:
             for event in self._stream:
                 self._events.put(event)
         except grpc.RpcError as exc:
-            self._ends.put(exc.code())
+            self._ends.put(error_from_call(exc, "the server"))
 
     def next_event(self) -> WatchEvent:
         return self._events.get(timeout=20)
@@ -45,7 +45,7 @@ class Watcher:
             if any(each.name == name for each in event.objects):
                 return event
 
-    def wait_for_end(self) -> grpc.StatusCode:
+    def wait_for_end(self) -> ZatoError:
         return self._ends.get(timeout=20)
 
     @property
