@@ -1,5 +1,6 @@
 """What `docker-compose up` brings, and what becomes of it when parts are killed, added, stopped and started again."""
 
+import base64
 import json
 
 from zato.common.testing.load import Load
@@ -22,6 +23,12 @@ def test_the_sample_services_answer_through_the_load_balancer(project):
     status, customers = project.get("/customers", X_API_Key=project.file("examples.secrets"))
     assert (status, len(json.loads(customers))) == (200, 3)
     assert json.loads(project.get("/overview/1?currency=JPY")[1])["customer"] == "Ada Lovelace"
+
+
+def test_the_user_of_every_cluster_may_invoke_any_service_with_the_password_that_was_made(project):
+    credentials = base64.b64encode(f"pubapi:{project.secrets['pubapi_password']}".encode()).decode()
+    assert project.get("/zato/api/invoke/zato.ping", Authorization=f"Basic {credentials}")[0] == 200
+    assert project.get("/zato/api/invoke/zato.ping")[0] == 401
 
 
 def test_the_zato_command_works_in_a_container_of_its_own(project):
