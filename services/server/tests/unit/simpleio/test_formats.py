@@ -75,6 +75,11 @@ def test_what_has_elements_inside_is_handed_over_to_who_wants_it_as_it_is(get_in
         get_input(document, data_format="xml", input="a")
 
 
+def test_plain_names_may_be_elements_rather_than_text(get_input: Any) -> None:
+    got = get_input(b"<request><a>x</a><id>7</id></request>", data_format="xml", input=("a", "id"), use_text=False)
+    assert (got.a.tag, got.a.text, got.id) == ("a", "x", 7)
+
+
 def test_what_is_missing_in_xml_is_named(get_input: Any) -> None:
     with pytest.raises(ElementMissing, match=r"^Element missing: /b$"):
         get_input(b"<request><a/></request>", data_format="xml", input=("a", "b"))
