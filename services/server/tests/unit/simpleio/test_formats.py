@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from lxml import etree, objectify
 
-from zato.common.conversions import ElementMissing, WrongElement
-from zato.common.errors import BadRequest
+from zato.common.errors import BadRequest, ElementMissing, WrongElement
 from zato.server import service as s
 from zato.server.services.reqresp import ServiceRequest
 from zato.server.services.simpleio.output import SerialisationError

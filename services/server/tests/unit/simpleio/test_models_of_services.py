@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from zato.common.conversions import ElementIsNotAList, ElementMissing
-from zato.common.errors import BadRequest
+from zato.common.errors import BadRequest, ElementIsNotAList, ElementMissing
 from zato.common.typing_ import anylist, list_, list_field, optional
 from zato.server.service import Model, ModelCtx, Service, dataclass
 from zato.server.services.context import ChannelInfo
