@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zato.common import conversions
-from zato.common.conversions import ElementMissing, Unfit, WrongElement
+from zato.common.conversions import Unfit
+from zato.common.errors import ElementMissing, WrongElement
 
 CONVERSIONS: list[Callable[[Any], Any]] = [
     conversions.to_text,

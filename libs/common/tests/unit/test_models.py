@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zato.common import typing_ as t
-from zato.common.conversions import ElementIsNotAList, ElementMissing, WrongElement
-from zato.common.errors import BadRequest
+from zato.common.errors import BadRequest, ElementIsNotAList, ElementMissing, WrongElement
 from zato.common.marshal_.api import Model as PublishedModel
 from zato.common.models import Model, ModelCtx, model_of_list, plan_of
 

@@ -13,6 +13,7 @@ import pytest
 from zato.common.errors import BadRequest, DeadlineExceeded, NotFound, Unavailable
 from zato.common.rpc.details import error_detail
 from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest, DeployResponse, WorkerDeployment
+from zato.proto.errors.v1.errors_pb2 import ErrorDetail
 from zato.server.sidecar.forward import Workers
 from zato.server.sidecar.pickup import Pickup
 
@@ -257,6 +258,20 @@ def test_the_workers_error_comes_out_as_itself(socket_file: Path, error: Any) ->
             with pytest.raises(type(error), match=error.message) as raised:
                 await call(workers)
             assert raised.value.attributes == error.attributes
+
+    asyncio.run(run())
+
+
+def test_an_error_that_only_the_worker_knows_is_the_nearest_one_by_its_status(socket_file: Path) -> None:
+    detail = ErrorDetail(type="OfAUsersService", message="odd", http_status=400)
+
+    async def answer(_received: Received) -> tuple[int, bytes]:
+        return 400, detail.SerializeToString()
+
+    async def run() -> None:
+        async with running(socket_file, FakeWorker(answer)) as workers:
+            with pytest.raises(BadRequest, match="odd"):
+                await call(workers)
 
     asyncio.run(run())
 

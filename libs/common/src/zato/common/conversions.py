@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from uuid import UUID
 
-from zato.common.errors import BadRequest
+from zato.common.errors import BadRequest, ElementIsNotAList, ElementMissing, WrongElement
 
 _BOOLEANS: Mapping[Any, bool] = {
     **dict.fromkeys(("true", "yes", "on", "y", "t", "1", 1), True),
@@ -25,18 +25,6 @@ _TIME_FORMATS = ("", " %H:%M", " %H:%M:%S")
 _LONGEST_DATE = 64
 _INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")
 _FLOAT = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
-
-
-class ElementMissing(BadRequest):
-    """A required element of the input was not given. The message ends with its path, e.g. /customer/addresses[0]/city."""
-
-
-class ElementIsNotAList(BadRequest):
-    """An element takes a list and was given something else."""
-
-
-class WrongElement(BadRequest):
-    """An element was given a value that it does not take."""
 
 
 class Unfit(ValueError):

@@ -3,7 +3,10 @@ The platform's errors. Each has one HTTP status and one gRPC code, so it crosses
 
     ZatoError                   500  INTERNAL
     ├── BadRequest              400  INVALID_ARGUMENT
-    │   └── InvalidOptions      400  INVALID_ARGUMENT      what is wrong with which option
+    │   ├── InvalidOptions      400  INVALID_ARGUMENT      what is wrong with which option
+    │   ├── ElementMissing      400  INVALID_ARGUMENT      of a service's input
+    │   ├── ElementIsNotAList   400  INVALID_ARGUMENT
+    │   └── WrongElement        400  INVALID_ARGUMENT
     ├── Unauthorized            401  UNAUTHENTICATED
     ├── Forbidden               403  PERMISSION_DENIED
     ├── NotFound                404  NOT_FOUND
@@ -82,6 +85,18 @@ class BadRequest(ZatoError):
 
 class InvalidOptions(BadRequest):
     """Options or settings do not fit their declaration; `attributes` maps each bad option to what was wanted."""
+
+
+class ElementMissing(BadRequest):
+    """A required element of a service's input was not given. `path` is e.g. /customer/addresses[0]/city."""
+
+
+class ElementIsNotAList(BadRequest):
+    """An element takes a list and was given something else."""
+
+
+class WrongElement(BadRequest):
+    """An element was given a value that it does not take."""
 
 
 class Unauthorized(ZatoError):
@@ -201,6 +216,14 @@ _class_by_code: dict[str, type[ZatoError]] = {
     "UNAVAILABLE": Unavailable,
     "DEADLINE_EXCEEDED": DeadlineExceeded,
 }
+
+
+_code_by_status = {cls.http_status: cls.grpc_code for cls in _class_by_code.values()}
+
+
+def grpc_code_of(http_status: int) -> str:
+    """Return the gRPC code of what has this status, for errors of types that this part does not know."""
+    return _code_by_status.get(http_status, "INVALID_ARGUMENT" if 400 <= http_status < 500 else "INTERNAL")
 
 
 def error_from(type_name: str, message: str, attributes: Mapping[str, str], grpc_code: str = "INTERNAL") -> ZatoError:

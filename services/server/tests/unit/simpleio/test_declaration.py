@@ -92,6 +92,7 @@ def test_what_makes_no_sense_is_refused(deploy: Any, lines: str, line: int, reas
         "class SimpleIO:\n  pass",
         "class SimpleIO(object):\n  input_required = ()\n  output_required = ''",
         "class SimpleIO:\n  input = None\n  version = 7\n  helper = len",
+        "class SimpleIO:\n  input = 'a'\n  encrypt_secrets = False\n  allow_empty_required = True\n  output_elem = None",
         "SimpleIO = None",
         "input = None",
         "def input(self): pass",

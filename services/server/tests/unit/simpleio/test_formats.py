@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from lxml import etree, objectify
 
-from zato.common.conversions import ElementMissing, WrongElement
-from zato.common.errors import BadRequest
+from zato.common.errors import BadRequest, ElementMissing, WrongElement
 from zato.server import service as s
 from zato.server.services.reqresp import ServiceRequest
 from zato.server.services.simpleio.output import SerialisationError
@@ -73,6 +72,11 @@ def test_what_has_elements_inside_is_handed_over_to_who_wants_it_as_it_is(get_in
     assert got.a.b == 1
     with pytest.raises(WrongElement, match="/a takes a text"):
         get_input(document, data_format="xml", input="a")
+
+
+def test_plain_names_may_be_elements_rather_than_text(get_input: Any) -> None:
+    got = get_input(b"<request><a>x</a><id>7</id></request>", data_format="xml", input=("a", "id"), use_text=False)
+    assert (got.a.tag, got.a.text, got.id) == ("a", "x", 7)
 
 
 def test_what_is_missing_in_xml_is_named(get_input: Any) -> None:

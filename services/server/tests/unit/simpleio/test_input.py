@@ -8,8 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from zato.common.conversions import ElementIsNotAList, ElementMissing, WrongElement
-from zato.common.errors import BadRequest
+from zato.common.errors import BadRequest, ElementIsNotAList, ElementMissing, WrongElement
 from zato.server import service as s
 from zato.server.services.reqresp import Input, NoneGiven
 

@@ -1,14 +1,21 @@
 """Models as the input and output of services."""
 
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 from lxml import etree
 
-from zato.common.conversions import ElementIsNotAList, ElementMissing
-from zato.common.errors import BadRequest
+from zato.common.errors import BadRequest, ElementIsNotAList, ElementMissing
 from zato.common.typing_ import anylist, list_, list_field, optional
 from zato.server.service import Model, ModelCtx, Service, dataclass
+from zato.server.services.context import ChannelInfo
+from zato.server.services.deployer import Deployer
+from zato.server.services.invoke import in_process_request
+from zato.server.services.modules import SourceFile
+from zato.server.services.reqresp import ServiceResponse
+from zato.server.services.store import ServiceStore
 
 
 @dataclass(init=False)
@@ -207,3 +214,41 @@ def test_models_in_csv(call: Any) -> None:
             self.response.payload = [Line.from_dict({"sku": "a", "count": 1}), Line.from_dict({"sku": "b", "count": 2})]
 
     assert call(Lines, data_format="csv").body == b"count,sku\r\n1,a\r\n2,b\r\n"
+
+
+def test_models_of_another_file_and_of_strings_are_found(tmp_path: Path) -> None:
+    models = """
+from __future__ import annotations
+from datetime import date
+from zato.common.typing_ import list_, optional
+from zato.server.service import Model, dataclass
+
+@dataclass(init=False)
+class Basket(Model):
+    lines: list_[Item]
+    day: optional[date]
+
+@dataclass(init=False)
+class Item(Model):
+    count: int
+"""
+    services = """
+from models import Basket
+from zato.server.service import Service
+
+class Takes(Service):
+    input = Basket
+    def handle(self):
+        self.response.payload = self.request.input
+"""
+    store = ServiceStore()
+    files = [SourceFile("takes.py", 1, services.encode()), SourceFile("models.py", 1, models.encode())]
+    outcomes = Deployer(store, tmp_path).apply(files)
+    assert [outcome.reason for outcome in outcomes] == ["", ""]
+    service: Any = store.get("takes.takes").cls()
+    service.request = in_process_request({"lines": [{"count": "1"}], "day": "2030-01-02"})
+    service.response, service.channel = ServiceResponse(), ChannelInfo("", "invoke", "dict")
+    entry = store.get("takes.takes")
+    assert entry.io is not None
+    entry.io.before_handle(service)
+    assert service.request.input.to_dict() == {"lines": [{"count": 1}], "day": date(2030, 1, 2)}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from zato.common.conversions import ElementIsNotAList, ElementMissing
+from zato.common.errors import ElementIsNotAList, ElementMissing
 from zato.common.models import Model, ModelCtx
 
 __all__ = ["ElementIsNotAList", "ElementMissing", "Model", "ModelCtx", "dataclass"]

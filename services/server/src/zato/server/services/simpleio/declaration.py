@@ -89,6 +89,8 @@ class Declaration:
     skip_output: Skip = Skip()
     output_repeated: bool = False
     params_only: bool = False
+    # Whether a plain name has an XML element's text, or the element itself.
+    use_text: bool = True
     csv_options: Mapping[str, Any] = field(default_factory=dict)
     csv_header: bool = True
     xml: Mapping[str, Any] = field(default_factory=lambda: dict(_XML_OPTIONS))
@@ -126,6 +128,7 @@ def read_declaration(cls: type, base: type) -> Declaration | None:
         skip_output=skip_output,
         output_repeated=bool(scope.get("output_repeated", False)),
         params_only=bool(scope.get("use_channel_params_only", False)),
+        use_text=bool(scope.get("use_text", True)),
         csv_options=csv_options,
         csv_header=csv_header,
         xml=_xml(scope),

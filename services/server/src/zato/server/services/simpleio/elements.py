@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from zato.common import conversions
 from zato.common.conversions import Unfit
 from zato.server.services.simpleio.fields import NOT_GIVEN, compile_fields, make_reader
-from zato.server.services.simpleio.xml import children_of, leaf_text, local_name
+from zato.server.services.simpleio.xml import children_of, is_element, leaf_text, local_name
 
 OPTIONAL_MARK = "-"
 
@@ -95,12 +95,9 @@ class Untyped(ForceType):
     converts_output = False
 
     def from_json(self, value: Any) -> Any:
-        if isinstance(value, bool | list | Mapping):
+        if isinstance(value, bool | list | Mapping) or is_element(value):
             return value
         return conversions.to_text(value)
-
-    def from_xml(self, element: Any) -> Any:
-        return leaf_text(element)
 
 
 class Text(ForceType):

@@ -11,6 +11,7 @@ from zato.server.services.reqresp import Input, ServiceRequest
 from zato.server.services.simpleio import xml
 from zato.server.services.simpleio.csv_rows import load_rows
 from zato.server.services.simpleio.declaration import Declaration
+from zato.server.services.simpleio.elements import Untyped
 from zato.server.services.simpleio.fields import NOT_GIVEN, compile_fields, make_reader
 
 if TYPE_CHECKING:
@@ -149,7 +150,12 @@ def _from_xml(declared: Declaration, root: Any) -> Any:
         if given is None:
             continue
         try:
-            values[element.name] = element.from_xml(given[0]) if len(given) == 1 else [element.from_xml(each) for each in given]
+            read = element.from_xml if declared.use_text or not isinstance(element, Untyped) else _itself
+            values[element.name] = read(given[0]) if len(given) == 1 else [read(each) for each in given]
         except Unfit as unfit:
             raise unfit.inside(f"/{element.name}") from None
     return values
+
+
+def _itself(element: Any) -> Any:
+    return element
