@@ -9,7 +9,7 @@ from zato.server.http.channel import Channel
 from zato.server.http.forms import is_multipart, load_form
 from zato.server.http.request import Request, Response
 from zato.server.http.soap import endpoint as soap
-from zato.server.http.soap.wsdl import Contract, ContractOf
+from zato.server.http.soap.contracts import Contract, ContractOf
 from zato.server.http.steps import Handler
 from zato.server.services.invoke import Invoker
 from zato.server.services.reqresp import HTTPRequest, ServiceRequest
@@ -39,7 +39,7 @@ def make_endpoint(invoker: Invoker, contract_of: ContractOf = _declares_nothing)
         else:
             with soap.findings():
                 response = invoker.invoke(channel.options.service, made, cid=request.cid, channel=channel.info)
-            body, content_type = soap.dump_payload(channel.soap, response.payload)
+            body, content_type = soap.dump_payload(channel.soap, contract_of(channel.options.service), response.payload)
         headers = {name: str(value) for name, value in response.headers.items()}
         content_type = response.content_type or _pop(headers, "content-type") or content_type
         if response.content_encoding:
