@@ -15,7 +15,8 @@ import orjson
 from lxml import etree, objectify
 
 from zato.common.errors import BadRequest, InternalError, PayloadTooLarge
-from zato.server.http.forms import is_multipart, load_form, load_multipart
+from zato.server.http.forms import is_multipart, load_multipart
+from zato.server.http.forms import load_form as load_form
 
 CONTENT_TYPES: Mapping[str, str] = {
     "json": "application/json",
