@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 
+import gevent
 import pytest
 
 from zato.common.errors import Forbidden, TooManyRequests, Unavailable
@@ -91,3 +92,11 @@ def test_without_redis_requests_are_counted_here_or_refused() -> None:
     for _ in range(3):
         with pytest.raises(Unavailable):
             refusing.take([ticket])
+
+
+def test_all_who_ask_while_redis_fails_are_answered() -> None:
+    counter = RedisCounter(f"redis://127.0.0.1:{free_port()}/0", "test", LocalCounter())
+    ticket = Ticket("key", 30, 86_400)
+    asking = [gevent.spawn(counter.take, [ticket]) for _ in range(50)]
+    gevent.joinall(asking, raise_error=True)
+    assert sum(each.value == 0 for each in asking) == 30

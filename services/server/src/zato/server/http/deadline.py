@@ -28,6 +28,23 @@ log = get_logger(__name__)
 _TICK_S = 0.1
 # A service that swallows the exception gets it again.
 _AGAIN_S = 1.0
+# Where an exception out of nowhere could leave a lock that is held or a connection half used, for all that come after. One
+# of the next ticks will find the service elsewhere.
+_NOT_INSIDE = frozenset(
+    {
+        "_frozen_importlib",
+        "concurrent",
+        "gevent",
+        "importlib",
+        "logging",
+        "queue",
+        "redis",
+        "sqlalchemy",
+        "structlog",
+        "threading",
+    }
+    | {"urllib3", "zato"}
+)
 
 
 class Interrupted(BaseException):
@@ -113,25 +130,34 @@ class Overseer:
                 timer.stop()
                 timer.close()
 
-    def _look(self, _signal: int, _frame: FrameType | None) -> None:
+    def _look(self, _signal: int, frame: FrameType | None) -> None:
         """Runs between two steps of whatever the main thread computes, in the greenlet that computes it."""
         current = getcurrent()
         run = self._running.get(current)
         if run is None:
             return
+        if (reason := self._reason(current, run)) and _may_be_interrupted(frame):
+            # The timer, which comes first in a service that waits, counts on from here.
+            self._busy_since = time.monotonic()
+            run.ends_at = min(run.ends_at, self._busy_since) + _AGAIN_S
+            raise run.interrupted(reason)
+
+    def _reason(self, current: Any, run: _Run) -> str:
+        """Return why what computes now has to end, "" when it has not."""
         now = time.monotonic()
         if now > run.ends_at:
-            # The timer, which comes first in a service that waits, counts on from here.
-            run.ends_at = now + _AGAIN_S
-            raise run.interrupted("took longer than its time")
-        if not self._max_busy_s:
-            return
+            return "took longer than its time"
         busy = (current, get_hub().loop.iteration)
         if busy != self._busy:
             self._busy, self._busy_since = busy, now
-        elif now - self._busy_since > self._max_busy_s:
-            self._busy_since = now
-            raise run.interrupted(f"computed for more than {self._max_busy_s:g} s without letting others run")
+        elif self._max_busy_s and now - self._busy_since > self._max_busy_s:
+            return f"computed for more than {self._max_busy_s:g} s without letting others run"
+        return ""
+
+
+def _may_be_interrupted(frame: FrameType | None) -> bool:
+    """Whether what runs is the service's own code, or that of a library that holds nothing which others need."""
+    return frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] not in _NOT_INSIDE
 
 
 def make_deadline_step(overseer: Overseer) -> Step:

@@ -6,15 +6,13 @@ from typing import Any
 
 from zato.server.http import formats
 from zato.server.http.channel import Channel
-from zato.server.http.forms import is_multipart, load_form
+from zato.server.http.forms import load_form
 from zato.server.http.request import Request, Response
 from zato.server.http.soap import endpoint as soap
-from zato.server.http.soap.wsdl import Contract, ContractOf
+from zato.server.http.soap.contracts import Contract, ContractOf
 from zato.server.http.steps import Handler
 from zato.server.services.invoke import Invoker
 from zato.server.services.reqresp import HTTPRequest, ServiceRequest
-
-_FORM = "application/x-www-form-urlencoded"
 
 
 def _declares_nothing(_service: str) -> Contract:
@@ -39,7 +37,7 @@ def make_endpoint(invoker: Invoker, contract_of: ContractOf = _declares_nothing)
         else:
             with soap.findings():
                 response = invoker.invoke(channel.options.service, made, cid=request.cid, channel=channel.info)
-            body, content_type = soap.dump_payload(channel.soap, response.payload)
+            body, content_type = soap.dump_payload(channel.soap, contract_of(channel.options.service), response.payload)
         headers = {name: str(value) for name, value in response.headers.items()}
         content_type = response.content_type or _pop(headers, "content-type") or content_type
         if response.content_encoding:
@@ -67,22 +65,13 @@ def service_request(request: Request, channel: Channel) -> ServiceRequest:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
     body, data_format = request.body, options.data_format
     content_type = headers.get("content-type", "")
+    form = body
     parse: Callable[[], Any]
-    load_form_of_body: Callable[[], Mapping[str, Any]]
     if channel.soap is None:
-        parse, load_form_of_body = (
-            partial(formats.load, data_format, body, content_type),
-            partial(_load_form, body, content_type),
-        )
+        parse = partial(formats.load, data_format, body, content_type)
     else:
-        # What is no envelope is refused before a service is bothered.
-        payload = soap.load_payload(channel.soap, body)
-        parse, load_form_of_body = (lambda: payload), dict
-    http = HTTPRequest(request.method, request.path, request.path_parameters, query, headers, load_form_of_body)
+        # What is no envelope is refused before a service is bothered, and no form for all that its client may say.
+        payload, form = soap.load_payload(channel.soap, body), b""
+        parse = lambda: payload  # noqa: E731
+    http = HTTPRequest(request.method, request.path, request.path_parameters, query, headers, form)
     return ServiceRequest(body, parse, params, http, params_over_payload=options.params_pri == "channel-params-over-msg")
-
-
-def _load_form(body: bytes, content_type: str) -> Mapping[str, Any]:
-    """Return a form's fields whatever the channel's data format is; nothing when the client sent something else."""
-    is_form = content_type[: len(_FORM)].lower() == _FORM or is_multipart(content_type)
-    return formats.load("form", body, content_type) if is_form and body else {}

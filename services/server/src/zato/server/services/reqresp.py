@@ -2,12 +2,12 @@
 
 import copy
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from typing import Any, Self
 
 from bunch import Bunch, bunchify
 from zato.common.errors import BadRequest
 from zato.server.http.formats import load_json
+from zato.server.http.forms import UploadedFile, load_form_body
 
 
 class HTTPRequest:
@@ -27,31 +27,29 @@ class HTTPRequest:
         params: Mapping[str, str],
         query: Mapping[str, Any],
         headers: Mapping[str, str],
-        load_form: Callable[[], Mapping[str, Any]] = dict,
+        body: bytes = b"",
     ) -> None:
         self.method = method
         self.path = path
         self.params = dict(params)
         self.GET = dict(query)
         self.headers = headers
-        self._load_form = load_form
-
-    @cached_property
-    def _form(self) -> dict[str, Any]:
-        return dict(self._load_form())
+        self._body = body
 
     @property
     def POST(self) -> dict[str, Any]:
-        """The fields of the form that was sent; what was uploaded is among them."""
+        """The fields of a form in the body, uploaded files among them; empty when there is none."""
+        if "_form" not in self.__dict__:
+            self._form = load_form_body(self._body, self.headers.get("content-type", ""))
         return self._form
 
     @property
     def files(self) -> dict[str, Any]:
         """The files that were uploaded, by the names of their fields: each has `file_name`, `content_type` and `data`."""
-        return {name: value for name, value in self._form.items() if _is_file(value)}
+        return {name: value for name, value in self.POST.items() if _is_file(value)}
 
     def get_form_data(self) -> dict[str, Any]:
-        return self._form
+        return self.POST
 
     @property
     def user_agent(self) -> str:
@@ -59,7 +57,7 @@ class HTTPRequest:
 
 
 def _is_file(value: Any) -> bool:
-    return hasattr(value[0] if isinstance(value, list) else value, "file_name")
+    return isinstance(value[0] if isinstance(value, list) else value, UploadedFile)
 
 
 class ServiceRequest:

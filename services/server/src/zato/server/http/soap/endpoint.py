@@ -4,13 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from lxml import etree
+
 from zato.common.errors import BadRequest, MethodNotAllowed, ZatoError
 from zato.server.http.request import Request, Response
 from zato.server.http.soap.actions import asks_for_wsdl, is_soap_1_2
 from zato.server.http.soap.channel import SOAPChannelOptions
-from zato.server.http.soap.envelope import Finding, dump_envelope, dump_fault, fault_status, load_envelope
+from zato.server.http.soap.contracts import Contract, ContractOf
+from zato.server.http.soap.envelope import Finding, dump_envelope, dump_fault, fault_status, in_namespace, load_envelope
 from zato.server.http.soap.versions import SOAP_1_1, SOAP_1_2, VERSIONS
-from zato.server.http.soap.wsdl import CONTENT_TYPE, RESPONSE_NAME, ContractOf, make_wsdl
+from zato.server.http.soap.wsdl import CONTENT_TYPE, make_wsdl
 
 
 def load_payload(channel: SOAPChannelOptions, body: bytes) -> Any:
@@ -26,13 +29,20 @@ def findings() -> Iterator[None]:
         raise Finding(exc.message) from exc
 
 
-def dump_payload(channel: SOAPChannelOptions, payload: Any) -> tuple[bytes, str]:
-    """Return a response's body and its content type."""
+def dump_payload(channel: SOAPChannelOptions, contract: Contract, payload: Any) -> tuple[bytes, str]:
+    """
+    Return a response's body and its content type.
+
+    Args:
+        contract: Of the service. XML that was made of declared output gets the channel's namespace, as the WSDL says.
+    """
     version = VERSIONS[channel.soap_version]
     content_type = channel.content_type or version.media_type
     if not channel.use_soap_envelope and isinstance(payload, str | bytes):
         return payload.encode() if isinstance(payload, str) else payload, content_type
-    return dump_envelope(payload, version, channel.namespace, RESPONSE_NAME), content_type
+    if contract.output is not None and isinstance(payload, etree._Element) and payload.tag == contract.response_name:
+        payload = in_namespace(payload, channel.namespace)
+    return dump_envelope(payload, version, channel.namespace, contract.response_name), content_type
 
 
 def fault_response(channel: SOAPChannelOptions | None, error: ZatoError, details: str, request: Request) -> Response:

@@ -71,7 +71,7 @@ def _content(payload: Any, namespace: str, root_name: str) -> Any:
         return None
     if isinstance(payload, str | bytes):
         return _parse_own(payload.encode() if isinstance(payload, str) else payload, namespace, root_name)
-    return _in_namespace(etree.fromstring(dump_xml(payload, root_name)), namespace)
+    return in_namespace(etree.fromstring(dump_xml(payload, root_name)), namespace)
 
 
 def dump_fault(error: ZatoError, details: str, cid: str, version: Version) -> bytes:
@@ -94,6 +94,17 @@ def dump_fault(error: ZatoError, details: str, cid: str, version: Version) -> by
     reason.set(_XML_LANG, "en")
     reason.text = text
     return etree.tostring(envelope, xml_declaration=True, encoding="UTF-8")
+
+
+def in_namespace(made: Any, namespace: str) -> Any:
+    """Return elements that have no namespace in `namespace`, which is the default one there."""
+    root = etree.Element(f"{{{namespace}}}{made.tag}", nsmap=_default(namespace))
+    root.text = made.text
+    root.extend(made)
+    for element in root.iterdescendants(tag=etree.Element):
+        if not element.tag.startswith("{"):
+            element.tag = f"{{{namespace}}}{element.tag}"
+    return root
 
 
 def fault_status(error: ZatoError, version: Version) -> int:
@@ -138,13 +149,3 @@ def _parse_own(xml: bytes, namespace: str, root_name: str) -> Any:
         return load_xml(_DECLARATION.sub(b"", xml, count=1))
     except BadRequest as exc:
         raise InternalError(f"The service's response is not well-formed XML: {exc.message}") from exc
-
-
-def _in_namespace(made: Any, namespace: str) -> Any:
-    """Return the elements that were made of a dictionary, all in `namespace`, which is the default one there."""
-    root = etree.Element(f"{{{namespace}}}{made.tag}", nsmap=_default(namespace))
-    root.text = made.text
-    root.extend(made)
-    for element in root.iterdescendants():
-        element.tag = f"{{{namespace}}}{element.tag}"
-    return root

@@ -1,49 +1,20 @@
 """The description of a SOAP channel that clients are made from: WSDL 1.1, document/literal."""
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from lxml import etree
 
 from zato.server.http.soap.channel import SOAPChannelOptions
+from zato.server.http.soap.contracts import Contract, Field
 from zato.server.http.soap.versions import VERSIONS
 
 CONTENT_TYPE = "text/xml; charset=utf-8"
-REQUEST_NAME, RESPONSE_NAME = "request", "response"
 _WSDL = "http://schemas.xmlsoap.org/wsdl/"
 _XSD = "http://www.w3.org/2001/XMLSchema"
 _HTTP = "http://schemas.xmlsoap.org/soap/http"
 _TNS = "tns"
 _NOT_IN_NAMES = re.compile(r"\W+", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """
-    One element of a service's input or output.
-
-    Args:
-        type: Its local name among XML Schema's types, e.g. "string", "integer", "boolean"; "anyType" for any structure.
-    """
-
-    name: str
-    type: str = "string"
-    is_required: bool = True
-    is_repeated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Contract:
-    """What a service declares of itself. None in place of fields: it declares nothing, so anything may be there."""
-
-    input: Sequence[Field] | None = None
-    output: Sequence[Field] | None = None
-
-
-# Service's name → what it declares.
-ContractOf = Callable[[str], Contract]
 
 
 def operation_name(service: str) -> str:
@@ -63,7 +34,7 @@ def make_wsdl(name: str, channel: SOAPChannelOptions, contract: Contract, addres
     attributes = {"name": operation, "targetNamespace": channel.namespace}
     root = etree.Element(f"{{{_WSDL}}}definitions", attributes, nsmap=prefixes)
     _add_types(root, channel.namespace, contract)
-    for message, element in ((f"{operation}Input", REQUEST_NAME), (f"{operation}Output", RESPONSE_NAME)):
+    for message, element in ((f"{operation}Input", contract.request_name), (f"{operation}Output", contract.response_name)):
         _add(_add(root, "message", name=message), "part", name="body", element=f"{_TNS}:{element}")
     port_type = _add(_add(root, "portType", name=f"{operation}PortType"), "operation", name=operation)
     _add(port_type, "input", message=f"{_TNS}:{operation}Input")
@@ -91,21 +62,31 @@ def _add_binding(root: Any, operation: str, binding: str, action: str) -> None:
 
 def _add_types(root: Any, namespace: str, contract: Contract) -> None:
     attributes = {"targetNamespace": namespace, "elementFormDefault": "qualified"}
-    schema = etree.SubElement(_add(root, "types"), f"{{{_XSD}}}schema", attributes)
-    for name, fields in ((REQUEST_NAME, contract.input), (RESPONSE_NAME, contract.output)):
-        element = etree.SubElement(schema, f"{{{_XSD}}}element", {"name": name})
-        content = etree.SubElement(etree.SubElement(element, f"{{{_XSD}}}complexType"), f"{{{_XSD}}}sequence")
+    schema = etree.SubElement(_add(root, "types"), _xsd("schema"), attributes)
+    for name, fields in ((contract.request_name, contract.input), (contract.response_name, contract.output)):
+        content = _add_structure(etree.SubElement(schema, _xsd("element"), {"name": name}))
         if fields is None:
             anything = {"minOccurs": "0", "maxOccurs": "unbounded", "processContents": "lax"}
-            etree.SubElement(content, f"{{{_XSD}}}any", anything)
+            etree.SubElement(content, _xsd("any"), anything)
         for field in fields or ():
-            etree.SubElement(content, f"{{{_XSD}}}element", _field_attributes(field))
+            _add_field(content, field)
 
 
-def _field_attributes(field: Field) -> dict[str, str]:
-    attributes = {"name": field.name, "type": f"xsd:{field.type}"}
-    if not field.is_required:
-        attributes["minOccurs"] = "0"
+def _add_field(parent: Any, field: Field) -> None:
+    attributes = {"name": field.name, "minOccurs": "1" if field.is_required else "0"}
     if field.is_repeated:
         attributes["maxOccurs"] = "unbounded"
-    return attributes
+    if not field.inside:
+        etree.SubElement(parent, _xsd("element"), {**attributes, "type": f"xsd:{field.type}"})
+        return
+    content = _add_structure(etree.SubElement(parent, _xsd("element"), attributes))
+    for inner in field.inside:
+        _add_field(content, inner)
+
+
+def _add_structure(element: Any) -> Any:
+    return etree.SubElement(etree.SubElement(element, _xsd("complexType")), _xsd("sequence"))
+
+
+def _xsd(name: str) -> str:
+    return f"{{{_XSD}}}{name}"

@@ -41,10 +41,9 @@ def make_input_parser(declared: Declaration) -> InputParser | None:
         try:
             if params_only:
                 return read(request.channel_params, service)
-            # CSV is read in the dialect that the service declares, not in the channel's.
-            body = request.raw_request if service.channel.data_format == "csv" else request.payload
-            # What nearly all requests are: an object, or no body at all.
-            if not takes_list and (body.__class__ is dict or body == ""):
+            body = request.payload
+            # What nearly all requests are: an object, or no body at all. Comparing an XML element would convert it first.
+            if not takes_list and (body.__class__ is dict or (body.__class__ is str and not body)):
                 return read(request.merge(body or {}), service)
             return read_body(body, request, service)
         except Unfit as unfit:
