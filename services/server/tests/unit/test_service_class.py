@@ -19,6 +19,7 @@ from zato.server.service import Service
 from zato.server.services.bunch import Bunch, Environ, bunchify, unbunchify
 from zato.server.services.context import ChannelInfo, SecurityInfo
 from zato.server.services.crypto import Crypto
+from zato.server.services.helpers import HELPERS
 from zato.server.services.shell import CommandResult, Commands
 from zato.server.services.times import Times
 from zato.server.services.user_config import UserConfig
@@ -589,3 +590,17 @@ def test_results_have_their_published_name() -> None:
     assert published.COMMANDS
     with pytest.raises(AttributeError):
         _ = published.nothing
+
+
+# Helpers
+
+
+def test_helpers_have_their_published_names(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    sandbox.deploy(*HELPERS)
+    assert sandbox.invoke("zato.helpers.echo", {"a": 1}).response.payload == {"a": 1}
+    assert sandbox.invoke("pub.zato.ping").response.payload == {"pong": "zato"}
+    for name in ("zato.helpers.input-logger", "helpers.raw-request-logger"):
+        caplog.clear()
+        caplog.set_level(logging.INFO, name)
+        sandbox.invoke(name, "what came in")
+        assert ["what came in" in record.getMessage() for record in caplog.records] == [True]
