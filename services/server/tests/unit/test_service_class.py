@@ -256,7 +256,7 @@ def test_a_service_may_call_its_own_things_as_it_likes(sandbox: Sandbox) -> None
     def handle(self: Any) -> None:
         self.time = 1
         self.cache = {}
-        self.config_values = self.cache
+        self.config = self.out = self.chan = self.logger = None
         self.response.payload = (self.time, self.cache)
 
     assert sandbox.invoke(service(handle)).response.payload == (1, {})
