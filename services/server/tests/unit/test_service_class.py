@@ -309,6 +309,11 @@ def test_wsgi_services_find_their_dictionary(sandbox: Sandbox) -> None:
     assert ask(sandbox, lambda self: self.wsgi_environ) == {}
 
 
+def test_the_dictionary_is_with_the_request_too(sandbox: Sandbox) -> None:
+    environ = ask(sandbox, lambda self: self.request.http._wsgi_environ, method="GET", headers={"Accept-Language": "pl"})
+    assert (environ["HTTP_ACCEPT_LANGUAGE"], environ["REQUEST_METHOD"]) == ("pl", "GET")
+
+
 def test_headers_may_be_set_through_the_wsgi_dictionary(sandbox: Sandbox) -> None:
     def handle(self: Any) -> None:
         self.wsgi_environ["zato.http.response.headers"]["X-Mine"] = "1"

@@ -78,7 +78,10 @@ class Facades:
         """The request as a WSGI dictionary; empty when it did not come by HTTP."""
         from zato.server.services.wsgi import make_wsgi_environ
 
-        return make_wsgi_environ(self.request, self.response, self.server.name)
+        request, response = self.request, self.response
+        if request.http is None:
+            return {}
+        return make_wsgi_environ(request.http, request.raw_request, response.headers, self.server.name)
 
     @cached_property
     def outgoing(self) -> "Outgoing":

@@ -20,6 +20,13 @@ class HTTPRequest:
     def user_agent(self) -> str:
         return self.headers.get("user-agent", "")
 
+    @property
+    def _wsgi_environ(self) -> dict[str, Any]:
+        """Published services read it, for headers most of all, although it is called private."""
+        from zato.server.services.wsgi import make_wsgi_environ
+
+        return make_wsgi_environ(self)
+
 
 class ServiceRequest:
     """
