@@ -248,6 +248,31 @@ def test_what_fails_for_good_is_put_aside_with_the_reason_and_its_callback_hears
     assert note["in_reply_to"] == cid
 
 
+def test_what_was_put_aside_can_be_looked_at_and_run_again_or_forgotten(cluster: Cluster) -> None:
+    admin = cluster.server.admin
+    cluster.conn.set("failures-left", 100)
+    cids = cluster.start(*({"name": "tasks.fails", "payload": {"n": n}, "callback": "tasks.callback"} for n in range(2)))
+    cluster.wait_until_settled()
+    assert admin("zato.async.get-status") == {"waiting": 0, "running": 0, "delayed": 0, "given_up": 2}
+    listed = admin("zato.async.get-dead-letters")
+    assert {each["cid"] for each in listed} == set(cids)
+    assert {(each["service"], each["caller"], each["attempts"]) for each in listed} == {("tasks.fails", "tasks.start", 3)}
+    assert {each["payload"] for each in listed} == {'{"n":0}', '{"n":1}'}
+    assert all(each["reason"].startswith("ValueError: it failed") for each in listed)
+    cluster.conn.delete("failures-left", "notes")
+    cluster.conn.set("failures-left", 1)
+    assert admin("zato.async.retry-dead-letter", id=listed[0]["id"])["cid"] == listed[0]["cid"]
+    admin("zato.async.delete-dead-letter", id=listed[1]["id"])
+    cluster.wait_until_settled()
+    assert [note["cid"] for note in cluster.notes("fails")] == [listed[0]["cid"]] * 2
+    assert cluster.notes("callback")[0]["payload"] == "worked"
+    assert admin("zato.async.get-dead-letters") == []
+    for id in (listed[0]["id"], "", "no id", "1-1"):
+        for service in ("retry-dead-letter", "delete-dead-letter"):
+            with pytest.raises(NotFound, match="given up"):
+                admin(f"zato.async.{service}", id=id)
+
+
 def test_an_invocation_may_wait_before_it_runs(cluster: Cluster) -> None:
     cluster.start({"name": "tasks.echo", "payload": "later", "delay": 0.3})
     assert cluster.conn.zcard(f"{cluster.prefix}:delayed") == 1

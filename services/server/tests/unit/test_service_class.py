@@ -20,6 +20,7 @@ from zato.server.service import Service
 from zato.server.services.context import ChannelInfo, SecurityInfo
 from zato.server.services.crypto import Crypto
 from zato.server.services.environ import Environ
+from zato.server.services.helpers import HELPERS
 from zato.server.services.shell import CommandResult, Commands
 from zato.server.services.times import Times
 from zato.server.services.user_config import UserConfig
@@ -256,7 +257,7 @@ def test_a_service_may_call_its_own_things_as_it_likes(sandbox: Sandbox) -> None
     def handle(self: Any) -> None:
         self.time = 1
         self.cache = {}
-        self.config_values = self.cache
+        self.config = self.out = self.chan = self.logger = None
         self.response.payload = (self.time, self.cache)
 
     assert sandbox.invoke(service(handle)).response.payload == (1, {})
@@ -307,6 +308,11 @@ def test_wsgi_services_find_their_dictionary(sandbox: Sandbox) -> None:
     assert environ["zato.http.GET"] == {"x": ["1", "2"], "y": "ż"}
     assert environ["zato.http.path_params"] == {"id": "a b"}
     assert ask(sandbox, lambda self: self.wsgi_environ) == {}
+
+
+def test_the_dictionary_is_with_the_request_too(sandbox: Sandbox) -> None:
+    environ = ask(sandbox, lambda self: self.request.http._wsgi_environ, method="GET", headers={"Accept-Language": "pl"})
+    assert (environ["HTTP_ACCEPT_LANGUAGE"], environ["REQUEST_METHOD"]) == ("pl", "GET")
 
 
 def test_headers_may_be_set_through_the_wsgi_dictionary(sandbox: Sandbox) -> None:
@@ -590,3 +596,17 @@ def test_results_have_their_published_name() -> None:
     assert published.COMMANDS
     with pytest.raises(AttributeError):
         _ = published.nothing
+
+
+# Helpers
+
+
+def test_helpers_have_their_published_names(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    sandbox.deploy(*HELPERS)
+    assert sandbox.invoke("zato.helpers.echo", {"a": 1}).response.payload == {"a": 1}
+    assert sandbox.invoke("pub.zato.ping").response.payload == {"pong": "zato"}
+    for name in ("zato.helpers.input-logger", "helpers.raw-request-logger"):
+        caplog.clear()
+        caplog.set_level(logging.INFO, name)
+        sandbox.invoke(name, "what came in")
+        assert ["what came in" in record.getMessage() for record in caplog.records] == [True]

@@ -129,13 +129,13 @@ class WorkerApp:
         )
         box = SecretBox(settings.secret_keys)
         objects = Objects(self._database, self._kinds, box, bus, self._topic)
+        tasks = Tasks(settings.redis_url, f"zato:{settings.cluster}:async", _task_settings(settings))
         self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
         deployments = Deployments(
             self._database, self._deployer, bus, self._topic, settings.name, self._pid, self._follower.catch_up_with
         )
-        self._admin = Admin(self._database, self._kinds, objects, deployments, self._store)
+        self._admin = Admin(self._database, self._kinds, objects, deployments, self._store, tasks)
         invoker = Invoker(self._store)
-        tasks = Tasks(settings.redis_url, f"zato:{settings.cluster}:async", _task_settings(settings))
         self._task_consumer = TaskConsumer(tasks, f"{settings.name}:{self._pid}:{new_cid()}", partial(run_task, invoker))
         self._usage = Usage(tasks.conn, f"zato:{settings.cluster}:usage")
         invoker.context = self._make_context(invoker, box, tasks)

@@ -20,8 +20,8 @@ import gevent
 from bunch import bunchify
 from zato.common.models import Model, ModelCtx
 from zato.server.services import snapshots
-from zato.server.services.environ import Environ
-from zato.server.services.moments import utc
+from zato.server.services.facades import Facades
+from zato.server.services.hooks import Hooks
 from zato.server.services.simpleio.elements import (
     CSV,
     UTC,
@@ -48,16 +48,7 @@ from zato.server.services.simpleio.elements import (
 )
 
 if TYPE_CHECKING:
-    from zato.server.connections.outgoing import Outgoing
-    from zato.server.services.caches import Caches
-    from zato.server.services.context import ChannelInfo, KeyValueDB, ServerContext
-    from zato.server.services.crypto import Crypto
     from zato.server.services.locks import ServiceLock
-    from zato.server.services.patterns import Patterns
-    from zato.server.services.reqresp import ServiceRequest, ServiceResponse
-    from zato.server.services.shell import Commands
-    from zato.server.services.times import Times
-    from zato.server.services.user_config import UserConfig
 
 _LOCK_WAIT_S = 10.0
 
@@ -92,7 +83,7 @@ __all__ = [
 ]
 
 
-class Service:
+class Service(Hooks, Facades):
     """
     One service. A new instance is made for each invocation, so state must not be kept on it, the class or the module.
 
@@ -117,14 +108,6 @@ class Service:
     call_hooks: ClassVar[bool] = True
     slow_threshold: ClassVar[float] = 99999
 
-    # Set by the platform on each new instance (zato.server.services.invoke). All else is made when it is asked for.
-    cid: str
-    request: "ServiceRequest"
-    response: "ServiceResponse"
-    channel: "ChannelInfo"
-    server: "ServerContext"
-    _began_at: float
-
     in_reply_to: str | None = None
     handle_return_time: datetime | None = None
     processing_time: int | None = None
@@ -136,52 +119,6 @@ class Service:
         get 405.
         """
         raise NotImplementedError
-
-    # Hooks: define those that you need, in this order they run. What one raises is logged, and the next one runs.
-
-    @staticmethod
-    def before_add_to_store(logger: Any) -> bool:
-        """Runs when the file is deployed. The service is only taken up when this returns True."""
-        return True
-
-    @staticmethod
-    def after_add_to_store(logger: Any) -> None:
-        """Runs when the service was taken up."""
-
-    def accept(self) -> bool:
-        """Return False to not run at all: the client gets 400, with nothing in it."""
-        return True
-
-    def before_job(self) -> None:
-        """Runs first when the scheduler invokes the service."""
-
-    def before_one_time_job(self) -> None: ...
-
-    def before_interval_based_job(self) -> None: ...
-
-    def before_cron_style_job(self) -> None: ...
-
-    def before_handle(self) -> None: ...
-
-    def validate_input(self) -> None:
-        """Runs right before the handler. What it raises is the answer."""
-
-    def validate_output(self) -> None:
-        """Runs right after the handler. What it raises is the answer."""
-
-    def after_handle(self) -> None:
-        """Runs after the handler, unless that raised something; so do all below."""
-
-    def after_job(self) -> None: ...
-
-    def after_one_time_job(self) -> None: ...
-
-    def after_interval_based_job(self) -> None: ...
-
-    def after_cron_style_job(self) -> None: ...
-
-    def finalize_handle(self) -> None:
-        """Runs last; knows `processing_time`."""
 
     # Invoking others
 
@@ -220,10 +157,10 @@ class Service:
             NotFound: There is no such service.
             ZatoException: A service invokes itself.
         """
-        from zato.server.services.invoke import _DEFAULTS, InvokeOptions
+        from zato.server.services.invoke import DEFAULT_OPTIONS, InvokeOptions
 
         invoker = self.server.invoker
-        options = _DEFAULTS
+        options = DEFAULT_OPTIONS
         if channel != "invoke" or data_format or environ or cid or timeout is not None:
             options = InvokeOptions(channel, data_format or "", environ, cid, timeout, raise_timeout)
         given = kwargs if kwargs and (payload is None or payload == "") else payload
@@ -297,116 +234,15 @@ class Service:
             delay_s=delay,
         )
 
-    # What is around a service. Each is made when it is first asked for.
-
-    @cached_property
-    def logger(self) -> "logging.LoggerAdapter[logging.Logger]":
-        """A logger named after the service."""
-        from zato.server.services.invoke import service_logger
-
-        return service_logger(self.name)
-
-    @property
-    def chan(self) -> "ChannelInfo":
-        return self.channel
+    # Helpers
 
     @cached_property
     def id(self) -> int:
         return self.server.invoker.store.find(type(self)).id
 
     @cached_property
-    def environ(self) -> Environ:
-        """A dictionary of this invocation, for the use of the service and its hooks. What is missing is None."""
-        return Environ()
-
-    @cached_property
     def impl_name(self) -> str:
         return self.get_impl_name()
-
-    @cached_property
-    def data_format(self) -> str | None:
-        """ "json", "xml" and so on; "dict" between services; None when the channel has none."""
-        return self.channel.data_format or None
-
-    @cached_property
-    def transport(self) -> str | None:
-        return "plain_http" if self.request.http is not None else None
-
-    @cached_property
-    def job_type(self) -> str | None:
-        """ "one_time", "interval_based" or "cron_style" when a job of the scheduler runs; else None."""
-        job_type: str | None = self.environ.get("job_type")
-        return job_type
-
-    @cached_property
-    def invocation_time(self) -> datetime:
-        """When the service was invoked, in UTC."""
-        return utc(self._began_at)
-
-    @cached_property
-    def usage(self) -> int:
-        """How often the service has run in the cluster, this time included."""
-        return self.server.usage.of(self.name) if self.server.usage else 0
-
-    @cached_property
-    def wsgi_environ(self) -> dict[str, Any]:
-        """The request as a WSGI dictionary; empty when it did not come by HTTP."""
-        from zato.server.services.wsgi import make_wsgi_environ
-
-        return make_wsgi_environ(self.request, self.response, self.server.name)
-
-    @cached_property
-    def outgoing(self) -> "Outgoing":
-        """Outgoing connections: `self.out.rest["name"].conn`, `self.out.sql.get("name").session()`."""
-        return self.server.outgoing
-
-    @property
-    def out(self) -> "Outgoing":
-        return self.outgoing
-
-    @cached_property
-    def kvdb(self) -> "KeyValueDB":
-        """Redis: `self.kvdb.conn.get("key")`, or `self.kvdb.get("key")`."""
-        return self.server.kvdb
-
-    @cached_property
-    def odb(self) -> Any:
-        """The ODB: `with closing(self.odb.session()) as session`."""
-        return self.server.odb
-
-    @cached_property
-    def cache(self) -> "Caches":
-        return self.server.cache
-
-    @cached_property
-    def crypto(self) -> "Crypto":
-        return self.server.crypto
-
-    @cached_property
-    def time(self) -> "Times":
-        return self.server.time
-
-    @cached_property
-    def user_config(self) -> "UserConfig":
-        return self.server.user_config
-
-    @property
-    def config(self) -> "UserConfig":
-        return self.user_config
-
-    @cached_property
-    def patterns(self) -> "Patterns":
-        from zato.server.services.patterns import Patterns
-
-        return Patterns(self)
-
-    @cached_property
-    def commands(self) -> "Commands":
-        from zato.server.services.shell import Commands
-
-        return Commands(self.cid, self.server.spawn)
-
-    # Helpers
 
     def lock(
         self,

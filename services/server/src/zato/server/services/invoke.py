@@ -47,7 +47,7 @@ class InvokeOptions:
     raises_timeout: bool = True
 
 
-_DEFAULTS = InvokeOptions()
+DEFAULT_OPTIONS = InvokeOptions()
 
 
 class Invoker:
@@ -88,7 +88,7 @@ class Invoker:
         return self.run(entry, instance)
 
     def invoke_from(
-        self, caller: "Service", entry: ServiceEntry, payload: Any, options: InvokeOptions = _DEFAULTS
+        self, caller: "Service", entry: ServiceEntry, payload: Any, options: InvokeOptions = DEFAULT_OPTIONS
     ) -> "Service | None":
         """
         Run a service for another one and return its instance, whose response is complete.
@@ -102,7 +102,9 @@ class Invoker:
         """
         if entry.cls is type(caller):
             raise ZatoError(f"Service '{entry.name}' may not invoke itself")
-        channel = INVOKE_CHANNEL if options is _DEFAULTS else ChannelInfo("", options.channel, options.data_format or "dict")
+        channel = (
+            INVOKE_CHANNEL if options is DEFAULT_OPTIONS else ChannelInfo("", options.channel, options.data_format or "dict")
+        )
         environ = Environ({**caller.environ, **options.environ}) if options.environ else caller.environ
         cid = options.cid or caller.cid
         instance = self.new(entry, in_process_request(payload, options.data_format), cid, channel, environ)

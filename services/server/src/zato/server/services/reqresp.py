@@ -55,6 +55,13 @@ class HTTPRequest:
     def user_agent(self) -> str:
         return self.headers.get("user-agent", "")
 
+    @property
+    def _wsgi_environ(self) -> dict[str, Any]:
+        """Published services read it, for headers most of all, although it is called private."""
+        from zato.server.services.wsgi import make_wsgi_environ
+
+        return make_wsgi_environ(self)
+
 
 def _is_file(value: Any) -> bool:
     return isinstance(value[0] if isinstance(value, list) else value, UploadedFile)
@@ -127,7 +134,7 @@ class ServiceRequest:
         payload = self.payload
         if isinstance(payload, str | bytes) and payload:
             payload = load_json(payload.encode() if isinstance(payload, str) else payload)
-        return bunchify(payload) if payload not in (None, "", b"") else Bunch()
+        return Bunch() if payload is None or (isinstance(payload, str | bytes) and not payload) else bunchify(payload)
 
     to_bunch = bunchified
 

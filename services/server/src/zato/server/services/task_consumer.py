@@ -16,9 +16,9 @@ import redis
 from gevent.pool import Pool
 
 from zato.common.logs import bind_cid, get_logger
-from zato.server.http import formats
-from zato.server.services.task_results import Result, final_tasks, follow_ups, target_outcome
-from zato.server.services.tasks import FIELD, GROUP, Pattern, Task, Tasks, decode, encode
+from zato.server.services.task_results import Result
+from zato.server.services.task_settling import TaskSettling
+from zato.server.services.tasks import FIELD, GROUP, Task, Tasks, decode, encode
 
 log = get_logger(__name__)
 
@@ -27,7 +27,6 @@ _RETRY_REDIS_S = 0.5
 _MOST_AT_ONCE = 10
 _FORGET_CONSUMERS_AFTER_S = 3600.0
 _LOOK_FOR_DEAD_EVERY_S = 60.0
-_KEEP_RESULTS_S = 86_400
 _DUE_AT_ONCE = 100
 
 # Moves what is due, as Redis tells the time, so that no clock of ours matters twice.
@@ -39,13 +38,6 @@ for _, task in ipairs(due) do
     redis.call('ZREM', KEYS[1], task)
 end
 return #due
-"""
-
-# Whoever deletes the results of a fan-out is the one who ends it.
-_END_FANOUT = """
-if redis.call('DEL', KEYS[1]) == 0 then return 0 end
-for i = 2, #ARGV do redis.call('XADD', KEYS[2], '*', ARGV[1], ARGV[i]) end
-return 1
 """
 
 # To delete a consumer is to delete what it has not acknowledged.
@@ -77,7 +69,7 @@ class TaskConsumer:
         self._forget_at = 0.0
         self._greenlets: list[gevent.Greenlet[..., Any]] = []
         self._move_due = tasks.conn.register_script(_MOVE_DUE)
-        self._end_fanout = tasks.conn.register_script(_END_FANOUT)
+        self._settling = TaskSettling(tasks)
         self._forget_consumer = tasks.conn.register_script(_FORGET_CONSUMER)
 
     def start(self) -> None:
@@ -188,7 +180,7 @@ class TaskConsumer:
             except msgspec.DecodeError as exc:
                 log.error("task_not_readable", id=id.decode(), error=str(exc))
                 reason = f"It cannot be read: {exc}"
-                self._settle(id, lambda pipeline: self._bury(pipeline, blob, None, reason))
+                self._settling.bury(id, blob, reason)
                 return
             with bind_cid(task.cid):
                 self._run_task(id, task, deliveries)
@@ -201,7 +193,7 @@ class TaskConsumer:
         task = msgspec.structs.replace(task, attempt=task.attempt + deliveries - 1)
         if task.expires_at and time.time() > task.expires_at:
             log.warning("task_expired", service=task.service, late_s=round(time.time() - task.expires_at, 1))
-            self._settle(id, lambda pipeline: None)
+            self._settling.drop(id)
             return
         if deliveries > 1 and task.attempt > max(most, self._settings.max_attempts):
             result = Result(error=f"The worker that ran it died, {deliveries - 1} times")
@@ -211,9 +203,9 @@ class TaskConsumer:
             again = encode(msgspec.structs.replace(task, attempt=task.attempt + 1))
             delay_s = max(self._settings.back_off_s(task), 0.001)
             log.info("task_retried", service=task.service, attempt=task.attempt, after_s=delay_s)
-            self._settle(id, lambda pipeline: self._tasks.add(pipeline, [again], delay_s))
+            self._settling.put_back(id, again, delay_s)
             return
-        self._finish(id, task, result)
+        self._settling.finish(id, task, result)
 
     def _outcome(self, task: Task) -> Result:
         started = time.perf_counter()
@@ -228,71 +220,6 @@ class TaskConsumer:
         duration_ms = round((time.perf_counter() - started) * 1000, 2)
         log.info("service_invoked", service=task.service, channel_type=task.channel, duration_ms=duration_ms)
         return Result(response)
-
-    def _finish(self, id: bytes, task: Task, result: Result) -> None:
-        pattern = task.pattern
-        try:
-            next_tasks, outcome = _consequences(task, result)
-        except Exception as exc:
-            # Its response has no form in JSON, so nobody can have it: as good as no response.
-            log.exception("task_response_not_usable", service=task.service)
-            result = Result(error=f"{type(exc).__name__}: {exc}", traceback=traceback.format_exc())
-            next_tasks, outcome = _consequences(task, result)
-        finals = self._note_target(task, pattern, outcome) if pattern is not None and pattern.kind == "fanout" else []
-
-        def settle(pipeline: Any) -> None:
-            self._tasks.add(pipeline, next_tasks)
-            if not result.is_ok and not _is_answered(pattern):
-                self._bury(pipeline, encode(task), task, result.error)
-            if finals and pattern is not None:
-                keys = [self._tasks.results_key(pattern.cid), self._tasks.stream]
-                self._end_fanout(keys=keys, args=[FIELD, *finals], client=pipeline)
-
-        self._settle(id, settle)
-
-    def _note_target(self, task: Task, pattern: Pattern, outcome: bytes) -> list[bytes]:
-        """Keep a target's outcome; return the final tasks when it was the last one."""
-        key = self._tasks.results_key(pattern.cid)
-
-        def note() -> Any:
-            with self._tasks.conn.pipeline(transaction=True) as pipeline:
-                pipeline.hsetnx(key, task.service, outcome)
-                pipeline.expire(key, _KEEP_RESULTS_S)
-                pipeline.hgetall(key)
-                return pipeline.execute()[-1]
-
-        outcomes = self._until_redis_answers(note)
-        if len(outcomes) < pattern.targets:
-            return []
-        return [encode(each) for each in final_tasks(pattern, [formats.load_json(each) for each in outcomes.values()])]
-
-    def _bury(self, pipeline: Any, blob: bytes, task: Task | None, reason: str) -> None:
-        fields: dict[Any, Any] = {FIELD: blob, "reason": reason, "failed_at": time.time()}
-        if task is not None:
-            fields |= {"service": task.service, "cid": task.cid, "attempts": task.attempt}
-            log.error("task_given_up", service=task.service, attempts=task.attempt, reason=reason)
-        pipeline.xadd(self._tasks.dead, fields, maxlen=self._settings.dead_letters_kept, approximate=True)
-
-    def _settle(self, id: bytes, add: Callable[[Any], None]) -> None:
-        """Acknowledge a task, together with what follows from it."""
-
-        def settle() -> None:
-            with self._tasks.conn.pipeline(transaction=True) as pipeline:
-                add(pipeline)
-                pipeline.xack(self._tasks.stream, GROUP, id)
-                pipeline.xdel(self._tasks.stream, id)
-                pipeline.execute()
-
-        self._until_redis_answers(settle)
-
-    def _until_redis_answers(self, step: Callable[[], Any]) -> Any:
-        """What has run has run: to give up now would make it run again."""
-        while True:
-            try:
-                return step()
-            except (redis.ConnectionError, redis.TimeoutError) as exc:
-                log.warning("task_not_settled_yet", error=str(exc))
-                gevent.sleep(_RETRY_REDIS_S)
 
     @staticmethod
     def _quietly(step: Callable[[], None]) -> None:
@@ -310,15 +237,3 @@ def _entries(answer: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
         for entry in entries:
             found += entry if isinstance(entry, list) else [entry]
     return found
-
-
-def _consequences(task: Task, result: Result) -> tuple[list[bytes], bytes]:
-    """Return the tasks that follow at once, and what a fan-out keeps of this one."""
-    pattern = task.pattern
-    outcome = formats.dump_json(target_outcome(task, pattern, result)) if pattern is not None else b""
-    return [encode(each) for each in follow_ups(task, result)], outcome
-
-
-def _is_answered(pattern: Pattern | None) -> bool:
-    """Whether somebody hears of a failure anyway."""
-    return pattern is not None and bool(pattern.on_target or pattern.on_final)

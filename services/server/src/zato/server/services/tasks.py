@@ -169,7 +169,7 @@ class Tasks:
         blobs = [encode(task) for task in tasks]
         try:
             self._check_persistence()
-            with self.conn.pipeline(transaction=True) as pipeline:
+            with self.conn.pipeline(transaction=len(blobs) > 1) as pipeline:
                 self.add(pipeline, blobs, delay_s)
                 pipeline.execute()
         except redis.RedisError as exc:

@@ -1,26 +1,26 @@
 """`self.wsgi_environ`: an HTTP request as a WSGI dictionary, for services that read one. Made when it is asked for."""
 
 import io
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlencode
 
 if TYPE_CHECKING:
-    from zato.server.services.reqresp import ServiceRequest, ServiceResponse
+    from zato.server.services.reqresp import HTTPRequest
 
 _WITHOUT_PREFIX = frozenset({"content-type", "content-length"})
 
 
-def make_wsgi_environ(request: "ServiceRequest", response: "ServiceResponse", server_name: str = "") -> dict[str, Any]:
+def make_wsgi_environ(
+    http: "HTTPRequest", raw_request: Any = b"", response_headers: Mapping[str, Any] | None = None, server_name: str = ""
+) -> dict[str, Any]:
     """
-    Return the dictionary, an empty one when the call did not come by HTTP.
+    Return the dictionary.
 
     Beside the keys of PEP 3333 it has `zato.http.GET`, `.POST`, `.path_params`, `.remote_addr`, `.raw_request`,
     and `.response.headers`, which are the response's own, to be filled.
     """
-    http = request.http
-    if http is None:
-        return {}
-    body = request.raw_request if isinstance(request.raw_request, bytes) else b""
+    body = raw_request if isinstance(raw_request, bytes) else b""
     query = getattr(http, "query_string", None)
     made: dict[str, Any] = {
         "REQUEST_METHOD": http.method,
@@ -42,8 +42,8 @@ def make_wsgi_environ(request: "ServiceRequest", response: "ServiceResponse", se
         "zato.http.POST": getattr(http, "POST", {}),
         "zato.http.path_params": dict(http.params),
         "zato.http.remote_addr": getattr(http, "remote_address", ""),
-        "zato.http.raw_request": request.raw_request,
-        "zato.http.response.headers": response.headers,
+        "zato.http.raw_request": raw_request,
+        "zato.http.response.headers": {} if response_headers is None else response_headers,
     }
     for name, value in http.headers.items():
         key = name.upper().replace("-", "_")
