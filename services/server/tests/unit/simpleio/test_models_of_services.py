@@ -233,7 +233,7 @@ class Item(Model):
     count: int
 """
     services = """
-from models import Basket
+from basket_models import Basket
 from zato.server.service import Service
 
 class Takes(Service):
@@ -242,7 +242,7 @@ class Takes(Service):
         self.response.payload = self.request.input
 """
     store = ServiceStore()
-    files = [SourceFile("takes.py", 1, services.encode()), SourceFile("models.py", 1, models.encode())]
+    files = [SourceFile("takes.py", 1, services.encode()), SourceFile("basket_models.py", 1, models.encode())]
     outcomes = Deployer(store, tmp_path).apply(files)
     assert [outcome.reason for outcome in outcomes] == ["", ""]
     service: Any = store.get("takes.takes").cls()
