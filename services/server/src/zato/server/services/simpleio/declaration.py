@@ -188,7 +188,7 @@ def _model(attribute: str, value: Any) -> Shape | None:
 
 
 def _elements(attribute: str, value: Any) -> list[ForceType]:
-    if value is None or value == "":
+    if not (value or isinstance(value, ForceType)):
         return []
     try:
         made = [as_element(each) for each in _each(value)]

@@ -8,7 +8,6 @@ from zato.common.models import model_of_list
 from zato.server.services.simpleio.elements import ForceType
 
 _DECLARING = ("input", "output", "input_required", "input_optional", "output_required", "output_optional")
-_MISSING = object()
 _INNER = "SimpleIO"
 
 
@@ -67,10 +66,10 @@ def find_scope(cls: type, base: type) -> Scope | None:
 
 
 def _declares(cls: type, name: str) -> bool:
-    """Services may have methods and properties called `input` or `output`; these declare nothing."""
-    value = vars(cls).get(name, _MISSING)
-    if value is _MISSING or value is None:
-        return False
+    """Services may have methods, properties and empty dictionaries called `input` or `output`; these declare nothing."""
+    value = vars(cls).get(name)
     if isinstance(value, type | ForceType) or model_of_list(value) is not None:
         return True
+    if not value:
+        return False
     return not (callable(value) or isinstance(value, property | classmethod | staticmethod) or hasattr(value, "__get__"))
