@@ -5,10 +5,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from zato.common.models import model_of_list
-from zato.server.services.simpleio.elements import ForceType
+from zato.server.services.simpleio.element import ForceType
 
 _DECLARING = ("input", "output", "input_required", "input_optional", "output_required", "output_optional")
 _INNER = "SimpleIO"
+
+
+class DeclarationError(Exception):
+    """
+    A declaration is wrong. The text is for its author.
+
+    Args:
+        attribute: Which one, e.g. "input_required"; where to look in the file.
+    """
+
+    def __init__(self, attribute: str, reason: str) -> None:
+        super().__init__(f"{attribute}: {reason}")
+        self.attribute = attribute
 
 
 @dataclass(frozen=True, slots=True)
