@@ -49,6 +49,7 @@ def call() -> Call:
         params: dict[str, Any] | None = None,
         params_win: bool = True,
         among: tuple[type[Service], ...] = (),
+        encoded: bool = True,
     ) -> Answer:
         store = ServiceStore()
         store.replace_deployed(describe_service(each, "m") for each in (cls, *among))
@@ -60,8 +61,8 @@ def call() -> Call:
         )
         name = describe_service(cls, "m").name
         response = invoker.invoke(name, request, cid="the-cid", channel=ChannelInfo("c", "http", data_format))
-        encoded, content_type = formats.dump(data_format, response.payload)
-        return Answer(response, encoded, response.content_type or content_type)
+        sent, content_type = formats.dump(data_format, response.payload) if encoded else (b"", "")
+        return Answer(response, sent, response.content_type or content_type)
 
     return invoke
 

@@ -223,6 +223,16 @@ def test_services_invoke_one_another_with_objects_or_json(call: Any, payload: An
     assert call(Outer, among=(Inner,)).payload == {"a": "x", "n": ""}
 
 
+def test_services_hand_any_object_to_one_another_under_a_plain_name(call: Any) -> None:
+    given = {"a": object(), "n": {1, 2}}
+
+    class Outer(s.Service):
+        def handle(self) -> None:
+            self.response.payload = self.invoke("inner", given)
+
+    assert call(Outer, among=(Inner,), encoded=False).payload == given
+
+
 @pytest.mark.parametrize("payload", [None, "", {}, {"n": 1}])
 def test_services_hear_what_their_call_misses(call: Any, payload: Any) -> None:
     class Outer(s.Service):

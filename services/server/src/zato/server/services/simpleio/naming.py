@@ -1,28 +1,30 @@
 """What a plain name stands for: text, or, when the name says so, an integer or a boolean."""
 
-from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from zato.common import conversions
 from zato.server.services.simpleio.element import OPTIONAL_MARK, ForceType
 from zato.server.services.simpleio.scalars import Bool, Int
-from zato.server.services.simpleio.xml import is_element
 
+_NUMBERS = (int, float, Decimal)
 _INT_NAMES = ("id",)
 _INT_SUFFIXES = ("_count", "_id", "_size", "_size_min", "_size_max", "_timeout")
 _BOOL_PREFIXES = ("by_", "has_", "is_", "may_", "needs_", "should_")
 
 
 class Untyped(ForceType):
-    """A plain name: numbers become text, and the rest, true, false, lists and objects, stays what it is."""
+    """
+    A plain name: numbers become text, and the rest stays what it is: true and false, lists, objects, uploaded files, and
+    whatever services hand to one another.
+    """
 
     exact = str
     converts_output = False
 
     def from_json(self, value: Any) -> Any:
-        if isinstance(value, bool | list | Mapping) or is_element(value):
-            return value
-        return conversions.to_text(value)
+        is_number = isinstance(value, _NUMBERS) and not isinstance(value, bool)
+        return conversions.to_text(value) if is_number else value
 
 
 class IntByName(Int):
