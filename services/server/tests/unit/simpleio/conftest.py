@@ -55,7 +55,7 @@ def call() -> Call:
         store.replace_deployed(describe_service(each, "m") for each in (cls, *among))
         invoker = Invoker(store)
         invoker.context = ServerContext("server1", invoker, Outgoing(ConnectionPool), KeyValueDB("redis://127.0.0.1:1"))
-        http = HTTPRequest("POST", "/", {}, {}, {}, body)
+        http = HTTPRequest("POST", "/", {}, {}, {})
         request = ServiceRequest(
             body, lambda: formats.load(data_format, body), params or {}, http, params_over_payload=params_win
         )

@@ -43,7 +43,7 @@ def service_request(request: Request, options: HTTPChannelOptions) -> ServiceReq
         path = request.path_parameters
         params = {**path, **query} if options.url_params_pri == "qs-over-path" else {**query, **path}
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
-    http = HTTPRequest(request.method, request.path, request.path_parameters, query, headers, request.body)
+    http = HTTPRequest(request.method, request.path, request.path_parameters, query, headers)
     body, data_format = request.body, options.data_format
     return ServiceRequest(
         body,

@@ -6,47 +6,20 @@ from typing import Any, Self
 
 from bunch import Bunch, bunchify
 from zato.common.errors import BadRequest
-from zato.server.http.formats import load_form, load_json
-
-_FORM_TYPE = "application/x-www-form-urlencoded"
+from zato.server.http.formats import load_json
 
 
 class HTTPRequest:
-    """
-    What only HTTP has: `self.request.http`.
-
-    Args:
-        params: Parameters of the path.
-        query: Those of the query string; a name that is repeated has a list.
-        headers: Names in lower case.
-    """
+    """What only HTTP has: `self.request.http`."""
 
     def __init__(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, str],
-        query: Mapping[str, Any],
-        headers: Mapping[str, str],
-        body: bytes = b"",
+        self, method: str, path: str, params: Mapping[str, str], query: Mapping[str, Any], headers: Mapping[str, str]
     ) -> None:
         self.method = method
         self.path = path
         self.params = dict(params)
         self.GET = dict(query)
         self.headers = headers
-        self._body = body
-
-    @property
-    def POST(self) -> dict[str, Any]:
-        """The fields of a form in the body; empty when there is none."""
-        if "_form" not in self.__dict__:
-            is_form = self.headers.get("content-type", "").lower().startswith(_FORM_TYPE)
-            self._form = load_form(_as_text(self._body)) if is_form else {}
-        return self._form
-
-    def get_form_data(self) -> dict[str, Any]:
-        return self.POST
 
     @property
     def user_agent(self) -> str:
