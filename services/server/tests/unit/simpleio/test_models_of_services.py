@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from zato.common.errors import BadRequest, ElementIsNotAList, ElementMissing
+from zato.common.errors import BadRequest, ElementIsNotAList, ElementMissing, InternalError
 from zato.common.typing_ import anylist, list_, list_field, optional
 from zato.server.service import Model, ModelCtx, Service, dataclass
 from zato.server.services.context import ChannelInfo
@@ -252,3 +252,12 @@ class Takes(Service):
     assert entry.io is not None
     entry.io.before_handle(service)
     assert service.request.input.to_dict() == {"lines": [{"count": 1}], "day": date(2030, 1, 2)}
+
+
+def test_the_class_of_a_model_has_no_form(call: Any) -> None:
+    class Wrong(Service):
+        def handle(self) -> None:
+            self.response.payload = {"n": 2**70, "what": Order}
+
+    with pytest.raises(InternalError):
+        call(Wrong)

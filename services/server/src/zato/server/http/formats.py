@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -20,8 +19,8 @@ from zato.common.models.model import as_plain
 CONTENT_TYPES: Mapping[str, str] = {
     "json": "application/json",
     "xml": "application/xml",
-    "form": "application/x-www-form-urlencoded",
     "csv": "text/csv; charset=utf-8",
+    "form": "application/x-www-form-urlencoded",
     "": "text/plain; charset=utf-8",
 }
 DATA_FORMATS = tuple(CONTENT_TYPES)
@@ -173,7 +172,7 @@ def _plain(value: Any) -> Any:
         return [_plain(part) for part in value]
     if value is None or isinstance(value, str | int | float):
         return value
-    if is_dataclass(value):
+    if hasattr(type(value), "__dataclass_fields__"):
         return _plain(as_plain(value))
     return orjson.loads(orjson.dumps(value, default=_json_default))
 
@@ -187,7 +186,7 @@ def _json_default(value: Any) -> Any:
         return list(value)
     if isinstance(value, Mapping):
         return dict(value)
-    if is_dataclass(value):
+    if hasattr(type(value), "__dataclass_fields__"):
         return as_plain(value)
     raise TypeError(f"{type(value).__name__} {value!r:.80}")
 
@@ -195,7 +194,7 @@ def _json_default(value: Any) -> Any:
 def _fill(element: Any, value: Any) -> None:
     if value is None:
         return
-    if is_dataclass(value):
+    if hasattr(type(value), "__dataclass_fields__"):
         value = as_plain(value)
     if isinstance(value, Mapping):
         for key, part in value.items():
