@@ -49,19 +49,20 @@ def call() -> Call:
         params: dict[str, Any] | None = None,
         params_win: bool = True,
         among: tuple[type[Service], ...] = (),
+        encoded: bool = True,
     ) -> Answer:
         store = ServiceStore()
         store.replace_deployed(describe_service(each, "m") for each in (cls, *among))
         invoker = Invoker(store)
         invoker.context = ServerContext("server1", invoker, Outgoing(ConnectionPool), KeyValueDB("redis://127.0.0.1:1"))
-        http = HTTPRequest("POST", "/", {}, {}, {}, body)
+        http = HTTPRequest("POST", "/", {}, {}, {})
         request = ServiceRequest(
             body, lambda: formats.load(data_format, body), params or {}, http, params_over_payload=params_win
         )
         name = describe_service(cls, "m").name
         response = invoker.invoke(name, request, cid="the-cid", channel=ChannelInfo("c", "http", data_format))
-        encoded, content_type = formats.dump(data_format, response.payload)
-        return Answer(response, encoded, response.content_type or content_type)
+        sent, content_type = formats.dump(data_format, response.payload) if encoded else (b"", "")
+        return Answer(response, sent, response.content_type or content_type)
 
     return invoke
 

@@ -95,6 +95,8 @@ def test_what_makes_no_sense_is_refused(deploy: Any, lines: str, line: int, reas
         "class SimpleIO:\n  input = 'a'\n  encrypt_secrets = False\n  allow_empty_required = True\n  output_elem = None",
         "SimpleIO = None",
         "input = None",
+        "output = {}",
+        "input = []\nclass SimpleIO:\n  output = 'a'",
         "def input(self): pass",
         "def output(self): pass",
         "@property\ndef input(self): pass",

@@ -160,6 +160,7 @@ ENV = "<zato_env><cid>the-cid</cid><result>ZATO_OK</result></zato_env>"
             {"a": {"b": [1, {"c": 2}]}},
             "<response><a><b><item>1</item><item><c>2</c></item></b></a></response>",
         ),
+        ({"output": "a"}, {"a": etree.fromstring("<b>1</b>")}, "<response><a><b>1</b></a></response>"),
         ({"output": s.List("a")}, {"a": [1, 2]}, "<response><a><item>1</item><item>2</item></a></response>"),
         (
             {"output": s.Dict("a")},
@@ -198,7 +199,13 @@ def test_an_answer_may_say_that_it_is_none(get_output: Any) -> None:
     assert (root.findtext("zato_env/result"), root.findtext("zato_env/details")) == ("ZATO_ERROR", "why")
 
 
-@pytest.mark.parametrize("value", ["\x00", object(), {"no name": 1}, {"": 1}], ids=repr)
+def test_a_wrapper_that_xml_has_no_form_for_is_the_services_fault(get_output: Any) -> None:
+    for declared in ({"response_elem": "no name"}, {"namespace": "\x00"}):
+        with pytest.raises(SerialisationError, match="response element"):
+            get_output({"a": 1}, data_format="xml", output="a", **declared)
+
+
+@pytest.mark.parametrize("value", ["\x00", object(), {"no name": 1}, {"": 1}], ids=["text", "object", "key", "empty key"])
 def test_what_has_no_form_in_xml_is_the_services_fault(get_output: Any, value: Any) -> None:
     with pytest.raises(SerialisationError, match="/a takes"):
         get_output({"a": value}, data_format="xml", output="a")

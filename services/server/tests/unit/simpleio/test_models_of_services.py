@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from zato.common.errors import BadRequest, ElementIsNotAList, ElementMissing
+from zato.common.errors import BadRequest, ElementIsNotAList, ElementMissing, InternalError
 from zato.common.typing_ import anylist, list_, list_field, optional
 from zato.server.service import Model, ModelCtx, Service, dataclass
 from zato.server.services.context import ChannelInfo
@@ -233,7 +233,7 @@ class Item(Model):
     count: int
 """
     services = """
-from models import Basket
+from basket_models import Basket
 from zato.server.service import Service
 
 class Takes(Service):
@@ -242,7 +242,7 @@ class Takes(Service):
         self.response.payload = self.request.input
 """
     store = ServiceStore()
-    files = [SourceFile("takes.py", 1, services.encode()), SourceFile("models.py", 1, models.encode())]
+    files = [SourceFile("takes.py", 1, services.encode()), SourceFile("basket_models.py", 1, models.encode())]
     outcomes = Deployer(store, tmp_path).apply(files)
     assert [outcome.reason for outcome in outcomes] == ["", ""]
     service: Any = store.get("takes.takes").cls()
@@ -252,3 +252,12 @@ class Takes(Service):
     assert entry.io is not None
     entry.io.before_handle(service)
     assert service.request.input.to_dict() == {"lines": [{"count": 1}], "day": date(2030, 1, 2)}
+
+
+def test_the_class_of_a_model_has_no_form(call: Any) -> None:
+    class Wrong(Service):
+        def handle(self) -> None:
+            self.response.payload = {"n": 2**70, "what": Order}
+
+    with pytest.raises(InternalError):
+        call(Wrong)

@@ -55,11 +55,6 @@ class Customer(Service):
             self.response.payload.email = "jane@example.com"
 
 
-class Form(Service):
-    def handle(self) -> None:
-        self.response.payload = [self.request.http.POST, self.request.payload]  # type: ignore[union-attr]
-
-
 @pytest.fixture
 def ask() -> Callable[..., Response]:
     def send(cls: type[Service], body: bytes = b"", *, query: str = "", path: Any = None, **options: Any) -> Response:
@@ -68,8 +63,7 @@ def ask() -> Callable[..., Response]:
         store.replace_deployed([entry])
         invoker = Invoker(store)
         invoker.context = ServerContext("server1", invoker, Outgoing(ConnectionPool), KeyValueDB("redis://127.0.0.1:1"))
-        content_type = options.pop("content_type", "application/json").encode()
-        request = Request("POST", f"/a?{query}", [(b"content-type", content_type)], body, cid="the-cid")
+        request = Request("POST", f"/a?{query}", [], body, cid="the-cid")
         request.channel = compile_channel("a", HTTPChannelOptions(url_path="/a", service=entry.name, **options), None)
         request.path_parameters = path or {}
         return fold([make_error_step(return_tracebacks=False)], make_endpoint(invoker))(request)
@@ -130,10 +124,3 @@ def test_csv_goes_through_a_channel(ask: Any) -> None:
 
     response = ask(Rows, b"tag,id\nx,7\n,8\n", data_format="csv")
     assert (response.body, response.content_type) == (b"id,tag\r\n7,x\r\n8,\r\n", "text/csv; charset=utf-8")
-
-
-def test_the_fields_of_a_form_are_there_whatever_the_channels_format(ask: Any) -> None:
-    form = "application/x-www-form-urlencoded; charset=utf-8"
-    assert answer(ask(Form, b"a=1&b=2", content_type=form, data_format="")) == (200, [{"a": "1", "b": "2"}, "a=1&b=2"])
-    assert answer(ask(Form, b"a=1", content_type="text/plain", data_format="")) == (200, [{}, "a=1"])
-    assert ask(Form, b"\xff", content_type=form, data_format="").status == 400

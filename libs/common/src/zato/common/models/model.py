@@ -94,20 +94,36 @@ class Model:
 
 
 _NOT_SET = object()
+_FIELD_NAMES = "_zato_field_names"
+_SCALARS = frozenset((str, int, float, bool, type(None)))
+_LISTS = (list, tuple, set, frozenset)
 
 
 def as_plain(value: Any) -> Any:
     """Return `value` with dictionaries in place of models and other dataclasses."""
-    if isinstance(value, str | int | float | None):
+    cls = value.__class__
+    if cls in _SCALARS:
         return value
-    if isinstance(value, list | tuple | set | frozenset):
+    if cls is list or isinstance(value, _LISTS):
         return [as_plain(part) for part in value]
-    if isinstance(value, Mapping):
+    if cls is dict or isinstance(value, Mapping):
         return {key: as_plain(part) for key, part in value.items()}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        values = {field.name: getattr(value, field.name, _NOT_SET) for field in dataclasses.fields(value)}
-        return {name: as_plain(part) for name, part in values.items() if part is not _NOT_SET}
-    return value
+    if isinstance(value, type) or not hasattr(cls, "__dataclass_fields__"):
+        return value
+    made = {}
+    for name in _field_names(cls):
+        part = getattr(value, name, _NOT_SET)
+        if part is not _NOT_SET:
+            made[name] = part if part.__class__ in _SCALARS else as_plain(part)
+    return made
+
+
+def _field_names(cls: type) -> tuple[str, ...]:
+    found: tuple[str, ...] | None = vars(cls).get(_FIELD_NAMES)
+    if found is None:
+        found = tuple(field.name for field in dataclasses.fields(cls))
+        setattr(cls, _FIELD_NAMES, found)
+    return found
 
 
 def _json_default(value: Any) -> Any:

@@ -5,7 +5,6 @@ import io
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, AnyStr
@@ -215,7 +214,7 @@ def _plain(value: Any) -> Any:
         return [_plain(part) for part in value]
     if value is None or isinstance(value, str | int | float):
         return value
-    if is_dataclass(value):
+    if hasattr(type(value), "__dataclass_fields__"):
         return _plain(as_plain(value))
     return orjson.loads(orjson.dumps(value, default=_json_default))
 
@@ -229,7 +228,7 @@ def _json_default(value: Any) -> Any:
         return list(value)
     if isinstance(value, Mapping):
         return dict(value)
-    if is_dataclass(value):
+    if hasattr(type(value), "__dataclass_fields__"):
         return as_plain(value)
     raise TypeError(f"{type(value).__name__} {value!r:.80}")
 
@@ -237,7 +236,7 @@ def _json_default(value: Any) -> Any:
 def _fill(element: Any, value: Any) -> None:
     if value is None:
         return
-    if is_dataclass(value):
+    if hasattr(type(value), "__dataclass_fields__"):
         value = as_plain(value)
     if isinstance(value, Mapping):
         for key, part in value.items():

@@ -10,7 +10,7 @@ from zato.server.service import Service
 from zato.server.services.names import default_service_name
 from zato.server.services.schemas import BadSchema, Schemas
 from zato.server.services.simpleio.binding import bind
-from zato.server.services.simpleio.declaration import DeclarationError
+from zato.server.services.simpleio.scope import DeclarationError
 from zato.server.services.simpleio.source import line_of
 from zato.server.services.store import INTERNAL_PREFIX, ServiceEntry
 

@@ -1,19 +1,19 @@
 """What a service class declares, in whichever of the spellings, read and checked once, when it is deployed."""
 
-import codecs
-import csv
 import difflib
-import io
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from zato.common.conversions import Unfit
 from zato.common.models import model_of_list, plan_of
 from zato.common.models.types import is_model_like
-from zato.server.services.simpleio.elements import Dict, ForceType, as_element
+from zato.server.services.simpleio.containers import Dict
+from zato.server.services.simpleio.element import ForceType
 from zato.server.services.simpleio.fields import NOT_GIVEN
-from zato.server.services.simpleio.scope import Scope, find_scope
+from zato.server.services.simpleio.naming import as_element
+from zato.server.services.simpleio.options import Skip, read_csv_options, read_skips, read_xml_options
+from zato.server.services.simpleio.scope import DeclarationError, Scope, find_scope
 
 DEFAULT_WRAPPER = "response"
 DEFAULT_REQUEST = "request"
@@ -24,20 +24,6 @@ _KNOWN = (
     *("skip_empty_keys", "force_empty_keys", "SkipEmpty", "output_repeated", "use_channel_params_only", "use_text"),
     *("namespace", "CSV", "XML"),
 )
-_XML_OPTIONS: Mapping[str, Any] = {"namespace": "", "pretty_print": True, "encoding": "UTF-8", "declaration": True}
-
-
-class DeclarationError(Exception):
-    """
-    A declaration is wrong. The text is for its author.
-
-    Args:
-        attribute: Which one, e.g. "input_required"; where to look in the file.
-    """
-
-    def __init__(self, attribute: str, reason: str) -> None:
-        super().__init__(f"{attribute}: {reason}")
-        self.attribute = attribute
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,35 +51,27 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Skip:
-    """Whose keys are left out when they are empty: all but the forced ones, or those that are named."""
-
-    is_for_all: bool = False
-    names: frozenset[str] = frozenset()
-    forced: frozenset[str] = frozenset()
-
-    def covers(self, name: str) -> bool:
-        return (self.is_for_all or name in self.names) and name not in self.forced
-
-
-@dataclass(frozen=True, slots=True)
 class Declaration:
-    input: Shape = Shape()
-    output: Shape = Shape()
-    request_elem: str = DEFAULT_REQUEST
-    # None for no wrapper.
-    response_elem: str | None = None
-    default_input: Any = NOT_GIVEN
-    default_output: Any = NOT_GIVEN
-    skip_input: Skip = Skip()
-    skip_output: Skip = Skip()
-    output_repeated: bool = False
-    params_only: bool = False
-    # Whether a plain name has an XML element's text, or the element itself.
-    use_text: bool = True
-    csv_options: Mapping[str, Any] = field(default_factory=dict)
-    csv_header: bool = True
-    xml: Mapping[str, Any] = field(default_factory=lambda: dict(_XML_OPTIONS))
+    """
+    Args:
+        response_elem: None for no wrapper.
+        use_text: Whether a plain name has an XML element's text, or the element itself.
+    """
+
+    input: Shape
+    output: Shape
+    request_elem: str
+    response_elem: str | None
+    default_input: Any
+    default_output: Any
+    skip_input: Skip
+    skip_output: Skip
+    output_repeated: bool
+    params_only: bool
+    use_text: bool
+    csv_options: Mapping[str, Any]
+    csv_header: bool
+    xml: Mapping[str, Any]
 
 
 def read_declaration(cls: type, base: type) -> Declaration | None:
@@ -114,9 +92,9 @@ def read_declaration(cls: type, base: type) -> Declaration | None:
     if not scope.is_direct:
         _refuse_typing_mistakes(scope)
     shape = {direction: _shape(scope, direction) for direction in _DIRECTIONS}
-    skip_input, skip_output, empty_output = _skips(scope)
+    skip_input, skip_output, empty_output = read_skips(scope)
     default = scope.get("default_value", NOT_GIVEN)
-    csv_options, csv_header = _csv(scope)
+    csv_options, csv_header = read_csv_options(scope)
     return Declaration(
         input=shape["input"],
         output=shape["output"],
@@ -131,7 +109,7 @@ def read_declaration(cls: type, base: type) -> Declaration | None:
         use_text=bool(scope.get("use_text", True)),
         csv_options=csv_options,
         csv_header=csv_header,
-        xml=_xml(scope),
+        xml=read_xml_options(scope),
     )
 
 
@@ -188,7 +166,7 @@ def _model(attribute: str, value: Any) -> Shape | None:
 
 
 def _elements(attribute: str, value: Any) -> list[ForceType]:
-    if value is None or value == "":
+    if not (value or isinstance(value, ForceType)):
         return []
     try:
         made = [as_element(each) for each in _each(value)]
@@ -229,75 +207,3 @@ def _response_elem(scope: Scope, output: Shape) -> str | None:
     if value is not None and not isinstance(value, str):
         raise DeclarationError("response_elem", f"takes a name, or None for no wrapper, not {value!r}")
     return value or None
-
-
-def _skips(scope: Scope) -> tuple[Skip, Skip, Any]:
-    inner = scope.get("SkipEmpty", None)
-    names = [name for name in ("skip_empty_keys", "force_empty_keys") if scope.has(name)]
-    if inner is None:
-        skip = _skip("skip_empty_keys", scope.get("skip_empty_keys", False), scope.get("force_empty_keys", ()))
-        return Skip(), skip, NOT_GIVEN
-    if names:
-        raise DeclarationError(names[0], "is a part of class SkipEmpty: write it there, or leave the class out")
-    output = getattr(inner, "output_def", getattr(inner, "output", False))
-    return (
-        _skip("SkipEmpty", getattr(inner, "input", False), getattr(inner, "force_empty_input", ())),
-        _skip("SkipEmpty", output, getattr(inner, "force_empty_output", ())),
-        getattr(inner, "empty_output_value", NOT_GIVEN),
-    )
-
-
-def _skip(attribute: str, value: Any, forced: Any) -> Skip:
-    named = _names(attribute, value)
-    return Skip(value is True, named, _names(attribute, forced))
-
-
-def _names(attribute: str, value: Any) -> frozenset[str]:
-    if isinstance(value, bool) or value is None:
-        return frozenset()
-    names = frozenset((value,) if isinstance(value, str | ForceType) else value if isinstance(value, Iterable) else (None,))
-    if not all(isinstance(name, str | ForceType) for name in names):
-        raise DeclarationError(attribute, f"takes True, or names of elements, not {value!r}")
-    return frozenset(name if isinstance(name, str) else name.name for name in names)
-
-
-def _grouped(scope: Scope, prefix: str) -> dict[str, Any]:
-    """Return the options of a format, written `csv_delimiter = …` or `class CSV: delimiter = …`."""
-    inner = scope.get(prefix.upper(), None)
-    flat = scope.with_prefix(f"{prefix}_")
-    if inner is None:
-        return flat
-    if flat:
-        first = f"{prefix}_{min(flat)}"
-        raise DeclarationError(first, f"is a part of class {prefix.upper()}: write it there, or leave the class out")
-    return {name: getattr(inner, name) for name in dir(inner) if not name.startswith("_")}
-
-
-def _csv(scope: Scope) -> tuple[dict[str, Any], bool]:
-    options = _grouped(scope, "csv")
-    header = bool(options.pop("should_write_header", True))
-    if error := _csv_error(options):
-        wrong = next((name for name in options if _csv_error({name: options[name]})), "")
-        attribute = f"csv_{wrong}" if scope.has(f"csv_{wrong}") else "CSV"
-        raise DeclarationError(attribute, f"this is no option of CSV, or not acceptable: {error}")
-    return {"dialect": "excel", **options}, header
-
-
-def _csv_error(options: Mapping[str, Any]) -> str:
-    try:
-        csv.writer(io.StringIO(), **options)
-    except (TypeError, csv.Error) as exc:
-        return str(exc)
-    return ""
-
-
-def _xml(scope: Scope) -> dict[str, Any]:
-    given = _grouped(scope, "xml")
-    if unknown := set(given) - set(_XML_OPTIONS):
-        raise DeclarationError(f"xml_{min(unknown)}", f"there is no such option; there are {', '.join(_XML_OPTIONS)}")
-    options = {**_XML_OPTIONS, "namespace": scope.get("namespace", "") or "", **given}
-    try:
-        codecs.lookup(options["encoding"])
-    except (LookupError, TypeError) as exc:
-        raise DeclarationError("xml_encoding", str(exc)) from exc
-    return options

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zato.common.conversions import Unfit, missing
 
 if TYPE_CHECKING:
-    from zato.server.services.simpleio.elements import ForceType
+    from zato.server.services.simpleio.element import ForceType
 
 NOT_GIVEN: Any = type("NotGiven", (), {"__repr__": lambda self: "<not given>", "__bool__": lambda self: False})()
 

@@ -11,8 +11,8 @@ from zato.server.services.reqresp import Input, ServiceRequest
 from zato.server.services.simpleio import xml
 from zato.server.services.simpleio.csv_rows import load_rows
 from zato.server.services.simpleio.declaration import Declaration
-from zato.server.services.simpleio.elements import Untyped
 from zato.server.services.simpleio.fields import NOT_GIVEN, compile_fields, make_reader
+from zato.server.services.simpleio.naming import Untyped
 
 if TYPE_CHECKING:
     from zato.server.service import Service

@@ -5,11 +5,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from zato.common.models import model_of_list
-from zato.server.services.simpleio.elements import ForceType
+from zato.server.services.simpleio.element import ForceType
 
 _DECLARING = ("input", "output", "input_required", "input_optional", "output_required", "output_optional")
-_MISSING = object()
 _INNER = "SimpleIO"
+
+
+class DeclarationError(Exception):
+    """
+    A declaration is wrong. The text is for its author.
+
+    Args:
+        attribute: Which one, e.g. "input_required"; where to look in the file.
+    """
+
+    def __init__(self, attribute: str, reason: str) -> None:
+        super().__init__(f"{attribute}: {reason}")
+        self.attribute = attribute
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +79,10 @@ def find_scope(cls: type, base: type) -> Scope | None:
 
 
 def _declares(cls: type, name: str) -> bool:
-    """Services may have methods and properties called `input` or `output`; these declare nothing."""
-    value = vars(cls).get(name, _MISSING)
-    if value is _MISSING or value is None:
-        return False
+    """Services may have methods, properties and empty dictionaries called `input` or `output`; these declare nothing."""
+    value = vars(cls).get(name)
     if isinstance(value, type | ForceType) or model_of_list(value) is not None:
         return True
+    if not value:
+        return False
     return not (callable(value) or isinstance(value, property | classmethod | staticmethod) or hasattr(value, "__get__"))

@@ -1,5 +1,6 @@
 """Output as an XML document."""
 
+import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,7 @@ from lxml import etree
 
 from zato.common.conversions import Unfit, to_text
 from zato.server.services.simpleio.declaration import DEFAULT_WRAPPER, Declaration
+from zato.server.services.simpleio.xml import is_element
 
 if TYPE_CHECKING:
     from zato.server.services.reqresp import ServiceResponse
@@ -46,7 +48,11 @@ class _Writer:
         self._shapes = shapes
 
     def root(self, name: str, namespace: str) -> Any:
-        return etree.Element(f"{self._namespace}{name}", nsmap={None: namespace} if namespace else None)  # type: ignore[dict-item]  # None is the default one
+        try:
+            # None is the namespace that needs no prefix, which the stubs do not know.
+            return etree.Element(f"{self._namespace}{name}", nsmap={None: namespace} if namespace else None)  # type: ignore[dict-item]
+        except ValueError:
+            raise Unfit("a response element and a namespace that XML has a form for") from None
 
     def environment(self, root: Any, response: "ServiceResponse", cid: str) -> None:
         """What the earlier generation says about each answer, beside it."""
@@ -103,6 +109,8 @@ class _Writer:
                 self._value(self._child(element, "item"), part)
         elif isinstance(value, bool):
             element.text = str(value).lower()
+        elif is_element(value):
+            element.append(copy.deepcopy(value))
         elif value is not None:
             try:
                 element.text = to_text(value)
