@@ -283,7 +283,15 @@ def test_on_a_path_with_a_plain_channel_soap_is_what_says_so() -> None:
     table = soap_router("b", plain=True)
     assert soap_find(table) == soap_find(table, "GET") == "plain"
     assert soap_find(table, soapaction="b") == soap_find(table, content_type=_SOAP_1_2) == "soap b"
-    assert soap_find(table, "GET", "/a?wsdl") == soap_find(table, "GET", "/a?WSDL=1") == "soap b"
+    assert soap_find(table, "GET", "/a?wsdl") == soap_find(table, "GET", "/a?WSDL=b") == "soap b"
+
+
+def test_of_several_soap_channels_of_a_path_each_can_be_described() -> None:
+    table = soap_router("a", "urn:b")
+    assert soap_find(table, "GET", "/a?wsdl=urn%3Ab") == soap_find(table, "GET", "/a?wsdl=urn:b&x=1") == "soap urn:b"
+    assert soap_find(table, "GET", "/a?wsdl") == soap_find(table, "GET", "/a?wsdl=a") == "soap a"
+    with pytest.raises(NotFound):
+        soap_find(table, "GET", "/a?wsdl=c")
 
 
 def test_a_soap_channel_answers_post_and_shows_itself_to_get() -> None:

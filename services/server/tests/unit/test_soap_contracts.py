@@ -7,7 +7,7 @@ import zeep
 from lxml import etree
 
 from zato.server.http.soap.channel import SOAPChannelOptions
-from zato.server.http.soap.contracts import Contract, Field, contract_from
+from zato.server.http.soap.contracts import Contract, Contracts, Field, contract_from
 from zato.server.http.soap.wsdl import make_wsdl, operation_name
 
 
@@ -118,6 +118,21 @@ def test_clients_understand_answers_of_both_forms() -> None:
     body = f"<response {_NS}><item_list><item><name>x</name></item><item><name>y</name></item></item_list></response>"
     made = answer(contract_from(declared(made=output, output_repeated=True)), body, soap_version="1.2")
     assert [item.name for item in made.item_list.item] == ["x", "y"]
+
+
+def test_a_declaration_is_read_once_for_each_class() -> None:
+    classes: dict[str, type] = {"a": type("A", (), {})}
+    read: list[type] = []
+
+    def read_declaration(cls: type) -> Any:
+        read.append(cls)
+        return declared(shape(ForceType("name")))
+
+    contracts = Contracts(classes.__getitem__, read_declaration)
+    assert contracts("a") is contracts("a")
+    classes["a"] = type("A", (), {})
+    assert contracts("a").input == (Field("name"),)
+    assert len(read) == 2
 
 
 def test_operations_have_names_that_other_languages_can_call() -> None:

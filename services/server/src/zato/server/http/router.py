@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from zato.common.errors import BadRequest, MethodNotAllowed, NotAcceptable, NotFound
 from zato.server.http.channel import ENCODED_SLASH, Channel
 from zato.server.http.request import Request
-from zato.server.http.soap.actions import asks_for_wsdl, is_soap, soap_action
+from zato.server.http.soap.actions import asks_for_wsdl, is_soap, soap_action, wsdl_action
 
 # All but NUL, which is refused before and stands for an encoded slash here.
 _CONTROL = re.compile(r"[\x01-\x1f\x7f-\x9f]")
@@ -111,9 +111,9 @@ def _by_action(candidates: Sequence[Candidate], request: Request | None) -> Sequ
     if request is None or (plain and not wants_wsdl and not is_soap(request)):
         return plain
     soap = [(each, each[0].soap.soap_action) for each in candidates if each[0].soap is not None]
-    if wants_wsdl:
+    if wants_wsdl and not wsdl_action(request):
         return [soap[0][0]]
-    asked = soap_action(request)
+    asked = wsdl_action(request) if wants_wsdl else soap_action(request)
     for wanted in (asked, ""):
         if found := [each for each, action in soap if action == wanted]:
             return found

@@ -1,6 +1,7 @@
 """The SOAP action of a request: a header in 1.1, a parameter of the content type in 1.2."""
 
 import re
+from urllib.parse import unquote
 
 from zato.server.http.request import Request
 
@@ -26,4 +27,10 @@ def is_soap_1_2(content_type: str) -> bool:
 
 
 def asks_for_wsdl(request: Request) -> bool:
+    """Whether a request is `GET …?wsdl`, or `GET …?wsdl=ACTION` for one of several channels of a path."""
     return request.method == "GET" and request.query.partition("=")[0].lower() == "wsdl"
+
+
+def wsdl_action(request: Request) -> str:
+    """Return the action whose description is asked for, "" for any."""
+    return unquote(request.query.partition("=")[2].partition("&")[0])

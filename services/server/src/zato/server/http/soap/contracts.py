@@ -5,6 +5,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 ANYTHING = "anyType"
 _REQUEST, _RESPONSE = "request", "response"
@@ -49,6 +50,30 @@ class Contract:
 
 # Service's name → what it declares.
 ContractOf = Callable[[str], Contract]
+
+
+class Contracts:
+    """
+    What services declare, read once for each class.
+
+    Args:
+        class_of: Finds a service's class by its name.
+        read: Returns the declaration of a class, None when it has none: see `contract_from`.
+    """
+
+    def __init__(self, class_of: Callable[[str], type], read: Callable[[type], Any]) -> None:
+        self._class_of = class_of
+        self._read = read
+        # A class that is deployed anew is another class; what was known of the old one goes with it.
+        self._known: WeakKeyDictionary[type, Contract] = WeakKeyDictionary()
+
+    def __call__(self, service: str) -> Contract:
+        """Raises NotFound when there is no such service."""
+        cls = self._class_of(service)
+        known = self._known.get(cls)
+        if known is None:
+            known = self._known[cls] = contract_from(self._read(cls))
+        return known
 
 
 def contract_from(declared: Any) -> Contract:
