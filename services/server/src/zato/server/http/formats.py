@@ -32,20 +32,14 @@ _FORMS = frozenset({"form", "post"})
 # A body of millions of tiny values needs far more memory and time than its size tells: "[]," is 3 bytes on the wire and
 # 64 in memory. Bodies too short to have that many are not looked at.
 _MAX_VALUES = 1_000_000
+_SIGNS: Mapping[str, tuple[bytes, ...]] = {"json": (b"[", b"{", b","), "xml": (b"<", b"=")}
 
 _XML_ROOT = "response"
 _XML_ITEM = "item"
 
 
 def load_json(body: bytes) -> Any:
-    """
-    Integers are exact at any size.
-
-    Raises:
-        BadRequest: It is not JSON; says what is wrong and where.
-        PayloadTooLarge: It has too many values.
-    """
-    _refuse_too_many(body, b"[", b"{", b",")
+    """Raises BadRequest, with what is wrong and where, when `body` is not JSON. Integers are exact at any size."""
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
@@ -76,9 +70,7 @@ def load_xml(body: bytes) -> Any:
 
     Raises:
         BadRequest: It is not well-formed, or has a DOCTYPE.
-        PayloadTooLarge: It has too many elements or attributes.
     """
-    _refuse_too_many(body, b"<", b"=")
     parser = objectify.makeparser(
         resolve_entities=False,
         no_network=True,
@@ -137,9 +129,16 @@ def dump_csv(payload: Any) -> bytes:
 
 
 def load(data_format: str, body: bytes, content_type: str = "") -> Any:
-    """Return the payload of a request's body. Without a data format, or without a body, it is the text as it came."""
+    """
+    Return the payload of a request's body. Without a data format, or without a body, it is the text as it came.
+
+    Raises:
+        BadRequest: It is not of the format.
+        PayloadTooLarge: It has more values than are read at once.
+    """
     if not body:
         return ""
+    refuse_too_many_values(body, data_format)
     if data_format == "json":
         return load_json(body)
     if data_format == "xml":
@@ -171,10 +170,11 @@ def dump(data_format: str, payload: Any) -> tuple[bytes, str]:
     return dump_json(payload), CONTENT_TYPES["json"]
 
 
-def _refuse_too_many(body: bytes, *signs: bytes) -> None:
-    """Count the signs that begin or separate values: those inside of texts count too, for speed."""
+def refuse_too_many_values(body: bytes, data_format: str) -> None:
+    """Raises PayloadTooLarge. The signs that begin or separate values are counted, for speed in texts too."""
     if len(body) <= _MAX_VALUES:
         return
+    signs = _SIGNS.get(data_format, ())
     count = 0
     for start in range(0, len(body), _MAX_VALUES):
         count += sum(body.count(sign, start, start + _MAX_VALUES) for sign in signs)
