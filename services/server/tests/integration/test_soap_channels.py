@@ -74,6 +74,7 @@ def server(start_server: StartServer) -> Server:
         ("other", "/customer", "other", {"soap_action": "other"}),
         ("secured", "/secured", "other", {"security": "user"}),
         ("raw", "/raw", "raw", {}),
+        ("bare", "/bare", "raw", {"use_soap_envelope": False}),
         ("only", "/only", "other", {"soap_action": "urn:only"}),
         ("quick", "/quick", "other", {"is_rate_limit_active": True, "rate_limit_def": "* = 0/m"}),
     ):
@@ -203,6 +204,11 @@ def test_xml_of_the_service_passes_as_it_is(server: Server, kind: str, tag: str,
     assert (answer.status, answer.headers["content-type"]) == (200, "application/xml")
     element = body_of(answer)
     assert (element.tag, element.text) == (tag, text)
+
+
+@pytest.mark.parametrize(("kind", "body"), [("element", b"<own/>"), ("plain", b"a < b")])
+def test_without_an_envelope_the_services_answer_is_all(server: Server, kind: str, body: bytes) -> None:
+    assert call(server, "/bare", envelope(f"<a>{kind}</a>")).body.endswith(body)
 
 
 def test_no_payload_is_an_empty_body_and_the_content_type_is_the_services(server: Server) -> None:

@@ -95,6 +95,10 @@ def test_any_text_as_csv(declared: Any, body: Any) -> None:
     run(declared, lambda: body, "csv", {})
 
 
+def test_an_xml_document_that_is_one_endless_number_is_no_error_of_ours() -> None:
+    run(["a"], lambda: formats.load("xml", b"<request>%s</request>" % (b"9" * 5000)), "xml", {})
+
+
 def test_what_is_nested_too_deeply_is_refused() -> None:
     payload: Any = {"id": 1}
     for _ in range(100_000):

@@ -7,6 +7,7 @@ from typing import Any
 from lxml import etree
 
 from zato.common.errors import BadRequest, MethodNotAllowed, ZatoError
+from zato.server.http.formats import dump
 from zato.server.http.request import Request, Response
 from zato.server.http.soap.actions import asks_for_wsdl, is_soap_1_2
 from zato.server.http.soap.channel import SOAPChannelOptions
@@ -38,8 +39,8 @@ def dump_payload(channel: SOAPChannelOptions, contract: Contract, payload: Any) 
     """
     version = VERSIONS[channel.soap_version]
     content_type = channel.content_type or version.media_type
-    if not channel.use_soap_envelope and isinstance(payload, str | bytes):
-        return payload.encode() if isinstance(payload, str) else payload, content_type
+    if not channel.use_soap_envelope:
+        return dump("xml", payload)[0], content_type
     if contract.output is not None and isinstance(payload, etree._Element) and payload.tag == contract.response_name:
         payload = in_namespace(payload, channel.namespace)
     return dump_envelope(payload, version, channel.namespace, contract.response_name), content_type

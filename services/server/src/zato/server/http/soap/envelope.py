@@ -6,7 +6,7 @@ from typing import Any
 from lxml import etree
 
 from zato.common.errors import BadRequest, InternalError, ZatoError
-from zato.server.http.formats import dump_xml, load_xml
+from zato.server.http.formats import dump_xml, load_xml, refuse_too_many_values
 from zato.server.http.soap.versions import Version
 
 _DECLARATION = re.compile(rb"\s*<\?xml[^>]*\?>\s*")
@@ -29,7 +29,9 @@ def load_envelope(body: bytes, version: Version) -> Any:
     Raises:
         BadRequest: It is not XML, or no envelope with a Body.
         VersionMismatch: It is an envelope of another version.
+        PayloadTooLarge: It has more values than are read at once.
     """
+    refuse_too_many_values(body, "xml")
     root = load_xml(body)
     name = etree.QName(root.tag)
     if name.localname != "Envelope":
