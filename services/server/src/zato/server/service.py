@@ -287,3 +287,12 @@ def _serialized(result: Any, data_format: str) -> str:
 
     body, _ = formats.dump("xml" if data_format == "xml" else "json", result)
     return body.decode()
+
+
+def __getattr__(name: str) -> Any:
+    # A service itself, so it can only be made when there is Service.
+    if name == "RESTAdapter":
+        from zato.server.services.adapters import RESTAdapter
+
+        return RESTAdapter
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
