@@ -11,7 +11,6 @@ The class that users' services are written against.
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import gevent
@@ -20,6 +19,7 @@ from zato.server.services import snapshots
 from zato.server.services.bunch import bunchify
 from zato.server.services.facades import Facades
 from zato.server.services.hooks import Hooks
+from zato.server.services.lazy import lazy
 
 if TYPE_CHECKING:
     from zato.server.services.locks import ServiceLock
@@ -101,12 +101,10 @@ class Service(Hooks, Facades):
             NotFound: There is no such service.
             ZatoException: A service invokes itself.
         """
-        from zato.server.services.invoke import DEFAULT_OPTIONS, InvokeOptions
-
         invoker = self.server.invoker
-        options = DEFAULT_OPTIONS
+        options = None
         if channel != "invoke" or data_format or environ or cid or timeout is not None:
-            options = InvokeOptions(channel, data_format or "", environ, cid, timeout, raise_timeout)
+            options = invoker.options(channel, data_format or "", environ, cid, timeout, raise_timeout)
         given = kwargs if kwargs and (payload is None or payload == "") else payload
         instance = invoker.invoke_from(self, invoker.store.find(name), given, options)
         if instance is None:
@@ -180,11 +178,11 @@ class Service(Hooks, Facades):
 
     # Helpers
 
-    @cached_property
+    @lazy
     def id(self) -> int:
         return self.server.invoker.store.find(type(self)).id
 
-    @cached_property
+    @lazy
     def impl_name(self) -> str:
         return self.get_impl_name()
 
