@@ -142,7 +142,11 @@ class Cluster:
         ]
 
     def is_settled(self) -> bool:
-        return not self.conn.xlen(f"{self.prefix}:stream") and not self.conn.zcard(f"{self.prefix}:delayed")
+        # At one moment: a task that moves from one to the other meanwhile would be in neither.
+        with self.conn.pipeline(transaction=True) as pipeline:
+            pipeline.xlen(f"{self.prefix}:stream")
+            pipeline.zcard(f"{self.prefix}:delayed")
+            return not any(pipeline.execute())
 
     def wait_until_settled(self, timeout_s: float = 30) -> None:
         eventually(self.is_settled, timeout_s=timeout_s, what="all tasks to be settled")

@@ -21,7 +21,16 @@ from zato.common.api import DATA_FORMAT as FROM_API, SCHEDULER
 from zato.common.exception import BadRequest as FROM_EXCEPTION
 from zato.server.commands import CommandResult
 from zato.server.connection.http_soap import BadRequest as FROM_HTTP_SOAP, NotFound, Unauthorized, Forbidden
-from zato.server.service import Service
+from zato.server.service import RESTAdapter, Service
+from zato.server.service.adapter import JSONAdapter
+
+
+class MyAdapter(JSONAdapter):
+    outconn = "crm"
+
+
+class MyREST(RESTAdapter):
+    conn_name = "crm"
 """
 
 PYTHON_2 = """

@@ -191,6 +191,11 @@ def test_a_service_with_a_bad_schema_is_not_deployed(tmp_path: Any, schema: Any,
         deployed(cls, Schemas(tmp_path))
 
 
+@pytest.mark.parametrize("schema", [None, "", {}, object(), dict, 7])
+def test_what_is_no_schema_is_none(schema: Any) -> None:
+    assert Schemas().compile(schema) is None
+
+
 def test_a_schema_needs_a_folder_to_be_found_in() -> None:
     with pytest.raises(BadSchema, match="no folder"):
         Schemas().compile("customer.json")

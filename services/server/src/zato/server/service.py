@@ -12,7 +12,6 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import gevent
@@ -22,6 +21,7 @@ from zato.common.models import Model, ModelCtx
 from zato.server.services import snapshots
 from zato.server.services.facades import Facades
 from zato.server.services.hooks import Hooks
+from zato.server.services.lazy import lazy
 from zato.server.services.simpleio.elements import (
     CSV,
     UTC,
@@ -157,12 +157,10 @@ class Service(Hooks, Facades):
             NotFound: There is no such service.
             ZatoException: A service invokes itself.
         """
-        from zato.server.services.invoke import DEFAULT_OPTIONS, InvokeOptions
-
         invoker = self.server.invoker
-        options = DEFAULT_OPTIONS
+        options = None
         if channel != "invoke" or data_format or environ or cid or timeout is not None:
-            options = InvokeOptions(channel, data_format or "", environ, cid, timeout, raise_timeout)
+            options = invoker.options(channel, data_format or "", environ, cid, timeout, raise_timeout)
         given = kwargs if kwargs and (payload is None or payload == "") else payload
         instance = invoker.invoke_from(self, invoker.store.find(name), given, options)
         if instance is None:
@@ -236,11 +234,11 @@ class Service(Hooks, Facades):
 
     # Helpers
 
-    @cached_property
+    @lazy
     def id(self) -> int:
         return self.server.invoker.store.find(type(self)).id
 
-    @cached_property
+    @lazy
     def impl_name(self) -> str:
         return self.get_impl_name()
 
@@ -343,3 +341,12 @@ def _serialized(result: Any, data_format: str) -> str:
 
     body, _ = formats.dump("xml" if data_format == "xml" else "json", result)
     return body.decode()
+
+
+def __getattr__(name: str) -> Any:
+    # A service itself, so it can only be made when there is Service.
+    if name == "RESTAdapter":
+        from zato.server.services.adapters import RESTAdapter
+
+        return RESTAdapter
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -47,9 +47,6 @@ class InvokeOptions:
     raises_timeout: bool = True
 
 
-DEFAULT_OPTIONS = InvokeOptions()
-
-
 class Invoker:
     """
     Args:
@@ -59,6 +56,8 @@ class Invoker:
     """
 
     context: ServerContext
+    # For services, whose module is loaded before this one.
+    options = InvokeOptions
 
     def __init__(self, store: ServiceStore) -> None:
         self.store = store
@@ -88,7 +87,7 @@ class Invoker:
         return self.run(entry, instance)
 
     def invoke_from(
-        self, caller: "Service", entry: ServiceEntry, payload: Any, options: InvokeOptions = DEFAULT_OPTIONS
+        self, caller: "Service", entry: ServiceEntry, payload: Any, options: InvokeOptions | None = None
     ) -> "Service | None":
         """
         Run a service for another one and return its instance, whose response is complete.
@@ -102,9 +101,11 @@ class Invoker:
         """
         if entry.cls is type(caller):
             raise ZatoError(f"Service '{entry.name}' may not invoke itself")
-        channel = (
-            INVOKE_CHANNEL if options is DEFAULT_OPTIONS else ChannelInfo("", options.channel, options.data_format or "dict")
-        )
+        if options is None:
+            instance = self.new(entry, in_process_request(payload), caller.cid, INVOKE_CHANNEL, caller.environ)
+            self.run(entry, instance)
+            return instance
+        channel = ChannelInfo("", options.channel, options.data_format or "dict")
         environ = Environ({**caller.environ, **options.environ}) if options.environ else caller.environ
         cid = options.cid or caller.cid
         instance = self.new(entry, in_process_request(payload, options.data_format), cid, channel, environ)
@@ -138,7 +139,7 @@ class Invoker:
             _began_at=time.time(),
         )
         if environ is not None:
-            instance.environ = environ if type(environ) is Environ else Environ(environ)
+            instance.__dict__["environ"] = environ if type(environ) is Environ else Environ(environ)
         return instance
 
     def run(self, entry: ServiceEntry, instance: "Service") -> ServiceResponse:

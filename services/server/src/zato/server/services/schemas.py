@@ -35,7 +35,8 @@ class Schemas:
         Raises:
             BadSchema: There is no such file, or it is no JSON Schema.
         """
-        if not schema:
+        # Services of 2.0, which knew no schemas, may call something else that.
+        if not schema or not isinstance(schema, str | Path | Mapping):
             return None
         definition = dict(schema) if isinstance(schema, Mapping) else self._read(str(schema))
         try:

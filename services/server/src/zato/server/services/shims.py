@@ -62,6 +62,13 @@ def _anyjson() -> dict[str, Any]:
     return {"dumps": dumps, "loads": loads, "serialize": dumps, "deserialize": loads}
 
 
+def _adapter() -> dict[str, Any]:
+    """A published name for which there is no room below a module that is no package."""
+    from zato.server.services import adapters
+
+    return _public(adapters)
+
+
 _MAKERS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "StringIO": _string_io,
     "anyjson": _anyjson,
@@ -69,5 +76,6 @@ _MAKERS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "httplib": _httplib,
     "urllib2": _urllib2,
     "urlparse": _urlparse,
+    "zato.server.service.adapter": _adapter,
 }
 _made: dict[str, ModuleType] = {}
