@@ -9,10 +9,12 @@ The class that users' services are written against.
 """
 
 import logging
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from zato.server.connections.outgoing import Outgoing
+    from zato.server.connections.http.facade import RESTFacade
+    from zato.server.connections.outgoing import Group, Outgoing
     from zato.server.services.context import ChannelInfo, KeyValueDB, ServerContext
     from zato.server.services.reqresp import ServiceRequest, ServiceResponse
 
@@ -67,6 +69,18 @@ class Service:
             NotFound: There is no such service.
         """
         return self.server.invoke(self, name, kwargs if payload is None and kwargs else payload)
+
+    @cached_property
+    def rest(self) -> "RESTFacade":
+        """REST connections without the cid: `self.rest["My CRM"].get({"id": 1})`, `self.rest.my_crm.get({"id": 1})`."""
+        from zato.server.connections.http.facade import RESTFacade
+
+        return RESTFacade(self.outgoing.rest, self.cid)
+
+    @cached_property
+    def email(self) -> "Group":
+        """Connections to mail servers: `self.email.smtp.get("name").conn`, `self.email.imap.get("name").conn`."""
+        return self.outgoing.email
 
     @classmethod
     def get_name(cls) -> str:
