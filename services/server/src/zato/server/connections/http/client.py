@@ -1,16 +1,15 @@
 """The client that services use: `self.out.rest["crm"].conn.get(self.cid, {"id": 1})`."""
 
 import base64
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import gevent
 import urllib3
 
 from zato.common.cid import CID_HEADER
 from zato.common.errors import Unavailable, ZatoError
+from zato.server.connections.deadline import within
 from zato.server.connections.failures import Named, credentials_refused, timed_out
 from zato.server.connections.http.answer import Answer
 from zato.server.connections.http.options import OutgoingHTTPOptions
@@ -155,7 +154,9 @@ class HTTPConnection(Named):
         own = {name.lower() for name in headers}
         sent = {**{name: value for name, value in credentials.items() if name.lower() not in own}, **headers}
         follow = self._options.follow_redirects if allow_redirects is None else allow_redirects
-        with self.errors_explained(urllib3.exceptions.HTTPError), self._deadline(seconds + self._overhead_s):
+        # Limits of the sockets are for each packet: who sends one byte a second would keep a service for ever.
+        whole = within(seconds + self._overhead_s, lambda: timed_out(self.name))
+        with self.errors_explained(urllib3.exceptions.HTTPError), whole:
             response = self._pool.urlopen(
                 method,
                 url,
@@ -188,20 +189,6 @@ class HTTPConnection(Named):
             # Whom the other side sends us to does not get what is for the other side.
             remove_headers_on_redirect=[*credentials, "Authorization", "Cookie"],
         )
-
-    @contextmanager
-    def _deadline(self, seconds: float) -> Iterator[None]:
-        """Limits of the sockets are for each packet: who sends one byte a second would keep a service for ever."""
-        timer = gevent.Timeout(seconds)
-        timer.start()
-        try:
-            yield
-        except gevent.Timeout as expired:
-            if expired is not timer:
-                raise
-            raise timed_out(self.name) from None
-        finally:
-            timer.close()
 
     def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
         chunks, size = [], 0
