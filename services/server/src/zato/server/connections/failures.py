@@ -76,15 +76,14 @@ class Named:
 
 def explained(name: str, exc: BaseException, explain: Explain) -> ZatoError:
     """Return the error that stands for `exc`, by what it or one of its causes is."""
-    for each in _causes(exc):
-        known = explain(each)
-        if isinstance(known, ZatoError):
-            return known
-        reason = known or next((words for kind, words in _REASONS.items() if isinstance(each, kind)), None)
-        if reason is not None:
-            error = DeadlineExceeded if reason == _REASONS[TimeoutError] else Unavailable
-            return error(f"Connection '{name}' failed: {reason}")
-    return Unavailable(f"Connection '{name}' failed: {_UNKNOWN}")
+    causes = list(_causes(exc))
+    known = next(filter(None, map(explain, causes)), None)
+    if isinstance(known, ZatoError):
+        return known
+    reasons = (words for kind, words in _REASONS.items() if any(isinstance(each, kind) for each in causes))
+    reason = known or next(reasons, _UNKNOWN)
+    error = DeadlineExceeded if reason == _REASONS[TimeoutError] else Unavailable
+    return error(f"Connection '{name}' failed: {reason}")
 
 
 def timed_out(name: str) -> DeadlineExceeded:
