@@ -51,11 +51,16 @@ class Answer:
         return f"<Answer {self.status_code} of '{self._name}', {len(self.content)} bytes>"
 
     @property
-    def text(self) -> str:
+    def encoding(self) -> str:
+        """The charset that the answer names, UTF-8 when it names none."""
         header = Message()
         header["content-type"] = self._content_type
+        return header.get_content_charset() or "utf-8"
+
+    @property
+    def text(self) -> str:
         try:
-            return self.content.decode(header.get_content_charset() or "utf-8", errors="replace")
+            return self.content.decode(self.encoding, errors="replace")
         except LookupError:
             return self.content.decode(errors="replace")
 

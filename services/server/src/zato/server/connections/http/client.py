@@ -82,7 +82,7 @@ class HTTPConnection(Named):
             Unavailable: It did not; CredentialsRefused when it did not accept our credentials.
         """
         credentials = self._credentials()
-        answer = self._send(
+        answer = self.exchange(
             self._options.ping_method, self._address.for_ping(), None, {CID_HEADER: cid_header(cid)}, credentials
         )
         if credentials and answer.status_code in _REFUSALS:
@@ -129,7 +129,7 @@ class HTTPConnection(Named):
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
         sent.update(clean_headers(headers or {}))
         credentials = _basic_auth(*auth) if auth is not None else self._credentials()
-        return self._send(method, self._address.url(params), body, sent, credentials, timeout, allow_redirects)
+        return self.exchange(method, self._address.url(params), body, sent, credentials, timeout, allow_redirects)
 
     def _encode(self, data: Any, json: Any, files: Mapping[str, Any] | None) -> tuple[Any, str]:
         if files is not None:
@@ -139,7 +139,7 @@ class HTTPConnection(Named):
         body, content_type = encode_body(data, self._options.data_format)
         return body, (self._options.content_type or content_type) if body is not None else ""
 
-    def _send(
+    def exchange(
         self,
         method: str,
         url: str,
@@ -149,6 +149,7 @@ class HTTPConnection(Named):
         timeout: float | None = None,
         allow_redirects: bool | None = None,
     ) -> Answer:
+        """Send what is ready to be sent, and return what was answered. Raises as `call` does."""
         seconds = self._options.timeout if timeout is None else timeout
         # What the service says for itself counts more than the connection's credentials.
         own = {name.lower() for name in headers}

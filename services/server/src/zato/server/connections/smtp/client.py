@@ -4,7 +4,6 @@ import contextlib
 import smtplib
 import socket
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from zato.common.errors import ZatoError
 from zato.common.logs import get_logger
@@ -80,16 +79,13 @@ class SMTPConnection(Named):
     def _open(self) -> smtplib.SMTP:
         options = self._options
         # Without our name smtplib asks the network for it, which may take long.
-        common = {
-            "host": options.host,
-            "port": options.port,
-            "timeout": options.timeout,
-            "local_hostname": socket.gethostname(),
-        }
+        own_name = socket.gethostname()
         if options.mode == "ssl":
-            session: smtplib.SMTP = smtplib.SMTP_SSL(context=self._context, **common)
+            session: smtplib.SMTP = smtplib.SMTP_SSL(
+                options.host, options.port, own_name, timeout=options.timeout, context=self._context
+            )
         else:
-            session = smtplib.SMTP(**common)
+            session = smtplib.SMTP(options.host, options.port, own_name, timeout=options.timeout)
         try:
             if options.mode == "starttls":
                 session.starttls(context=self._context)
