@@ -49,7 +49,8 @@ WSDL = """<?xml version="1.0"?>
   <service name="Orders"><port name="Port" binding="tns:Binding"><soap:address location="LOCATION/orders"/></port></service>
 </definitions>
 """
-ENVELOPE = '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Header/><e:Body xmlns:o="urn:orders">{}</e:Body></e:Envelope>'
+BODY = '<e:Body xmlns:o="urn:orders">{}</e:Body>'
+ENVELOPE = f'<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Header/>{BODY}</e:Envelope>'
 ORDER = ENVELOPE.format("<o:GetOrderResponse><o:status>open for {}</o:status><o:total>17.29</o:total></o:GetOrderResponse>")
 FAULT = ENVELOPE.format("<e:Fault><faultcode>e:Server</faultcode><faultstring>no such order</faultstring></e:Fault>")
 XML = {"Content-Type": "text/xml; charset=utf-8"}
