@@ -30,10 +30,10 @@ def test_migrations_make_the_tables_that_the_code_has(database: Database) -> Non
 
 
 def test_an_upgrade_is_idempotent_and_keeps_what_is_there(database: Database) -> None:
-    schema.upgrade(database)
+    assert schema.upgrade(database)
     with database.transaction() as session:
         session.execute(text("UPDATE config_version SET version = 7"))
-    schema.upgrade(database)
+    assert not schema.upgrade(database)
     with database.reading() as session:
         assert session.execute(text("SELECT version FROM config_version")).scalar_one() == 7
 

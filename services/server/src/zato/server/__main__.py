@@ -86,9 +86,12 @@ def _upgrade_odb(settings: ServerSettings) -> None:
                 log.warning("odb_not_reachable", error=exc.message)
             is_reported = True
             time.sleep(_RETRY_ODB_S)
-    schema.upgrade(database)
+    is_migrated = schema.upgrade(database)
     # No connection may be older than the fork.
     database.close()
+    if is_migrated:
+        # What migrations import would stay in this process and in all workers: start again without it.
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 if __name__ == "__main__":
