@@ -11,9 +11,11 @@ from zato.common.errors import NotFound, Unauthorized, Unavailable, ZatoError
 from zato.common.logs import get_logger
 from zato.common.secrets import SecretBox
 from zato.proto.control_plane.v1.control_plane_pb2 import RegisterKindsRequest
+from zato.server.admin.pings import ping_actions
 from zato.server.admin.services import Admin, admin_services, internal_services
 from zato.server.config import ServerSettings
 from zato.server.connections.outgoing import Outgoing
+from zato.server.connections.reporting import StatusReporter
 from zato.server.control.changes import Author
 from zato.server.control.deployments import (
     REPORT_EVERY_S,
@@ -62,6 +64,7 @@ log = get_logger(__name__)
 
 _RPC_MAX_BODY_BYTES = 64 * 1024 * 1024
 _RETRY_LOAD_S = 1.0
+_REPORT_CONNECTIONS_EVERY_S = 2.0
 # Requests that began with the old connections have this long to end before these are closed.
 _CLOSE_CONNECTIONS_AFTER_S = 60.0
 _VERIFIERS: dict[str, Any] = {
@@ -107,6 +110,8 @@ class WorkerApp:
         objects = Objects(self._database, self._kinds, box, bus, self._topic)
         deployments = Deployments(self._database, self._deployer, bus, self._topic, settings.name, self._pid)
         self._admin = Admin(self._database, self._kinds, objects, deployments, self._store)
+        self._pings = ping_actions(lambda: self._follower.configuration)
+        self._status = StatusReporter(self._database, settings.name)
         self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
         invoker = Invoker(self._store)
         outgoing = Outgoing(lambda: self._state.connections)
@@ -120,6 +125,7 @@ class WorkerApp:
         if not self._try_to_load():
             gevent.spawn(self._load_at_last)
         gevent.spawn(self._say_that_we_live)
+        gevent.spawn(self._say_how_connections_fare)
 
     def is_ready(self) -> bool:
         return self._is_loaded and not self._is_stopping
@@ -196,7 +202,7 @@ class WorkerApp:
         if update.is_whole:
             removed.update(dict.fromkeys(self._deployer.file_names - {file.name for file in update.changed_files}, 0))
         outcomes = self._deployer.apply(update.changed_files, removed)
-        self._store.replace_internal([*internal_services(), *admin_services(self._admin)])
+        self._store.replace_internal([*internal_services(), *admin_services(self._admin, self._pings)])
         old = self._state
         self._state = WorkerState(configuration, Router(compile_channels(configuration)), old.connections.follow(configuration))
         gevent.spawn_later(_CLOSE_CONNECTIONS_AFTER_S, old.connections.close_all_but, self._state.connections)
@@ -227,6 +233,11 @@ class WorkerApp:
                     forget_silent_workers(session)
             except ZatoError as exc:
                 log.warning("worker_report_failed", error=exc.message)
+
+    def _say_how_connections_fare(self) -> None:
+        while True:
+            gevent.sleep(_REPORT_CONNECTIONS_EVERY_S)
+            self._status.report(self._state.connections)
 
     def _register_kinds(self, request: RegisterKindsRequest, author: Author) -> None:
         register_kinds(self._database, self._bus, self._topic, request.part, request.kinds, author, _OWN_KINDS)

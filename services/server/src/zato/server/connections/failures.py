@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from zato.common.errors import DeadlineExceeded, Unavailable, ZatoError
@@ -35,6 +36,17 @@ class CredentialsRefused(Unavailable):
     """The other side does not accept who we say we are. Whoever called us can't help it, so it is no 401."""
 
 
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the last use of a connection went; `error` is in our own words."""
+
+    is_connected: bool
+    error: str = ""
+
+
+_WELL = Health(True)
+
+
 class Named:
     """
     What all connections have: their kind and name, errors that carry these, and `conn`, which is the connection itself,
@@ -45,6 +57,8 @@ class Named:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        # Unknown until it is used: nobody is called only to see whether they answer.
+        self.health: Health | None = None
 
     @property
     def conn(self) -> Self:
@@ -60,7 +74,13 @@ class Named:
     def failed(self, exc: BaseException) -> ZatoError:
         """Log the exception and return the error to raise instead, e.g. `raise self.failed(exc) from exc`."""
         log.warning("connection_failed", kind=self.kind, name=self.name, error=f"{type(exc).__name__}: {exc}"[:500])
-        return explained(self.name, exc, self.explain)
+        error = explained(self.name, exc, self.explain)
+        self.note(error)
+        return error
+
+    def note(self, error: ZatoError | None = None) -> None:
+        """Keep how it went. An answer that says no is an answer: only those who can't be reached or used are not well."""
+        self.health = Health(False, error.message) if isinstance(error, Unavailable | DeadlineExceeded) else _WELL
 
     @contextmanager
     def errors_explained(self, *libraries: type[BaseException]) -> Iterator[None]:
@@ -68,7 +88,9 @@ class Named:
         foreign: tuple[type[BaseException], ...] = (*libraries, OSError, EOFError)
         try:
             yield
-        except ZatoError:
+            self.note()
+        except ZatoError as error:
+            self.note(error)
             raise
         except foreign as exc:
             raise self.failed(exc) from exc

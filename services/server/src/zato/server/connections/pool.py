@@ -1,11 +1,12 @@
 """The live connections of one configuration version."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from zato.common.errors import Conflict, NotFound, Unavailable
 from zato.common.logs import get_logger
+from zato.server.connections.failures import Health
 from zato.server.connections.types import connection_types
 from zato.server.control.state import Configuration
 
@@ -17,6 +18,7 @@ _SEE_LOG = "see connection_not_made in the log"
 
 @dataclass(frozen=True, slots=True)
 class _Live:
+    object_id: int
     version: int
     reference_versions: tuple[int, ...]
     connection: Any
@@ -50,6 +52,12 @@ class ConnectionPool:
     def names(self, kind: str) -> list[str]:
         return sorted(name for live_kind, name in self._live if live_kind == kind)
 
+    def health(self) -> Iterator[tuple[int, int, Health]]:
+        """Yield the object's id, its version and how it fares, of each connection that has been used."""
+        for live in self._live.values():
+            if (health := getattr(live.connection, "health", None)) is not None:
+                yield live.object_id, live.version, health
+
     def follow(self, configuration: Configuration) -> "ConnectionPool":
         """Return the connections of `configuration`; those that have not changed are the same ones."""
         live: dict[_Key, _Live] = {}
@@ -66,7 +74,7 @@ class ConnectionPool:
                     live[kind, each.name] = old
                     continue
                 try:
-                    live[kind, each.name] = _Live(each.version, versions, connection_type.connect(each, configuration))
+                    live[kind, each.name] = _Live(each.id, each.version, versions, connection_type.connect(each, configuration))
                 except Exception as exc:
                     # One that can't be made must not keep the rest of the configuration from being used.
                     log.exception("connection_not_made", kind=kind, name=each.name)
