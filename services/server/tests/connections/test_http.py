@@ -14,6 +14,7 @@ import pytest
 
 from zato.common.errors import BadRequest, DeadlineExceeded, Unavailable
 from zato.common.testing.certificates import CertificateAuthority
+from zato.common.testing.processes import free_port
 from zato.server.connections import http as http_connections
 from zato.server.connections.failures import CredentialsRefused
 from zato.server.connections.http.answer import BadAnswer, NotJSON
@@ -282,6 +283,14 @@ def test_an_answer_that_is_cut_off_is_unavailable(backend: Backend, call: Any) -
     backend.reply(Reply(200, b"short", {"Content-Length": "1000", "Connection": "close"}))
     with pytest.raises((Unavailable, DeadlineExceeded)):
         call(timeout=1).conn.get("cid")
+
+
+def test_what_a_call_asked_for_is_not_logged(call: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(Unavailable):
+        call(host=f"http://127.0.0.1:{free_port()}", url_path="/there").conn.get("cid", {"token": "the-secret"})
+    logged = capsys.readouterr().out
+    assert "/there" in logged
+    assert "the-secret" not in logged
 
 
 # Repeating and redirecting

@@ -4,6 +4,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg2
@@ -12,6 +13,7 @@ import pytest
 from zato.common.testing.postgresql_server import run_sql
 from zato.common.testing.processes import free_port
 from zato.common.testing.waiting import eventually
+from zato.server.testing.connection_contract import SilentServer
 from zato.server.testing.http_backend import Backend
 
 from .conftest import Answer, Server, StartServer
@@ -171,3 +173,40 @@ def test_a_connection_is_pinged_also_while_it_is_switched_off(server: Server) ->
     assert pinged["is_ok"] is True
     assert 0 <= pinged["duration_ms"] <= (time.monotonic() - started) * 1000
     server.admin("zato.outgoing-sql.edit", name="db", is_active=True)
+
+
+SILENT: dict[str, dict[str, Any]] = {
+    "outgoing-http": {"timeout": 60},
+    "outgoing-soap": {"timeout": 60},
+    "outgoing-sql postgresql": {"db_name": "x", "connect_timeout_s": 60},
+    "outgoing-sql mysql": {"db_name": "x", "connect_timeout_s": 60},
+    "outgoing-sql oracle": {"db_name": "x", "username": "x", "password": "x", "connect_timeout_s": 60},
+    "outgoing-smtp": {"timeout": 60},
+    "outgoing-imap": {"timeout": 60, "username": "x", "password": "x"},
+    "outgoing-ftp": {"timeout": 60},
+    "outgoing-sftp": {"timeout": 60, "username": "x", "password": "x"},
+    "outgoing-ldap": {"connect_timeout": 60},
+}
+
+
+@pytest.mark.parametrize("which", SILENT)
+def test_a_system_that_says_nothing_stops_no_other_request(server: Server, which: str) -> None:
+    kind, _, engine = which.partition(" ")
+    name = which.replace(" ", "-")
+    with SilentServer() as silent, ThreadPoolExecutor(1) as pool:
+        address: dict[str, Any] = {"host": "127.0.0.1", "port": silent.port}
+        if kind in ("outgoing-http", "outgoing-soap"):
+            address = {"host": f"http://127.0.0.1:{silent.port}"}
+        elif kind == "outgoing-ldap":
+            address = {"server_list": f"ldap://127.0.0.1:{silent.port}"}
+        elif engine:
+            address["engine"] = engine
+        server.admin(f"zato.{kind}.create", name=name, is_active=False, **address, **SILENT[which])
+        server.wait_until_applied()
+        ping = pool.submit(server.admin, f"zato.{kind}.ping", name=name)
+        silent.wait_until_used()
+        for _ in range(3):
+            assert server.request("GET", "/free").status == 200
+        assert not ping.done()
+        silent.release()
+        assert ping.result()["is_ok"] is False

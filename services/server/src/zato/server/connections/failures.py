@@ -4,6 +4,7 @@ What went wrong between us and another system, in our own words.
 A library's words name addresses, users and sometimes secrets, and an error may end up with a client: they go to the log.
 """
 
+import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,8 @@ _REASONS: Mapping[type[BaseException], str] = {
     OSError: "it cannot be reached",
 }
 _UNKNOWN = "it cannot be used now"
+# Services put tokens and names of people into queries.
+_QUERY = re.compile(r"\?[^\s'\")]+")
 # Takes an exception of the type's library and returns what it means, or None when others know better.
 Explain = Callable[[BaseException], ZatoError | str | None]
 
@@ -73,7 +76,8 @@ class Named:
 
     def failed(self, exc: BaseException) -> ZatoError:
         """Log the exception and return the error to raise instead, e.g. `raise self.failed(exc) from exc`."""
-        log.warning("connection_failed", kind=self.kind, name=self.name, error=f"{type(exc).__name__}: {exc}"[:500])
+        text = _QUERY.sub("?…", f"{type(exc).__name__}: {exc}")[:500]
+        log.warning("connection_failed", kind=self.kind, name=self.name, error=text)
         error = explained(self.name, exc, self.explain)
         self.note(error)
         return error
