@@ -238,7 +238,7 @@ def test_an_answer_is_read_in_every_way(backend: Backend, call: Any) -> None:
     assert (answer.status_code, answer.ok, bool(answer)) == (201, True, True)
     assert answer.data == answer.json() == {"name": "Łukasz"}
     assert (answer.content, answer.text) == (body, body.decode())
-    assert answer.headers["x-OTHER"] == "yes"
+    assert (answer.headers["x-OTHER"], answer.reason) == ("yes", "Created")
     answer.raise_for_status()
 
 

@@ -290,6 +290,10 @@ class TestSQLite(SQLContract):
         connection = sqlite3.connect(self.file, isolation_level=None, check_same_thread=False)
         return Lock(connection, "BEGIN EXCLUSIVE", "COMMIT", lambda: True)
 
+    def test_a_database_in_memory_is_refused(self, values: Values) -> None:
+        with pytest.raises(InvalidOptions, match="path of a file"), self.connected({**values, "db_name": ":memory:"}):
+            pass
+
     def test_an_option_that_the_driver_does_not_know_is_unavailable(self, values: Values) -> None:
         """It has none at all, which is known without asking it."""
         with pytest.raises(InvalidOptions, match="'extra' takes"), self.connected({**values, "extra": "colour=blue"}):

@@ -1,5 +1,6 @@
 """What another system answered to a call."""
 
+import http.client
 import json
 from collections.abc import Mapping
 from email.message import Message
@@ -43,6 +44,11 @@ class Answer:
     @property
     def ok(self) -> bool:
         return self.status_code < 400
+
+    @property
+    def reason(self) -> str:
+        """What the status means, e.g. "Not Found"."""
+        return http.client.responses.get(self.status_code, "")
 
     def __bool__(self) -> bool:
         return self.ok

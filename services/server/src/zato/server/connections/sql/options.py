@@ -49,6 +49,8 @@ class OutgoingSQLOptions:
             raise ValueError(f"'host' is required with the engine {self.engine}")
         if not self.db_name:
             raise ValueError("'db_name' must not be empty")
+        if self.engine == "sqlite" and self.db_name == ":memory:":
+            raise ValueError("'db_name' takes the path of a file: what is in memory only is not shared by connections")
         if extra_options(self.extra)[1] and self.engine == "sqlite":
             raise ValueError(f"'extra' takes {', '.join(ENGINE_OPTIONS)} with SQLite, whose driver has no options")
 
