@@ -18,6 +18,7 @@ def need(module: str, extra: str) -> Any:
     except ModuleNotFoundError as exc:
         if not module.startswith(f"{exc.name}"):
             raise
+        package = module.partition(".")[0]
         raise Unavailable(
-            f"This type of connection needs the Python package '{module}': install it with pip install 'zato-server[{extra}]'"
+            f"This type of connection needs the Python package '{package}': install it with pip install 'zato-server[{extra}]'"
         ) from exc
