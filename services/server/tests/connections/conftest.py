@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from zato.common.testing.plugin import require_program
-from zato.server.testing.http_backend import Backend
-from zato.server.testing.mariadb_server import MariaDBServer
+from zato.server.contracts.http_backend import Backend
+from zato.server.contracts.mariadb_server import MariaDBServer
 
 
 @pytest.fixture

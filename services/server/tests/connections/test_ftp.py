@@ -13,7 +13,7 @@ from zato.common.errors import Unavailable
 from zato.common.testing.certificates import CertificateAuthority
 from zato.server.connections import ftp
 from zato.server.connections.files import NoSuchFile
-from zato.server.testing.connection_contract import NAME, NetworkConnectionContract, Values
+from zato.server.contracts.connection_contract import NAME, NetworkConnectionContract, Values
 
 with warnings.catch_warnings():
     # It stands on asyncore, which Python has given up and pyftpdlib brings along.

@@ -6,7 +6,7 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,15 @@ from zato.common.testing.processes import free_port
 from zato.server.connections import http as http_connections
 from zato.server.connections.failures import CredentialsRefused
 from zato.server.connections.http.answer import BadAnswer, NotJSON
+from zato.server.connections.http.client import HTTPConnection
 from zato.server.connections.http.facade import RESTFacade
 from zato.server.connections.outgoing import Outgoing
 from zato.server.connections.pool import ConnectionPool
+from zato.server.contracts.connection_contract import NAME, Meanwhile, NetworkConnectionContract, Values, make_object
+from zato.server.contracts.http_backend import Backend, Reply
 from zato.server.control.state import ConfigObject, Configuration
 from zato.server.security.api_key import APIKeyOptions
 from zato.server.security.basic_auth import BasicAuthOptions
-from zato.server.testing.connection_contract import NAME, Meanwhile, NetworkConnectionContract, Values, make_object
-from zato.server.testing.http_backend import Backend, Reply
 
 
 @pytest.fixture
@@ -226,6 +227,36 @@ def test_the_services_own_authorization_counts_more(backend: Backend, call: Any)
     secured = call(definition("user", BasicAuthOptions(username="u", password="p")), security="user")
     secured.conn.get("cid", headers={"authorization": "Bearer t"})
     assert backend.seen[0].headers["authorization"] == "Bearer t"
+
+
+class Renewing:
+    """A token that was refused is replaced by the next one."""
+
+    def __init__(self, *tokens: str) -> None:
+        self.tokens = list(tokens)
+
+    def __call__(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.tokens[0]}"}
+
+    def refused(self, sent: Mapping[str, str]) -> bool:
+        assert sent == self()
+        return bool(self.tokens.pop(0)) and bool(self.tokens)
+
+
+def test_credentials_that_were_refused_are_renewed_once(backend: Backend) -> None:
+    backend.password = "Bearer new"
+    options = make_object(http_connections.connection_type, {"host": backend.url}).options
+    connection = HTTPConnection("it", options, Renewing("old", "new"))
+    assert connection.post("cid", "once").ok
+    assert [(seen.headers["authorization"], seen.body) for seen in backend.seen] == [
+        ("Bearer old", b"once"),
+        ("Bearer new", b"once"),
+    ]
+    hopeless = HTTPConnection("it", options, Renewing("a", "b", "c"))
+    assert hopeless.get("cid").status_code == 401
+    assert len(backend.seen) == 4
+    connection.close()
+    hopeless.close()
 
 
 # What is answered

@@ -15,9 +15,9 @@ from zato.common.testing.plugin import require_program
 from zato.server.connections import imap
 from zato.server.connections.outgoing import Outgoing
 from zato.server.connections.pool import ConnectionPool
+from zato.server.contracts.connection_contract import NetworkConnectionContract, Values, make_object
+from zato.server.contracts.dovecot_server import DovecotServer
 from zato.server.control.state import Configuration
-from zato.server.testing.connection_contract import NetworkConnectionContract, Values, make_object
-from zato.server.testing.dovecot_server import DovecotServer
 
 
 @pytest.fixture(scope="module")

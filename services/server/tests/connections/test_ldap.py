@@ -11,8 +11,8 @@ from zato.common.testing.certificates import CertificateAuthority
 from zato.common.testing.plugin import require_program
 from zato.common.testing.processes import free_port
 from zato.server.connections import ldap
-from zato.server.testing.connection_contract import NetworkConnectionContract, SilentServer, Values
-from zato.server.testing.ldap_server import LDAPServer
+from zato.server.contracts.connection_contract import NetworkConnectionContract, SilentServer, Values
+from zato.server.contracts.ldap_server import LDAPServer
 
 # ldap3 uses names of pyasn1 that this has given up.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -12,8 +12,8 @@ from zato.common.testing.plugin import require_program
 from zato.server.connections import sftp
 from zato.server.connections.files import NoSuchFile
 from zato.server.connections.sftp.client import FileExists
-from zato.server.testing.connection_contract import NAME, NetworkConnectionContract, Values
-from zato.server.testing.ssh_server import SSHServer, make_key
+from zato.server.contracts.connection_contract import NAME, NetworkConnectionContract, Values
+from zato.server.contracts.ssh_server import SSHServer, make_key
 
 _OTHER_KEY, _OTHER_PUBLIC = make_key()
 

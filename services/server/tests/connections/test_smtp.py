@@ -19,8 +19,8 @@ from zato.server.connections import smtp
 from zato.server.connections.outgoing import Outgoing
 from zato.server.connections.pool import ConnectionPool
 from zato.server.connections.smtp.message import BadMessage, SMTPMessage
+from zato.server.contracts.connection_contract import NetworkConnectionContract, Values, make_object
 from zato.server.control.state import Configuration
-from zato.server.testing.connection_contract import NetworkConnectionContract, Values, make_object
 
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 

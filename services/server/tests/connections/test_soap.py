@@ -9,10 +9,10 @@ from lxml import etree
 from zato.common.errors import Unavailable
 from zato.server.connections import soap
 from zato.server.connections.soap.suds import BadArguments, SOAPFault
+from zato.server.contracts.connection_contract import NetworkConnectionContract, Values
+from zato.server.contracts.http_backend import Backend, Reply, Seen
 from zato.server.control.state import ConfigObject
 from zato.server.security.basic_auth import BasicAuthOptions
-from zato.server.testing.connection_contract import NetworkConnectionContract, Values
-from zato.server.testing.http_backend import Backend, Reply, Seen
 
 WSDL = """<?xml version="1.0"?>
 <definitions name="Orders" targetNamespace="urn:orders" xmlns="http://schemas.xmlsoap.org/wsdl/" xmlns:tns="urn:orders"

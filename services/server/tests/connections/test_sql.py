@@ -20,7 +20,7 @@ from zato.common.testing.postgresql_server import run_sql
 from zato.common.testing.waiting import eventually
 from zato.server.connections import sql
 from zato.server.connections.failures import CredentialsRefused
-from zato.server.testing.connection_contract import (
+from zato.server.contracts.connection_contract import (
     NAME,
     ConnectionContract,
     Meanwhile,
@@ -28,7 +28,7 @@ from zato.server.testing.connection_contract import (
     UnreachableContract,
     Values,
 )
-from zato.server.testing.mariadb_server import MariaDBServer
+from zato.server.contracts.mariadb_server import MariaDBServer
 
 OFFERS = [("O1", 10, None), ("O2", 20, 2.5)]
 

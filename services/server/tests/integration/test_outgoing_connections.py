@@ -13,8 +13,8 @@ import pytest
 from zato.common.testing.postgresql_server import run_sql
 from zato.common.testing.processes import free_port
 from zato.common.testing.waiting import eventually
-from zato.server.testing.connection_contract import SilentServer
-from zato.server.testing.http_backend import Backend
+from zato.server.contracts.connection_contract import SilentServer
+from zato.server.contracts.http_backend import Backend
 
 from .conftest import Answer, Server, StartServer
 

@@ -9,17 +9,17 @@ The class that users' services are written against.
 """
 
 import logging
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from zato.server.connections.facades import ConnectionFacades
+
 if TYPE_CHECKING:
-    from zato.server.connections.http.facade import RESTFacade
-    from zato.server.connections.outgoing import Group, Outgoing
+    from zato.server.connections.outgoing import Outgoing
     from zato.server.services.context import ChannelInfo, KeyValueDB, ServerContext
     from zato.server.services.reqresp import ServiceRequest, ServiceResponse
 
 
-class Service:
+class Service(ConnectionFacades):
     """
     One service. A new instance is made for each invocation, so state must not be kept on it, the class or the module.
 
@@ -69,18 +69,6 @@ class Service:
             NotFound: There is no such service.
         """
         return self.server.invoke(self, name, kwargs if payload is None and kwargs else payload)
-
-    @cached_property
-    def rest(self) -> "RESTFacade":
-        """REST connections without the cid: `self.rest["My CRM"].get({"id": 1})`, `self.rest.my_crm.get({"id": 1})`."""
-        from zato.server.connections.http.facade import RESTFacade
-
-        return RESTFacade(self.outgoing.rest, self.cid)
-
-    @cached_property
-    def email(self) -> "Group":
-        """Connections to mail servers: `self.email.smtp.get("name").conn`, `self.email.imap.get("name").conn`."""
-        return self.outgoing.email
 
     @classmethod
     def get_name(cls) -> str:

@@ -1,9 +1,10 @@
 """The client that services use: `self.out.rest["crm"].conn.get(self.cid, {"id": 1})`."""
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import urllib3
 
@@ -24,19 +25,48 @@ _MAX_REDIRECTS = 10
 _CHUNK_BYTES = 64 * 1024
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
 _REFUSALS = (401, 407)
-# Returns the headers that say who we are. Called for each request, since tokens are renewed.
-Credentials = Callable[[], Mapping[str, str]]
+
+
+class Credentials(Protocol):
+    """Who we are to the other side. Asked for each request, since tokens are renewed."""
+
+    def __call__(self) -> Mapping[str, str]:
+        """Return the headers to send."""
+
+    def refused(self, sent: Mapping[str, str]) -> bool:
+        """The other side answered 401 to these. Return whether others can be had, so that one more try makes sense."""
+
+
+class FixedCredentials:
+    """The same headers for ever."""
+
+    def __init__(self, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._headers = headers
+
+    def __call__(self) -> Mapping[str, str]:
+        return self._headers
+
+    def refused(self, _sent: Mapping[str, str]) -> bool:
+        return False
+
+
+NO_CREDENTIALS = FixedCredentials()
 
 
 class HTTPConnection(Named):
+    """
+    Args:
+        own_certificate: PEM of a certificate with its key, shown instead of the one in the options.
+    """
+
     kind = "outgoing-http"
 
-    def __init__(self, name: str, options: OutgoingHTTPOptions, credentials: Credentials) -> None:
+    def __init__(self, name: str, options: OutgoingHTTPOptions, credentials: Credentials, own_certificate: str = "") -> None:
         super().__init__(name)
         self._options = options
         self._credentials = credentials
         self._address = Address(name, options.host, options.url_path)
-        self._pool = _make_pool(options)
+        self._pool = _make_pool(options, own_certificate)
         backoff_s = options.retry_backoff_s * (2**options.retries - 1) if options.retries else 0.0
         self._overhead_s = options.timeout * options.retries + backoff_s
 
@@ -81,11 +111,9 @@ class HTTPConnection(Named):
         Raises:
             Unavailable: It did not; CredentialsRefused when it did not accept our credentials.
         """
-        credentials = self._credentials()
-        answer = self.exchange(
-            self._options.ping_method, self._address.for_ping(), None, {CID_HEADER: cid_header(cid)}, credentials
-        )
-        if credentials and answer.status_code in _REFUSALS:
+        method, url = self._options.ping_method, self._address.for_ping()
+        answer = self.exchange(method, url, None, {CID_HEADER: cid_header(cid)}, self._credentials)
+        if answer.status_code in _REFUSALS and self._credentials():
             raise credentials_refused(self.name)
 
     def close(self) -> None:
@@ -128,7 +156,7 @@ class HTTPConnection(Named):
         if cookies:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
         sent.update(clean_headers(headers or {}))
-        credentials = _basic_auth(*auth) if auth is not None else self._credentials()
+        credentials = FixedCredentials(_basic_auth(*auth)) if auth is not None else self._credentials
         return self.exchange(method, self._address.url(params), body, sent, credentials, timeout, allow_redirects)
 
     def _encode(self, data: Any, json: Any, files: Mapping[str, Any] | None) -> tuple[Any, str]:
@@ -145,11 +173,28 @@ class HTTPConnection(Named):
         url: str,
         body: Any,
         headers: Mapping[str, str],
-        credentials: Mapping[str, str],
+        credentials: Credentials,
         timeout: float | None = None,
         allow_redirects: bool | None = None,
     ) -> Answer:
         """Send what is ready to be sent, and return what was answered. Raises as `call` does."""
+        who = credentials()
+        answer = self._exchange(method, url, body, headers, who, timeout, allow_redirects)
+        # 401 says that nothing was done, so any method may be repeated.
+        if answer.status_code == 401 and credentials.refused(who):
+            return self._exchange(method, url, body, headers, credentials(), timeout, allow_redirects)
+        return answer
+
+    def _exchange(
+        self,
+        method: str,
+        url: str,
+        body: Any,
+        headers: Mapping[str, str],
+        credentials: Mapping[str, str],
+        timeout: float | None,
+        allow_redirects: bool | None,
+    ) -> Answer:
         seconds = self._options.timeout if timeout is None else timeout
         # What the service says for itself counts more than the connection's credentials.
         own = {name.lower() for name in headers}
@@ -226,27 +271,27 @@ def connect(config_object: ConfigObject, configuration: Configuration) -> HTTPCo
 def _credentials(security: str, configuration: Configuration) -> Credentials:
     """Return what is called before each request for the headers that say who we are."""
     if not security:
-        return dict
+        return NO_CREDENTIALS
     definition = configuration.find(SECURITY_KINDS, security).options
     if isinstance(definition, BasicAuthOptions):
         headers = _basic_auth(definition.username, definition.password)
     else:
         headers = {definition.header: definition.key}
-    return lambda: headers
+    return FixedCredentials(headers)
 
 
 def _basic_auth(username: str, password: str) -> Mapping[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"}
 
 
-def _make_pool(options: OutgoingHTTPOptions) -> urllib3.PoolManager:
+def _make_pool(options: OutgoingHTTPOptions, own_certificate: str) -> urllib3.PoolManager:
     if not options.host.startswith("https"):
         return urllib3.PoolManager(maxsize=options.pool_size, block=False)
     context = client_context(
         verify=options.tls_verify,
         ca_certificates=options.ca_certificates,
-        client_certificate=options.client_certificate,
-        client_key=options.client_key,
+        client_certificate=own_certificate or options.client_certificate,
+        client_key="" if own_certificate else options.client_key,
     )
     return urllib3.PoolManager(
         maxsize=options.pool_size, block=False, ssl_context=context, assert_hostname=None if options.tls_verify else False

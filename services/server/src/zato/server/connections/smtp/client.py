@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from zato.common.errors import ZatoError
 from zato.common.logs import get_logger
 from zato.server.connections.failures import Named, credentials_refused
-from zato.server.connections.smtp.message import SMTPMessage
+from zato.server.connections.smtp.message import Message, SMTPMessage, build, recipients_of, sender_of
 from zato.server.connections.smtp.options import OutgoingSMTPOptions
 from zato.server.connections.tls import client_context
 from zato.server.control.state import ConfigObject, Configuration
@@ -35,7 +35,7 @@ class SMTPConnection(Named):
         self._options = options
         self._context = client_context(verify=options.tls_verify, ca_certificates=options.ca_certificates)
 
-    def send(self, message: SMTPMessage, from_: str | None = None) -> None:
+    def send(self, message: Message, from_: str | None = None) -> None:
         """
         Send a mail; it has been taken over by the server when this returns.
 
@@ -46,7 +46,7 @@ class SMTPConnection(Named):
             BadMessage: The mail cannot be sent as it is.
             Unavailable: The server cannot be reached, does not know us, or refused the mail or all of its recipients.
         """
-        built, sender, recipients = message.build(from_), message.sender(from_), message.recipients()
+        built, sender, recipients = build(message, from_), sender_of(message, from_), recipients_of(message)
         with self._session() as session:
             refused = session.send_message(built, sender, recipients)
         if refused:

@@ -10,7 +10,7 @@ from zato.common.cid import CID_HEADER
 from zato.common.errors import BadRequest, ZatoError
 from zato.server.connections.extras import need
 from zato.server.connections.http.answer import Answer
-from zato.server.connections.http.client import Credentials, HTTPConnection, _credentials
+from zato.server.connections.http.client import NO_CREDENTIALS, Credentials, HTTPConnection, _credentials
 from zato.server.connections.http.sending import cid_header, clean_headers
 from zato.server.connections.soap.options import OutgoingSOAPOptions
 from zato.server.connections.soap.suds import SOAPClient, SOAPFault
@@ -89,7 +89,7 @@ class SOAPConnection(HTTPConnection):
     def fetch(self, method: str, url: str, body: Any, headers: Mapping[str, Any]) -> Answer:
         """Call an address that the WSDL names. Our credentials are for our host alone."""
         is_ours = f"{url}/".startswith((self._soap_options.host.rstrip("/") + "/", self._soap_options.host.rstrip("/") + "?"))
-        credentials = self._credentials() if is_ours else {}
+        credentials = self._credentials if is_ours else NO_CREDENTIALS
         return self.exchange(method, url, body, {CID_HEADER: cid_header(""), **clean_headers(headers)}, credentials)
 
     def _read_wsdl(self) -> "zeep.Client":

@@ -1,7 +1,7 @@
 """
 A process that is patched as the server's workers are, with one connection that waits in one greenlet.
 
-    python -m zato.server.testing.patched_worker CONTROL_PORT KIND OPTIONS_AS_JSON CODE
+    python -m zato.server.contracts.patched_worker CONTROL_PORT KIND OPTIONS_AS_JSON CODE
 
 It connects to CONTROL_PORT of 127.0.0.1, runs CODE, which uses `connection`, in a greenlet, and answers each byte that
 comes from the control port from another: as long as it does, the waiting stops nobody. It prints what CODE came to.
@@ -18,9 +18,9 @@ import sys  # noqa: E402
 import gevent  # noqa: E402
 
 from zato.server.connections.types import connection_types  # noqa: E402
+from zato.server.contracts.connection_contract import make_object  # noqa: E402
 from zato.server.control.state import Configuration  # noqa: E402
 from zato.server.odb import gevent_psycopg2  # noqa: E402
-from zato.server.testing.connection_contract import make_object  # noqa: E402
 
 
 def main() -> None:

@@ -90,7 +90,7 @@ class Contract:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.settimeout(_PATIENCE_S)
             port, kind = str(listener.getsockname()[1]), self.connection_type.kind.name
-            command = [sys.executable, "-m", "zato.server.testing.patched_worker", port, kind, json.dumps(values), code]
+            command = [sys.executable, "-m", "zato.server.contracts.patched_worker", port, kind, json.dumps(values), code]
             process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
             try:
                 control, _ = listener.accept()

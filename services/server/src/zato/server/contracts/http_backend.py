@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-from zato.server.testing.connection_contract import Meanwhile
+from zato.server.contracts.connection_contract import Meanwhile
 
 
 @dataclass
