@@ -20,7 +20,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     from pyftpdlib.authorizers import DummyAuthorizer
     from pyftpdlib.handlers import FTPHandler, TLS_FTPHandler
-    from pyftpdlib.servers import ThreadedFTPServer
+    from pyftpdlib.ioloop import IOLoop
+    from pyftpdlib.servers import FTPServer
 
 PASSWORD = "the-right-one"
 
@@ -35,21 +36,27 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def start(home: Path) -> Iterator[Callable[..., int]]:
     """Start an FTP server for `home` and return its port."""
-    running: list[tuple[ThreadedFTPServer, threading.Thread]] = []
+    running: list[threading.Thread] = []
+    is_over = threading.Event()
+
+    def serve(server: FTPServer) -> None:
+        # Closed by the thread that waits for its sockets, which would stumble over it otherwise.
+        while not is_over.is_set():
+            server.serve_forever(timeout=0.01, blocking=False)
+        server.close_all()
 
     def start(handler: Any = FTPHandler, **attributes: Any) -> int:
         authorizer = DummyAuthorizer()
         authorizer.add_user("user", PASSWORD, str(home), perm="elradfmwMT")
         made = type("Handler", (handler,), {"authorizer": authorizer, "auth_failed_timeout": 0, **attributes})
-        server = ThreadedFTPServer(("127.0.0.1", 0), made)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"timeout": 0.01})
-        thread.start()
-        running.append((server, thread))
+        server = FTPServer(("127.0.0.1", 0), made, ioloop=IOLoop())
+        running.append(threading.Thread(target=serve, args=(server,)))
+        running[-1].start()
         return int(server.address[1])
 
     yield start
-    for server, thread in running:
-        server.close_all()
+    is_over.set()
+    for thread in running:
         thread.join()
 
 

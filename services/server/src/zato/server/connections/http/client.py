@@ -3,8 +3,7 @@
 import base64
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import urllib3
 
@@ -13,44 +12,17 @@ from zato.common.errors import Unavailable, ZatoError
 from zato.server.connections.deadline import within
 from zato.server.connections.failures import Named, credentials_refused, timed_out
 from zato.server.connections.http.answer import Answer
+from zato.server.connections.http.credentials import NO_CREDENTIALS, Credentials, FixedCredentials
 from zato.server.connections.http.options import OutgoingHTTPOptions
+from zato.server.connections.http.policy import make_pool, make_retries
 from zato.server.connections.http.sending import Address, cid_header, clean_headers, encode_body, encode_files
-from zato.server.connections.tls import client_context
 from zato.server.control.state import ConfigObject, Configuration
 from zato.server.http import formats
 from zato.server.security.basic_auth import BasicAuthOptions
 from zato.server.security.definitions import SECURITY_KINDS
 
-_MAX_REDIRECTS = 10
 _CHUNK_BYTES = 64 * 1024
-_IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
 _REFUSALS = (401, 407)
-
-
-class Credentials(Protocol):
-    """Who we are to the other side. Asked for each request, since tokens are renewed."""
-
-    def __call__(self) -> Mapping[str, str]:
-        """Return the headers to send."""
-
-    def refused(self, sent: Mapping[str, str]) -> bool:
-        """The other side answered 401 to these. Return whether others can be had, so that one more try makes sense."""
-
-
-class FixedCredentials:
-    """The same headers for ever."""
-
-    def __init__(self, headers: Mapping[str, str] = MappingProxyType({})) -> None:
-        self._headers = headers
-
-    def __call__(self) -> Mapping[str, str]:
-        return self._headers
-
-    def refused(self, _sent: Mapping[str, str]) -> bool:
-        return False
-
-
-NO_CREDENTIALS = FixedCredentials()
 
 
 class HTTPConnection(Named):
@@ -66,7 +38,7 @@ class HTTPConnection(Named):
         self._options = options
         self._credentials = credentials
         self._address = Address(name, options.host, options.url_path)
-        self._pool = _make_pool(options, own_certificate)
+        self._pool = make_pool(options, own_certificate)
         backoff_s = options.retry_backoff_s * (2**options.retries - 1) if options.retries else 0.0
         self._overhead_s = options.timeout * options.retries + backoff_s
 
@@ -210,31 +182,11 @@ class HTTPConnection(Named):
                 headers=sent,
                 preload_content=False,
                 timeout=urllib3.Timeout(total=seconds),
-                retries=self._retries(follow, credentials),
+                retries=make_retries(self._options, follow, credentials),
                 redirect=follow,
             )
             content = self._read(response)
         return Answer(self.name, response.status, response.headers, content, self._options.data_format)
-
-    def _retries(self, follow_redirects: bool, credentials: Mapping[str, str]) -> urllib3.Retry:
-        """Only what may be done twice is done twice: other methods are repeated when nothing has been sent yet."""
-        count = self._options.retries
-        return urllib3.Retry(
-            total=None,
-            connect=count,
-            read=count,
-            status=count,
-            other=0,
-            redirect=_MAX_REDIRECTS if follow_redirects else 0,
-            allowed_methods=_IDEMPOTENT,
-            status_forcelist=[int(status) for status in self._options.retry_statuses],
-            backoff_factor=self._options.retry_backoff_s,
-            raise_on_redirect=follow_redirects,
-            raise_on_status=False,
-            respect_retry_after_header=False,
-            # Whom the other side sends us to does not get what is for the other side.
-            remove_headers_on_redirect=[*credentials, "Authorization", "Cookie"],
-        )
 
     def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
         chunks, size = [], 0
@@ -282,17 +234,3 @@ def _credentials(security: str, configuration: Configuration) -> Credentials:
 
 def _basic_auth(username: str, password: str) -> Mapping[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"}
-
-
-def _make_pool(options: OutgoingHTTPOptions, own_certificate: str) -> urllib3.PoolManager:
-    if not options.host.startswith("https"):
-        return urllib3.PoolManager(maxsize=options.pool_size, block=False)
-    context = client_context(
-        verify=options.tls_verify,
-        ca_certificates=options.ca_certificates,
-        client_certificate=own_certificate or options.client_certificate,
-        client_key="" if own_certificate else options.client_key,
-    )
-    return urllib3.PoolManager(
-        maxsize=options.pool_size, block=False, ssl_context=context, assert_hostname=None if options.tls_verify else False
-    )

@@ -10,7 +10,8 @@ from zato.common.cid import CID_HEADER
 from zato.common.errors import BadRequest, ZatoError
 from zato.server.connections.extras import need
 from zato.server.connections.http.answer import Answer
-from zato.server.connections.http.client import NO_CREDENTIALS, Credentials, HTTPConnection, _credentials
+from zato.server.connections.http.client import HTTPConnection, _credentials
+from zato.server.connections.http.credentials import NO_CREDENTIALS, Credentials
 from zato.server.connections.http.sending import cid_header, clean_headers
 from zato.server.connections.soap.options import OutgoingSOAPOptions
 from zato.server.connections.soap.suds import SOAPClient, SOAPFault
