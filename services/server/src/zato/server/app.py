@@ -7,7 +7,7 @@ from typing import Any
 import gevent
 
 from zato.common.bus import Bus, MemoryBus, RedisBus
-from zato.common.errors import NotFound, Unauthorized, Unavailable, ZatoError
+from zato.common.errors import Unavailable, ZatoError
 from zato.common.logs import get_logger
 from zato.common.secrets import SecretBox
 from zato.proto.control_plane.v1.control_plane_pb2 import RegisterKindsRequest
@@ -49,9 +49,10 @@ from zato.server.metrics import Metrics
 from zato.server.odb import gevent_psycopg2
 from zato.server.odb.database import Database
 from zato.server.rpc import RPC
-from zato.server.security import api_key, basic_auth
 from zato.server.security.check import check_security
-from zato.server.security.definitions import SECURITY_KINDS, Identity, Verifier
+from zato.server.security.context import SecurityContext
+from zato.server.security.gate import Gate
+from zato.server.security.services import security_channels, security_services
 from zato.server.services.context import KeyValueDB, ServerContext
 from zato.server.services.deployer import Deployer, Outcome
 from zato.server.services.invoke import Invoker
@@ -64,10 +65,6 @@ _RPC_MAX_BODY_BYTES = 64 * 1024 * 1024
 _RETRY_LOAD_S = 1.0
 # Requests that began with the old connections have this long to end before these are closed.
 _CLOSE_CONNECTIONS_AFTER_S = 60.0
-_VERIFIERS: dict[str, Any] = {
-    basic_auth.KIND.name: basic_auth.make_verifier,
-    api_key.KIND.name: api_key.make_verifier,
-}
 _OWN_KINDS = frozenset(kind.name for kind in own_kinds())
 _PING = HTTPChannelOptions(url_path="/zato/ping", service="zato.ping")
 
@@ -103,6 +100,7 @@ class WorkerApp:
         self._kinds = Kinds(own_kinds())
         self._store = ServiceStore()
         self._deployer = Deployer(self._store, settings.work_folder / "services", partial(older_versions, self._database))
+        self._gate = Gate(SecurityContext.connect(settings.cluster, settings.secret_keys, settings.redis_url))
         box = SecretBox(settings.secret_keys)
         objects = Objects(self._database, self._kinds, box, bus, self._topic)
         deployments = Deployments(self._database, self._deployer, bus, self._topic, settings.name, self._pid)
@@ -196,9 +194,12 @@ class WorkerApp:
         if update.is_whole:
             removed.update(dict.fromkeys(self._deployer.file_names - {file.name for file in update.changed_files}, 0))
         outcomes = self._deployer.apply(update.changed_files, removed)
-        self._store.replace_internal([*internal_services(), *admin_services(self._admin)])
+        log_in_services = security_services(lambda: self._gate.log_in)
+        self._store.replace_internal([*internal_services(), *log_in_services, *admin_services(self._admin)])
         old = self._state
-        self._state = WorkerState(configuration, Router(compile_channels(configuration)), old.connections.follow(configuration))
+        gate = self._gate = self._gate.follow(configuration)
+        router = Router(compile_channels(configuration, gate))
+        self._state = WorkerState(configuration, router, old.connections.follow(configuration))
         gevent.spawn_later(_CLOSE_CONNECTIONS_AFTER_S, old.connections.close_all_but, self._state.connections)
         log.info("configuration_applied", version=configuration.version, objects=len(configuration.objects))
         self._report(configuration.version, outcomes)
@@ -254,29 +255,9 @@ def _rehearse(settings: ServerSettings) -> None:
         database.close()
 
 
-def compile_channels(configuration: Configuration) -> list[Channel]:
-    channels = [compile_channel("zato.ping", _PING, None)]
+def compile_channels(configuration: Configuration, gate: Gate) -> list[Channel]:
+    channels = [compile_channel("zato.ping", _PING, None), *security_channels()]
     for each in configuration.of_kind("channel-http"):
         if each.is_active:
-            security = each.options.security
-            verify = _verifier(configuration, security) if security else None
-            channels.append(compile_channel(each.name, each.options, verify, security))
+            channels.append(compile_channel(each.name, each.options, gate.guard(each.options), each.options.security))
     return channels
-
-
-def _verifier(configuration: Configuration, name: str) -> Verifier:
-    try:
-        definition = configuration.find(SECURITY_KINDS, name)
-    except NotFound:
-        # It can't be read, since its secrets were encrypted with another key for one: see object_not_usable in the log.
-        log.error("security_definition_missing", name=name)
-        return _refuse_everyone
-    if not definition.is_active:
-        return _refuse_everyone
-    made: Verifier = _VERIFIERS[definition.kind](name, definition.options)
-    return made
-
-
-def _refuse_everyone(_request: Request) -> Identity:
-    """A definition that is switched off, or can't be read, lets nobody in rather than everybody."""
-    raise Unauthorized("The credentials for this address are switched off")

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from google.protobuf.json_format import MessageToDict
 
-from zato.common.errors import Forbidden, NotFound
+from zato.common.errors import BadRequest, Forbidden, NotFound
 from zato.common.kinds import Kind
 from zato.server.control.changes import Author
 from zato.server.control.deployments import Deployments
@@ -89,7 +89,8 @@ def admin_services(admin: Admin) -> list[ServiceEntry]:
 
 def _kind_actions(kind: Kind) -> dict[str, Action]:
     name = kind.name
-    return {
+    changes = {f"zato.{name}.change-password": _make_change_password(kind)} if len(kind.secret_names) == 1 else {}
+    return changes | {
         f"zato.{name}.create": lambda admin, values, author: admin.objects.create(name, values, author),
         f"zato.{name}.edit": lambda admin, values, author: admin.objects.edit(name, values, author),
         f"zato.{name}.delete": lambda admin, values, author: admin.objects.delete(name, values, author),
@@ -97,6 +98,23 @@ def _kind_actions(kind: Kind) -> dict[str, Action]:
         f"zato.{name}.get-list": lambda admin, values, author: admin.objects.get_list(name),
         f"zato.{name}.get-status": lambda admin, values, author: object_statuses(admin.database, name),
     }
+
+
+def _make_change_password(kind: Kind) -> Action:
+    """Of kinds with one secret: it is given twice, as people do who can't see what they type."""
+    (secret,) = kind.secret_names
+
+    def change_password(admin: Admin, values: Mapping[str, Any], author: Author) -> Any:
+        given = dict(values)
+        first, second = given.pop("password1", ""), given.pop("password2", "")
+        if not isinstance(first, str) or not first or first != second:
+            raise BadRequest("'password1' and 'password2' have to be the same text, which is not empty")
+        unknown = given.keys() - {"id", "name"}
+        if unknown:
+            raise BadRequest(f"There is no such input: {', '.join(sorted(unknown))}; it takes id or name, password1, password2")
+        return admin.objects.edit(kind.name, {**given, secret: first}, author)
+
+    return change_password
 
 
 def _entry(name: str, action: Action, admin: Admin) -> ServiceEntry:

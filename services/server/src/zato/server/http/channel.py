@@ -28,6 +28,10 @@ class HTTPChannelOptions:
     security: str = option(
         "Definition that callers have to satisfy; everyone may call when empty", default="", reference=SECURITY_KINDS
     )
+    has_rbac: bool = option("Whether callers also need a role that may use the service by this method", default=False)
+    sec_use_rbac: bool = option(
+        "Whether any definition with such a role lets its callers in, instead of the one in 'security'", default=False
+    )
     match_slash: bool = option("Whether a parameter may hold slashes", default=True)
     merge_url_params_req: bool = option("Whether parameters of path and query become part of the input", default=True)
     url_params_pri: str = option(
@@ -50,6 +54,8 @@ class HTTPChannelOptions:
             raise ValueError(f"'url_path' takes parameters as {{name}}, each name once, not {self.url_path!r}")
         if self.method and not re.fullmatch(r"[A-Z][A-Z-]*", self.method):
             raise ValueError(f"'method' takes an HTTP method in capitals, e.g. GET, not {self.method!r}")
+        if self.sec_use_rbac and self.security:
+            raise ValueError("'security' has to be empty with 'sec_use_rbac', by which the roles say who may call")
         if self.http_accept.count("/") != 1:
             raise ValueError(f"'http_accept' takes a media type, e.g. application/json, not {self.http_accept!r}")
 

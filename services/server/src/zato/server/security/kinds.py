@@ -1,0 +1,37 @@
+"""All kinds of this package."""
+
+from zato.common.kinds import Kind
+from zato.server.security import (
+    api_key,
+    basic_auth,
+    bearer_token,
+    jwt,
+    jwt_issuer,
+    rbac,
+    sent_only,
+    tech_account,
+    tls_channel,
+    tls_files,
+    wss,
+    xpath,
+)
+
+KINDS: tuple[Kind, ...] = (
+    basic_auth.KIND,
+    api_key.KIND,
+    jwt.KIND,
+    jwt_issuer.KIND,
+    tech_account.KIND,
+    tls_channel.KIND,
+    wss.KIND,
+    xpath.KIND,
+    bearer_token.KIND,
+    sent_only.NTLM,
+    sent_only.AWS,
+    sent_only.OPENSTACK,
+    tls_files.KEY_CERT,
+    tls_files.CA_CERT,
+    rbac.ROLE,
+    rbac.CLIENT_ROLE,
+    rbac.ROLE_PERMISSION,
+)
