@@ -1,6 +1,5 @@
 """The client that services use: `self.out.rest["crm"].conn.get(self.cid, {"id": 1})`."""
 
-import base64
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -13,8 +12,7 @@ from zato.common.errors import BadRequest, DeadlineExceeded, Unavailable
 from zato.server.connections.http.options import OutgoingHTTPOptions
 from zato.server.control.state import ConfigObject, Configuration
 from zato.server.http import formats
-from zato.server.security.basic_auth import BasicAuthOptions
-from zato.server.security.definitions import SECURITY_KINDS
+from zato.server.security.outgoing import Credentials, credentials_of
 
 _PARAMETER = re.compile(r"{([A-Za-z_]\w*)}")
 
@@ -48,10 +46,10 @@ class Answer:
 class HTTPConnection:
     """`conn` is the connection itself, as services of all releases write it."""
 
-    def __init__(self, name: str, options: OutgoingHTTPOptions, headers: Mapping[str, str]) -> None:
+    def __init__(self, name: str, options: OutgoingHTTPOptions, credentials: Credentials) -> None:
         self.name = name
         self._options = options
-        self._headers = headers
+        self._credentials = credentials
         self._base = options.host.rstrip("/")
         self._placeholders = _PARAMETER.findall(options.url_path)
         # No retries: whether a call may be sent twice is for the service to say.
@@ -127,9 +125,17 @@ class HTTPConnection:
         return formats.dump("json", data)
 
     def _send(self, method: str, url: str, cid: str, body: bytes, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
-        sent = {**self._headers, CID_HEADER: _header_value(cid), **headers}
+        credentials = self._credentials()
+        sent = {**credentials, CID_HEADER: _header_value(cid), **headers}
+        response = self._send_once(method, url, body, sent)
+        # 401 says that nothing was done, so any method may be repeated.
+        if response.status == 401 and self._credentials.refused(credentials):
+            response = self._send_once(method, url, body, {**sent, **self._credentials(), **headers})
+        return response
+
+    def _send_once(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
         try:
-            return self._pool.request(method, url, body=body or None, headers=sent)
+            return self._pool.request(method, url, body=body or None, headers=headers)
         except urllib3.exceptions.TimeoutError as exc:
             raise DeadlineExceeded(
                 f"Connection '{self.name}' got no answer from {self._base} within {self._options.timeout:g} s"
@@ -140,17 +146,7 @@ class HTTPConnection:
 
 def connect(config_object: ConfigObject, configuration: Configuration) -> HTTPConnection:
     options: OutgoingHTTPOptions = config_object.options
-    return HTTPConnection(config_object.name, options, _credentials(options.security, configuration))
-
-
-def _credentials(security: str, configuration: Configuration) -> Mapping[str, str]:
-    if not security:
-        return {}
-    definition = configuration.find(SECURITY_KINDS, security).options
-    if isinstance(definition, BasicAuthOptions):
-        encoded = base64.b64encode(f"{definition.username}:{definition.password}".encode()).decode()
-        return {"Authorization": f"Basic {encoded}"}
-    return {definition.header: definition.key}
+    return HTTPConnection(config_object.name, options, credentials_of(options.security, configuration))
 
 
 def _header_value(text: str) -> str:

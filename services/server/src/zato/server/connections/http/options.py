@@ -4,7 +4,7 @@ import re
 
 from zato.common.options import option, options
 from zato.server.http.formats import DATA_FORMATS
-from zato.server.security.definitions import SECURITY_KINDS
+from zato.server.security.definitions import OUTGOING_KINDS
 
 
 @options
@@ -17,7 +17,7 @@ class OutgoingHTTPOptions:
     timeout: float = option("Seconds to wait for an answer", default=10.0, minimum=0.01)
     pool_size: int = option("Connections that a worker keeps open", default=20, minimum=1)
     ping_method: str = option("HTTP method of a ping", default="HEAD")
-    security: str = option("Credentials that we send", default="", reference=SECURITY_KINDS)
+    security: str = option("Credentials that we send", default="", reference=OUTGOING_KINDS)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"https?://[^/?#\s]+/?", self.host):
