@@ -112,10 +112,7 @@ class JWTAuthority:
     def log_out(self, encoded: str) -> bool:
         """End the session of a token. Return False, and end nothing, when it is no good token of this definition."""
         token, _ = self._read(encoded)
-        if token is None or not self._sessions.renew(token.token_id, self._options.ttl):
-            return False
-        self._sessions.close(token.token_id)
-        return True
+        return token is not None and self._sessions.close(token.token_id)
 
     def _read(self, encoded: str) -> tuple[_Token | None, str]:
         """Return the token, or None and what is wrong with it."""

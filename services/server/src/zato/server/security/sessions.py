@@ -59,13 +59,14 @@ class Sessions:
             self._known.pop(token_id, None)
         return is_open
 
-    def close(self, token_id: str) -> None:
-        """End a session. Raises Unavailable when it goes on since Redis can't be reached."""
+    def close(self, token_id: str) -> bool:
+        """End a session; return whether it was open. Raises Unavailable when it goes on since Redis can't be reached."""
         try:
-            self._client.delete(self._prefix + token_id)
+            was_open = bool(self._client.delete(self._prefix + token_id))
         except redis.RedisError as exc:
             raise Unavailable("Nobody can log out at the moment: try again") from exc
         self._known.pop(token_id, None)
+        return was_open
 
     def _remember(self, token_id: str, ask_at: float, ends_at: float) -> None:
         if len(self._known) >= _MOST_REMEMBERED:
