@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from oauthlib.oauth1 import Client
 
 from zato.common.errors import BadRequest, InvalidOptions
 from zato.common.testing.waiting import eventually
@@ -31,6 +32,9 @@ class Call(Service):
         answers = [conn.get(self.cid).status_code, conn.post(self.cid, "x").status_code]
         self.response.payload = {"statuses": answers}
 """
+
+# What can't be sent twice.
+ONCE = ("wss", "oauth")
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +66,7 @@ def definitions(address: str) -> dict[str, dict[str, Any]]:
         "account": {"kind": "tech-account", "password": "ascii-password"},
         "certificate": {"kind": "tls-channel", "value": "CN=billing"},
         "wss": {"kind": "wss", "username": "soap", "password": PASSWORD},
+        "oauth": {"kind": "oauth", "username": "oauth user", "password": PASSWORD},
         "xpath": {"kind": "xpath", "username": "x", "password": "y", "username_expr": "//user", "password_expr": "//pw"},
         "off": {"kind": "basic-auth", "username": "off", "password": PASSWORD, "is_active": False},
     }
@@ -76,8 +81,9 @@ CHALLENGES = {
     "account": "zato-tech-acc",
     "certificate": "zato-tls-channel-sec",
     "wss": "zato-wss",
+    "oauth": 'OAuth realm="zato"',
     "xpath": "zato-xpath",
-    "off": "",
+    "off": 'Basic realm="API", charset="UTF-8"',
 }
 
 
@@ -123,6 +129,12 @@ def envelope(nonce: str, password: str = PASSWORD, username: str = "soap") -> by
     ).encode()
 
 
+def signed(server: Server, secret: str = PASSWORD, path: str = "/oauth") -> dict[str, str]:
+    url = f"http://127.0.0.1:{server.http_port}{path}"
+    _, headers, _ = Client("oauth user", client_secret=secret).sign(url, "POST")
+    return dict(headers)
+
+
 def right(server: Server, issuer: Issuer) -> dict[str, tuple[dict[str, str], bytes]]:
     """Headers and body that each definition lets in."""
     return {
@@ -134,19 +146,28 @@ def right(server: Server, issuer: Issuer) -> dict[str, tuple[dict[str, str], byt
         "account": ({"X-Zato-User": "account", "X-Zato-Password": "ascii-password"}, b"{}"),
         "certificate": ({"X-Zato-TLS-CN": "billing"}, b"{}"),
         "wss": ({}, envelope(f"nonce-{time.time()}")),
+        "oauth": (signed(server), b"{}"),
         "xpath": ({}, b"<a><user>x</user><pw>y</pw></a>"),
     }
 
 
 def test_right_credentials_let_in_on_every_worker(guarded: Server, issuer: Issuer) -> None:
     for name, (headers, body) in right(guarded, issuer).items():
-        for _ in range(1 if name == "wss" else 8):
+        for _ in range(1 if name in ONCE else 8):
             assert guarded.request("POST", f"/{name}", body, headers).status == 200, name
+
+
+@pytest.mark.parametrize("name", ONCE)
+def test_a_message_is_good_once_whichever_worker_gets_it(guarded: Server, issuer: Issuer, name: str) -> None:
+    headers, body = right(guarded, issuer)[name]
+    statuses = [guarded.request("POST", f"/{name}", body, headers).status for _ in range(8)]
+    assert statuses == [200] + [401] * 7
 
 
 def test_good_credentials_without_a_role_are_forbidden(guarded: Server, issuer: Issuer) -> None:
     for name, (headers, body) in right(guarded, issuer).items():
-        assert guarded.request("POST", f"/{name}-role", body, headers).status == 403, name
+        sent = signed(guarded, path="/oauth-role") if name == "oauth" else headers
+        assert guarded.request("POST", f"/{name}-role", body, sent).status == 403, name
 
 
 def wrong(server: Server, issuer: Issuer) -> list[tuple[dict[str, str], bytes]]:
@@ -178,6 +199,9 @@ def wrong(server: Server, issuer: Issuer) -> list[tuple[dict[str, str], bytes]]:
         bearer(issuer.token("first", iss="https://evil.example.com/")),
         bearer(issuer.token("first", exp=1)),
         bearer(issuer.token("first", nbf=time.time() + 999)),
+        signed(server, secret="wrong"),
+        signed(server, path="/elsewhere"),
+        {"Authorization": 'OAuth oauth_consumer_key="oauth user"'},
         {"X-Own-Key": "wrong"},
         {"X-API-Key": KEY},
         {"X-Zato-User": "account", "X-Zato-Password": "wrong"},

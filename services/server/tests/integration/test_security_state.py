@@ -196,7 +196,7 @@ def test_a_nonce_is_good_once_on_whichever_worker(context: SecurityContext) -> N
         with pytest.raises(Unauthorized):
             verify(soap(nonce))
     assert second(soap(base64.b64encode(b"another").decode())).username == "ada"
-    (key, _) = context.redis.keys("zato:test:wss-nonce:1:*")
+    (key, _) = context.redis.keys("zato:test:nonce:wss:1:*")
     assert 300 <= context.redis.ttl(key) <= 360
 
 

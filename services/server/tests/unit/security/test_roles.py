@@ -153,7 +153,11 @@ def test_a_channel_that_asks_for_nothing_is_open_and_one_whose_definition_is_gon
     gate = Configured().user("off", is_active=False).gate()
     assert gate.guard(HTTPChannelOptions(url_path="/a", service="s")) is None
     assert gate.guard(HTTPChannelOptions(url_path="/a", service="s", security="gone")) is refuse_everyone
-    assert gate.guard(HTTPChannelOptions(url_path="/a", service="s", security="off")) is refuse_everyone
+    verify = gate.guard(HTTPChannelOptions(url_path="/a", service="s", security="off"))
+    assert verify is not None
+    with pytest.raises(Unauthorized, match="switched off") as raised:
+        verify(basic("off:p"))
+    assert raised.value.challenge.startswith("Basic")
     with pytest.raises(ValueError, match="sec_use_rbac"):
         HTTPChannelOptions(url_path="/a", service="s", security="ada", sec_use_rbac=True)
 

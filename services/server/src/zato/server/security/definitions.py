@@ -15,6 +15,7 @@ SECURITY_KINDS = (
     "security-api-key",
     "security-jwt",
     "security-jwt-issuer",
+    "security-oauth",
     "security-tech-account",
     "security-tls-channel",
     "security-wss",

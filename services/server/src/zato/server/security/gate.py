@@ -1,21 +1,20 @@
 """Who stands before a channel: verifiers, made of the configuration once and kept for as long as their definition stays."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zato.common.errors import Forbidden, Unauthorized, Unavailable, ZatoError
 from zato.common.logs import get_logger
 from zato.server.control.state import ConfigObject, Configuration
-from zato.server.security import api_key, basic_auth, jwt, jwt_issuer, tech_account, tls_channel, wss, xpath
+from zato.server.http.request import Request
+from zato.server.security import api_key, basic_auth, jwt, jwt_issuer, oauth, tech_account, tls_channel, wss, xpath
 from zato.server.security.context import SecurityContext
 from zato.server.security.definitions import Allowed, CredentialsRefused, Identity, Verifier
 from zato.server.security.rbac import Permissions
 
-if TYPE_CHECKING:
-    from zato.server.http.request import Request
-
 log = get_logger(__name__)
 
+_SWITCHED_OFF = "The credentials for this address are switched off"
 # Several challenges are as long as a header may be, no longer.
 _MOST_CHALLENGES = 10
 _VERIFIERS: Mapping[str, Callable[[ConfigObject, SecurityContext], Verifier]] = {
@@ -23,6 +22,7 @@ _VERIFIERS: Mapping[str, Callable[[ConfigObject, SecurityContext], Verifier]] = 
     api_key.KIND.name: lambda made, _: api_key.make_verifier(made.name, made.options),
     jwt.KIND.name: lambda made, context: jwt.JWTAuthority(made, context),
     jwt_issuer.KIND.name: lambda made, _: jwt_issuer.make_verifier(made.name, made.options),
+    oauth.KIND.name: lambda made, context: oauth.make_verifier(made.name, made.id, made.options, context),
     tech_account.KIND.name: lambda made, _: tech_account.make_verifier(made.name, made.options),
     tls_channel.KIND.name: lambda made, _: tls_channel.make_verifier(made.name, made.options),
     wss.KIND.name: lambda made, context: wss.make_verifier(made.name, made.id, made.options, context),
@@ -86,8 +86,6 @@ class Gate:
         return verifier
 
     def _verifier_of(self, definition: ConfigObject, known: Mapping[int, tuple[int, Verifier]]) -> Verifier:
-        if not definition.is_active:
-            return refuse_everyone
         version, verifier = known.get(definition.id, (0, refuse_everyone))
         if version != definition.version:
             try:
@@ -97,15 +95,29 @@ class Gate:
                 log.exception("security_definition_not_usable", kind=definition.kind, name=definition.name)
                 return refuse_everyone
         self._known[definition.id] = (definition.version, verifier)
-        return verifier
+        return verifier if definition.is_active else switched_off(verifier)
 
 
-def refuse_everyone(_request: "Request") -> Identity:
-    """A definition that is switched off, or can't be read, lets nobody in rather than everybody."""
-    raise Unauthorized("The credentials for this address are switched off")
+def refuse_everyone(_request: Request) -> Identity:
+    """A definition that can't be read lets nobody in rather than everybody."""
+    raise Unauthorized(_SWITCHED_OFF)
 
 
-def nobody(_request: "Request") -> Identity:
+def switched_off(verify: Verifier) -> Verifier:
+    """Return what refuses everybody, with the challenge of the verifier that is switched off."""
+    try:
+        verify(Request("GET", "/", [], b"", cid=""))
+        challenge = ""
+    except Unauthorized as exc:
+        challenge = exc.challenge
+
+    def refuse(_request: Request) -> Identity:
+        raise Unauthorized(_SWITCHED_OFF, challenge)
+
+    return refuse
+
+
+def nobody(_request: Request) -> Identity:
     """A channel that asks for roles, and for no credentials, knows nobody who could have one."""
     raise Forbidden("Nobody may call this address: it asks for roles, but not for credentials that have one")
 
@@ -113,7 +125,7 @@ def nobody(_request: "Request") -> Identity:
 def with_roles(verify: Verifier, allowed: Allowed) -> Verifier:
     """Return a verifier that also wants the caller to have a role that may use the request's method."""
 
-    def verify_role(request: "Request") -> Identity:
+    def verify_role(request: Request) -> Identity:
         identity = verify(request)
         if (identity.kind, identity.definition) not in allowed.get(request.method, ()):
             log.info("role_missing", cid=request.cid, definition=identity.definition, method=request.method)
@@ -126,7 +138,7 @@ def with_roles(verify: Verifier, allowed: Allowed) -> Verifier:
 def any_of(verifiers: Sequence[Verifier]) -> Verifier:
     """Return a verifier that is satisfied when one of several is. It costs as much as all up to that one."""
 
-    def verify_any(request: "Request") -> Identity:
+    def verify_any(request: Request) -> Identity:
         refusals: list[ZatoError] = []
         for verify in verifiers:
             try:

@@ -59,7 +59,9 @@ class Permissions:
             if each.is_active:
                 self._granted.setdefault((each.options.role, each.options.service), set()).add(each.options.permission)
         self._clients: list[tuple[tuple[str, str], str]] = []
-        kind_of = {each.name: each.kind for each in configuration.objects.values() if each.kind in SECURITY_KINDS}
+        kind_of = {
+            each.name: each.kind for each in configuration.objects.values() if each.is_active and each.kind in SECURITY_KINDS
+        }
         for each in configuration.of_kind(_CLIENT_ROLE):
             if each.is_active and each.options.client in kind_of:
                 client = each.options.client

@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
-import redis
-
-from zato.common.errors import Unavailable
 from zato.common.kinds import Kind
 from zato.common.options import option, options
 from zato.server.security.context import SecurityContext
@@ -82,13 +79,13 @@ class Refused(Exception):
 
 def make_verifier(name: str, definition_id: int, definition: WSSOptions, context: SecurityContext) -> Verifier:
     identity = Identity(name, KIND.name, definition.username)
-    prefix = f"zato:{context.cluster}:wss-nonce:{definition_id}:"
+    purpose = f"wss:{definition_id}"
 
     def verify(request: "Request") -> Identity:
         try:
             token = read_token(request.body)
             check_token(token, definition, time.time())
-            if token.nonce and not _is_first_use(context, prefix, token.nonce, definition):
+            if token.nonce and not _is_first_use(context, purpose, token.nonce, definition):
                 raise Refused("its nonce was used before")
         except Refused as exc:
             raise CredentialsRefused(_MESSAGE, _CHALLENGE, definition=name, reason=str(exc)) from None
@@ -154,17 +151,12 @@ def _is_password(token: UsernameToken, definition: WSSOptions) -> bool:
     return token.password_type == _TEXT_TYPE and is_same(token.password.encode(), digest(definition.password.encode()))
 
 
-def _is_first_use(context: SecurityContext, prefix: str, nonce: str, definition: WSSOptions) -> bool:
-    """Asked last: only who knows the password can have a nonce remembered."""
+def _is_first_use(context: SecurityContext, purpose: str, nonce: str, definition: WSSOptions) -> bool:
     if len(nonce) > _MOST_NONCE_BYTES:
         raise Refused("its nonce is too long")
     # For as long as a token with this nonce could be accepted; without a limit to its age, as long as was asked for.
-    seconds = max(definition.nonce_freshness_time, definition.reject_expiry_limit + int(_MOST_AHEAD_S))
-    key = prefix + hashlib.sha256(_nonce_bytes(nonce)).hexdigest()
-    try:
-        return bool(context.redis.set(key, "1", ex=seconds, nx=True))
-    except redis.RedisError as exc:
-        raise Unavailable("Whether the message came before can't be found out at the moment: try again") from exc
+    seconds = max(definition.nonce_freshness_time, definition.reject_expiry_limit + _MOST_AHEAD_S)
+    return context.is_first_use(purpose, _nonce_bytes(nonce), seconds)
 
 
 def _nonce_bytes(nonce: str) -> bytes:
