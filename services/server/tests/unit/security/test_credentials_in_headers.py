@@ -5,12 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from gevent.lock import BoundedSemaphore
 
-from zato.common.errors import Unauthorized
+from zato.common.errors import Unauthorized, Unavailable
 from zato.server.http.request import Request
-from zato.server.security import api_key, basic_auth, tech_account, tls_channel
+from zato.server.security import api_key, basic_auth, passwords, tech_account, tls_channel
 from zato.server.security.basic_auth import BasicAuthOptions
-from zato.server.security.definitions import CredentialsRefused
+from zato.server.security.definitions import BadCredentials
 from zato.server.security.headers import quoted
 from zato.server.security.passwords import PasswordCheck, hash_password, is_password, kept_as_hash
 
@@ -125,7 +126,7 @@ def test_all_wrong_credentials_get_one_and_the_same_answer(
 ) -> None:
     answers = set()
     for made in wrong:
-        with pytest.raises(CredentialsRefused) as raised:
+        with pytest.raises(BadCredentials) as raised:
             verify(made)
         answers.add((raised.value.message, raised.value.challenge))
         assert PASSWORD not in repr(raised.value) + raised.value.reason
@@ -196,6 +197,15 @@ def test_a_right_password_is_remembered_and_so_is_a_wrong_one_and_neither_as_tex
     kept = repr(vars(check))
     assert "guess" not in kept
     assert "wörd" not in kept
+
+
+def test_too_many_passwords_at_a_time_are_refused_instead_of_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = BoundedSemaphore(1)
+    monkeypatch.setattr(passwords, "_waiting", lambda: busy)
+    assert is_password(PASSWORD, HASH)
+    busy.acquire()
+    with pytest.raises(Unavailable, match="try again"):
+        is_password(PASSWORD, HASH)
 
 
 def test_a_definition_keeps_what_its_storage_says() -> None:

@@ -14,7 +14,7 @@ import pytest
 from zato.common.errors import Forbidden, Unauthorized, Unavailable
 from zato.common.testing.waiting import eventually
 from zato.server.security import jwks
-from zato.server.security.definitions import CredentialsRefused
+from zato.server.security.definitions import BadCredentials
 from zato.server.security.jwks import ALGORITHMS, FetchedKeys, Keys, is_safe_url, parse_keys
 from zato.server.security.jwt_issuer import IssuerVerifier, JWTIssuerOptions
 
@@ -93,7 +93,7 @@ def hmac_token(secret: bytes, **header: Any) -> str:
 
 
 def refused(verify: IssuerVerifier, token: str) -> bool:
-    with pytest.raises(CredentialsRefused) as raised:
+    with pytest.raises(BadCredentials) as raised:
         verify(bearer(token))
     assert raised.value.challenge.startswith('Bearer realm="zato"')
     assert raised.value.message == "The request needs a valid bearer token"
@@ -155,7 +155,7 @@ def test_no_trick_makes_a_token_good(keys: KeyOf) -> None:
         try:
             verify(bearer(token))
             let_in.append(trick)
-        except CredentialsRefused:
+        except BadCredentials:
             pass
     assert let_in == []
     assert verify(bearer(key.sign())).username == "ada"
@@ -163,14 +163,14 @@ def test_no_trick_makes_a_token_good(keys: KeyOf) -> None:
 
 @pytest.mark.parametrize("value", ["", "Bearer", "Bearer ", "Bearer a b", "Bearer ü", "Basic eDp5", "Bearer a\tb"])
 def test_without_a_token_there_is_no_word_of_a_wrong_one(value: str, keys: KeyOf) -> None:
-    with pytest.raises(CredentialsRefused) as raised:
+    with pytest.raises(BadCredentials) as raised:
         verifier(keys("RS256-1"))(request("GET", b"", ("Authorization", value)))
     assert raised.value.challenge == 'Bearer realm="zato"'
 
 
 def test_two_tokens_are_none(keys: KeyOf) -> None:
     token = f"Bearer {keys('RS256-1').sign()}"
-    with pytest.raises(CredentialsRefused):
+    with pytest.raises(BadCredentials):
         verifier(keys("RS256-1"))(request("GET", b"", ("Authorization", token), ("Authorization", token)))
 
 
@@ -191,7 +191,7 @@ def test_a_token_that_was_good_is_refused_once_it_has_expired(keys: KeyOf) -> No
     def is_refused() -> bool:
         try:
             return not verify(bearer(token))
-        except CredentialsRefused as exc:
+        except BadCredentials as exc:
             return exc.reason == "expired"
 
     eventually(is_refused, timeout_s=10, what="the token to expire")

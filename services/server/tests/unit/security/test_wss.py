@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from zato.server.security.definitions import CredentialsRefused
+from zato.server.security.definitions import BadCredentials
 from zato.server.security.wss import Refused, WSSOptions, check_token, digest_of, read_token
 from zato.server.security.xpath import XPathOptions, make_verifier
 
@@ -162,14 +162,14 @@ def test_credentials_are_found_where_the_expressions_say() -> None:
     ],
 )
 def test_a_body_with_wrong_credentials_is_refused(body: bytes) -> None:
-    with pytest.raises(CredentialsRefused) as raised:
+    with pytest.raises(BadCredentials) as raised:
         xpath()(request("POST", body))
     assert raised.value.challenge == "zato-xpath"
 
 
 @pytest.mark.parametrize("expression", ["1", "true()", "count(//user)", "//user/text() | //b", "id('x')", "unknown()"])
 def test_an_expression_that_finds_no_text_finds_nobody(expression: str) -> None:
-    with pytest.raises(CredentialsRefused):
+    with pytest.raises(BadCredentials):
         xpath(username_expr=expression)(request("POST", b'<a pw="secret"><user>ada</user><b>x</b></a>'))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from zato.common.kinds import Kind
 from zato.common.options import option, options
-from zato.server.security.definitions import CredentialsRefused, Identity, Verifier
+from zato.server.security.definitions import BadCredentials, Identity, Verifier
 from zato.server.security.headers import digest, is_header_name, is_same, quoted, single_header
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def make_verifier(name: str, definition: APIKeyOptions) -> Verifier:
         if not given or not is_same(given, expected):
             reason = "wrong key" if given else "no key, or more than one"
             message = f"The request needs a valid key in the header {definition.header}"
-            raise CredentialsRefused(message, challenge, definition=name, reason=reason)
+            raise BadCredentials(message, challenge, definition=name, reason=reason)
         return identity
 
     return verify

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from zato.common.kinds import Kind
 from zato.common.options import option, options
-from zato.server.security.definitions import CredentialsRefused, Identity, Verifier
+from zato.server.security.definitions import BadCredentials, Identity, Verifier
 from zato.server.security.headers import basic_credentials, digest, is_same, quoted
 from zato.server.security.passwords import PasswordCheck, is_hash, kept_as_hash
 
@@ -61,7 +61,7 @@ def make_verifier(name: str, definition: BasicAuthOptions) -> Verifier:
         if not is_right(given):
             reason = "wrong user name or password" if given else "no credentials of the scheme Basic"
             message = "The request needs a valid user name and password"
-            raise CredentialsRefused(message, challenge, definition=name, reason=reason)
+            raise BadCredentials(message, challenge, definition=name, reason=reason)
         return identity
 
     return verify

@@ -3,7 +3,7 @@
 from zato.common.logs import get_logger
 from zato.server.http.request import Request, Response
 from zato.server.http.steps import Handler
-from zato.server.security.definitions import CredentialsRefused
+from zato.server.security.definitions import BadCredentials
 
 log = get_logger(__name__)
 
@@ -14,7 +14,7 @@ def check_security(request: Request, next: Handler) -> Response:
     if channel is not None and channel.verify is not None:
         try:
             request.identity = channel.verify(request)
-        except CredentialsRefused as exc:
+        except BadCredentials as exc:
             # The client gets a general sentence, the log the precise reason.
             log.info(
                 "credentials_refused",

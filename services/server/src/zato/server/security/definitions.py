@@ -47,7 +47,7 @@ Verifier = Callable[["Request"], Identity]
 Allowed = Mapping[str, frozenset[tuple[str, str]]]
 
 
-class CredentialsRefused(Unauthorized):
+class BadCredentials(Unauthorized):
     """
     The credentials of a request are missing or wrong.
 

@@ -9,7 +9,7 @@ from zato.server.control.state import ConfigObject, Configuration
 from zato.server.http.request import Request
 from zato.server.security import api_key, basic_auth, jwt, jwt_issuer, oauth, tech_account, tls_channel, wss, xpath
 from zato.server.security.context import SecurityContext
-from zato.server.security.definitions import Allowed, CredentialsRefused, Identity, Verifier
+from zato.server.security.definitions import Allowed, BadCredentials, Identity, Verifier
 from zato.server.security.rbac import Permissions
 
 log = get_logger(__name__)
@@ -157,7 +157,7 @@ def _worst(refusals: Sequence[ZatoError]) -> ZatoError:
             if isinstance(each, kind):
                 return each
     message = "The request needs valid credentials"
-    return CredentialsRefused(message, _challenges(refusals), reason="none of the definitions with a role is satisfied")
+    return BadCredentials(message, _challenges(refusals), reason="none of the definitions with a role is satisfied")
 
 
 def _challenges(refusals: Iterable[ZatoError]) -> str:

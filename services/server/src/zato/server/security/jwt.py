@@ -17,7 +17,7 @@ from zato.common.kinds import Kind
 from zato.common.options import option, options
 from zato.server.control.state import ConfigObject
 from zato.server.security.context import SecurityContext
-from zato.server.security.definitions import CredentialsRefused, Identity
+from zato.server.security.definitions import BadCredentials, Identity
 from zato.server.security.headers import bearer_token, digest, is_same
 from zato.server.security.passwords import impossible_hash, is_password, kept_as_hash
 from zato.server.security.token_cache import TokenCache
@@ -100,7 +100,7 @@ class JWTAuthority:
         return jwt.encode(claims, self._keys[0], algorithm=_ALGORITHM)
 
     def __call__(self, request: "Request") -> Identity:
-        """Verify a request. Raises CredentialsRefused, or Unavailable when it can't be told whether it is good."""
+        """Verify a request. Raises BadCredentials, or Unavailable when it can't be told whether it is good."""
         encoded = bearer_token(request)
         if not encoded:
             raise self._refusal("no token, or more than one", CHALLENGE)
@@ -147,8 +147,8 @@ class JWTAuthority:
             return (claims, "") if is_ours else (None, "of another user")
         return None, reason
 
-    def _refusal(self, reason: str, challenge: str) -> CredentialsRefused:
-        return CredentialsRefused(_MESSAGE, challenge, definition=self._name, reason=reason)
+    def _refusal(self, reason: str, challenge: str) -> BadCredentials:
+        return BadCredentials(_MESSAGE, challenge, definition=self._name, reason=reason)
 
 
 class LogIn:

@@ -12,7 +12,7 @@ from jwt.exceptions import ExpiredSignatureError, ImmatureSignatureError, Invali
 from zato.common.errors import Forbidden
 from zato.common.kinds import Kind
 from zato.common.options import option, options
-from zato.server.security.definitions import CredentialsRefused, Identity, Verifier
+from zato.server.security.definitions import BadCredentials, Identity, Verifier
 from zato.server.security.headers import bearer_token
 from zato.server.security.jwks import ALGORITHMS, FetchedKeys, FixedKeys, Keys, is_safe_url, make_fetch, parse_keys
 from zato.server.security.jwt import CHALLENGE, INVALID
@@ -144,8 +144,8 @@ class IssuerVerifier:
             raise self._refusal("does not say who it is")
         return value
 
-    def _refusal(self, reason: str, challenge: str = INVALID) -> CredentialsRefused:
-        return CredentialsRefused(_MESSAGE, challenge, definition=self._name, reason=reason)
+    def _refusal(self, reason: str, challenge: str = INVALID) -> BadCredentials:
+        return BadCredentials(_MESSAGE, challenge, definition=self._name, reason=reason)
 
 
 def _keys(name: str, definition: JWTIssuerOptions) -> FixedKeys | FetchedKeys:

@@ -12,7 +12,7 @@ from zato.server.security import (
     sent_only,
     tech_account,
     tls_channel,
-    tls_files,
+    tls_key_cert,
     wss,
     xpath,
 )
@@ -31,8 +31,7 @@ KINDS: tuple[Kind, ...] = (
     sent_only.NTLM,
     sent_only.AWS,
     sent_only.OPENSTACK,
-    tls_files.KEY_CERT,
-    tls_files.CA_CERT,
+    tls_key_cert.KIND,
     rbac.ROLE,
     rbac.CLIENT_ROLE,
     rbac.ROLE_PERMISSION,

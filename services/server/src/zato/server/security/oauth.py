@@ -12,7 +12,7 @@ from oauthlib.oauth1.rfc5849 import signature
 from zato.common.kinds import Kind
 from zato.common.options import option, options
 from zato.server.security.context import SecurityContext
-from zato.server.security.definitions import CredentialsRefused, Identity, Verifier
+from zato.server.security.definitions import BadCredentials, Identity, Verifier
 from zato.server.security.headers import credentials, digest, is_same
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def make_verifier(name: str, definition_id: int, definition: OAuthOptions, conte
             if "oauth_nonce" in given and not context.is_first_use(f"oauth:{definition_id}", nonce.encode(), 2 * _WINDOW_S):
                 raise Refused("its nonce was used before")
         except Refused as exc:
-            raise CredentialsRefused(_MESSAGE, _CHALLENGE, definition=name, reason=str(exc)) from None
+            raise BadCredentials(_MESSAGE, _CHALLENGE, definition=name, reason=str(exc)) from None
         return identity
 
     return verify

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from zato.common.errors import ZatoError
 from zato.server.control.state import ConfigObject, Configuration
-from zato.server.security import api_key, basic_auth, bearer_token
+from zato.server.security import api_key, basic_auth, bearer_token, tls_key_cert
 from zato.server.security.definitions import OUTGOING_KINDS
 
 _NO_HEADERS: Mapping[str, str] = {}
@@ -97,4 +97,6 @@ _CREDENTIALS: Mapping[str, Callable[[ConfigObject], Credentials]] = {
     basic_auth.KIND.name: _basic_auth,
     api_key.KIND.name: _api_key,
     bearer_token.KIND.name: _bearer_token,
+    # Shown when the connection is made, not with each request.
+    tls_key_cert.KIND.name: lambda _: FixedCredentials(),
 }

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Self
 
 from zato.common.kinds import Kind
 from zato.common.options import option, options
-from zato.server.security.definitions import CredentialsRefused, Identity, Verifier
+from zato.server.security.definitions import BadCredentials, Identity, Verifier
 from zato.server.security.headers import digest, is_same, single_header
 from zato.server.security.passwords import PasswordCheck, kept_as_hash
 
@@ -41,7 +41,7 @@ def make_verifier(name: str, definition: TechAccountOptions) -> Verifier:
         if not is_same(single_header(request, b"x-zato-user"), expected_name) or not is_right:
             reason = "wrong name or password" if password else "no password, or more than one"
             message = "The request needs a valid name and password in the headers X-Zato-User and X-Zato-Password"
-            raise CredentialsRefused(message, _CHALLENGE, definition=name, reason=reason)
+            raise BadCredentials(message, _CHALLENGE, definition=name, reason=reason)
         return identity
 
     return verify

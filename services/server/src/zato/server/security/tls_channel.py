@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from zato.common.kinds import Kind
 from zato.common.options import option, options
-from zato.server.security.definitions import CredentialsRefused, Identity, Verifier
+from zato.server.security.definitions import BadCredentials, Identity, Verifier
 from zato.server.security.headers import digest, is_same, single_header
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def make_verifier(name: str, definition: TLSChannelOptions) -> Verifier:
             reason = "no certificate, or another one"
         if reason:
             message = "The request needs a valid client certificate"
-            raise CredentialsRefused(message, _CHALLENGE, definition=name, reason=reason)
+            raise BadCredentials(message, _CHALLENGE, definition=name, reason=reason)
         return identity
 
     return verify

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from zato.common.kinds import Kind
 from zato.common.options import option, options
 from zato.server.security.context import SecurityContext
-from zato.server.security.definitions import CredentialsRefused, Identity, Verifier
+from zato.server.security.definitions import BadCredentials, Identity, Verifier
 from zato.server.security.headers import digest, is_same
 from zato.server.security.xml_credentials import has_only_text, parse_body, text_of
 
@@ -88,7 +88,7 @@ def make_verifier(name: str, definition_id: int, definition: WSSOptions, context
             if token.nonce and not _is_first_use(context, purpose, token.nonce, definition):
                 raise Refused("its nonce was used before")
         except Refused as exc:
-            raise CredentialsRefused(_MESSAGE, _CHALLENGE, definition=name, reason=str(exc)) from None
+            raise BadCredentials(_MESSAGE, _CHALLENGE, definition=name, reason=str(exc)) from None
         return identity
 
     return verify

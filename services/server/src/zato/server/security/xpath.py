@@ -8,7 +8,7 @@ from lxml import etree
 
 from zato.common.kinds import Kind
 from zato.common.options import option, options
-from zato.server.security.definitions import CredentialsRefused, Identity, Verifier
+from zato.server.security.definitions import BadCredentials, Identity, Verifier
 from zato.server.security.headers import digest, is_same
 from zato.server.security.xml_credentials import parse_body, text_of
 
@@ -55,7 +55,7 @@ def make_verifier(name: str, definition: XPathOptions) -> Verifier:
         if not given or not all(is_same(text.encode(), value) for text, value in given):
             reason = "wrong user name or password" if given else "no acceptable XML"
             message = "The request needs a valid user name and password in its body"
-            raise CredentialsRefused(message, _CHALLENGE, definition=name, reason=reason)
+            raise BadCredentials(message, _CHALLENGE, definition=name, reason=reason)
         return identity
 
     return verify

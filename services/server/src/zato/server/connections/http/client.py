@@ -13,6 +13,7 @@ from zato.server.connections.http.options import OutgoingHTTPOptions
 from zato.server.control.state import ConfigObject, Configuration
 from zato.server.http import formats
 from zato.server.security.outgoing import Credentials, credentials_of
+from zato.server.security.tls_key_cert import TLSKeyCertOptions, client_context, tls_key_cert_of
 
 _PARAMETER = re.compile(r"{([A-Za-z_]\w*)}")
 
@@ -46,7 +47,13 @@ class Answer:
 class HTTPConnection:
     """`conn` is the connection itself, as services of all releases write it."""
 
-    def __init__(self, name: str, options: OutgoingHTTPOptions, credentials: Credentials) -> None:
+    def __init__(
+        self,
+        name: str,
+        options: OutgoingHTTPOptions,
+        credentials: Credentials,
+        own_certificate: TLSKeyCertOptions | None = None,
+    ) -> None:
         self.name = name
         self._options = options
         self._credentials = credentials
@@ -54,7 +61,11 @@ class HTTPConnection:
         self._placeholders = _PARAMETER.findall(options.url_path)
         # No retries: whether a call may be sent twice is for the service to say.
         self._pool = urllib3.PoolManager(
-            maxsize=options.pool_size, block=False, retries=False, timeout=urllib3.Timeout(total=options.timeout)
+            maxsize=options.pool_size,
+            block=False,
+            retries=False,
+            timeout=urllib3.Timeout(total=options.timeout),
+            ssl_context=client_context(own_certificate) if own_certificate is not None else None,
         )
 
     @property
@@ -146,7 +157,9 @@ class HTTPConnection:
 
 def connect(config_object: ConfigObject, configuration: Configuration) -> HTTPConnection:
     options: OutgoingHTTPOptions = config_object.options
-    return HTTPConnection(config_object.name, options, credentials_of(options.security, configuration))
+    credentials = credentials_of(options.security, configuration)
+    own_certificate = tls_key_cert_of(options.security, configuration)
+    return HTTPConnection(config_object.name, options, credentials, own_certificate)
 
 
 def _header_value(text: str) -> str:
