@@ -281,7 +281,17 @@ def test_a_wrong_log_in_is_refused_in_one_way(guarded: Server, username: str, pa
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b'"x"', b"{}", b'{"username": 1, "password": 2}', b'{"username": "jwt user"}', b"x"]
+    "body",
+    [
+        b"",
+        b"[]",
+        b'"x"',
+        b"{}",
+        b'{"username": 1, "password": 2}',
+        b'{"username": "\\ud800", "password": "x"}',
+        b'{"username": "jwt user"}',
+        b"x",
+    ],
 )
 def test_a_log_in_that_is_none_is_a_bad_request(guarded: Server, body: bytes) -> None:
     assert guarded.request("POST", "/zato/jwt/log-in", body).status == 400

@@ -46,6 +46,10 @@ BAD_CLAIMS: dict[str, dict[str, Any]] = {
     "no expiry": {"exp": None},
     "an expiry that is no number": {"exp": "soon"},
     "an expiry that is endless": {"exp": float("inf")},
+    "an expiry beyond all numbers": {"exp": 10**400, "sub": None},
+    "a start that is endless": {"nbf": float("inf")},
+    "a start that is text": {"nbf": "now"},
+    "an issue time that is no number": {"iat": float("nan")},
     "not valid yet": {"nbf": time.time() + 3600},
     "issued in the future": {"iat": time.time() + 3600},
     "another issuer": {"iss": "https://evil.example.com/"},
@@ -67,6 +71,15 @@ BAD_CLAIMS: dict[str, dict[str, Any]] = {
 def test_a_token_with_bad_claims_is_refused(claims: dict[str, Any], keys: KeyOf) -> None:
     key = keys("RS256-1")
     assert refused(verifier(key), raw_token(key, good_claims(**claims)))
+
+
+@pytest.mark.parametrize("expiry", [10**400, 10**12, 9e99, "99999999999"], ids=lambda expiry: str(expiry)[:9])
+def test_a_token_that_never_expires_is_good_or_not_but_breaks_nothing(expiry: Any, keys: KeyOf) -> None:
+    key = keys("RS256-1")
+    try:
+        assert verifier(key)(bearer(raw_token(key, good_claims(exp=expiry)))).username == "ada"
+    except BadCredentials as exc:
+        assert exc.reason
 
 
 def test_a_token_for_several_audiences_is_good_when_one_is_ours(keys: KeyOf) -> None:

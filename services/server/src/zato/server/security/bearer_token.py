@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import gevent
 import urllib3
 
 from zato.common.errors import Unavailable
@@ -140,8 +141,10 @@ def fetch_token(name: str, definition: BearerTokenOptions) -> tuple[str, float]:
         Unavailable: There is none. What the server said is in the log only: it may tell of our credentials.
     """
     body, headers = _request(definition)
+    # Limits of the sockets are for each packet: a server that sends a byte a second would keep all who wait for ever.
+    whole = gevent.Timeout(definition.timeout, TimeoutError("no whole answer in time"))
     try:
-        with urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(total=definition.timeout)) as pool:
+        with whole, urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(total=definition.timeout)) as pool:
             response = pool.request(
                 "POST", definition.auth_server_url, body=body, headers=headers, preload_content=False, redirect=False
             )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _MESSAGE = "The request needs a valid bearer token"
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 # What was found out about a token holds for so long, though its keys or our clock may change.
-_CACHE_S = 60.0
+_CACHE_S = 60
 _REASONS: Mapping[type[Exception], str] = {
     ExpiredSignatureError: "expired",
     ImmatureSignatureError: "not valid yet",
@@ -96,7 +96,9 @@ class IssuerVerifier:
         claims = self._check(encoded)
         self._check_scopes(claims)
         identity = Identity(self._name, KIND.name, self._username(claims))
-        ends_at = min(now + _CACHE_S, float(claims["exp"]) + self._options.leeway)
+        # Compared as whole numbers: those of JSON can be larger than any float.
+        expires_at = min(int(claims["exp"]), int(now) + 2 * _CACHE_S)
+        ends_at = min(now + _CACHE_S, expires_at + self._options.leeway)
         self._cache.put(encoded, (self._keys.generation, identity), ends_at)
         return identity
 

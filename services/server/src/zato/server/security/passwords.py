@@ -111,7 +111,7 @@ class PasswordCheck:
 def _verify(password_hash: str, password: str | bytes) -> bool:
     try:
         return _HASHER.verify(password_hash, password)
-    except (VerificationError, InvalidHashError):
+    except (VerificationError, InvalidHashError, UnicodeEncodeError):
         return False
 
 
