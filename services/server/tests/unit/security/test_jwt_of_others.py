@@ -1,6 +1,7 @@
 """Tokens of another issuer: what is good, and one token for each way of being bad."""
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -76,10 +77,8 @@ def test_a_token_with_bad_claims_is_refused(claims: dict[str, Any], keys: KeyOf)
 @pytest.mark.parametrize("expiry", [10**400, 10**12, 9e99, "99999999999"], ids=lambda expiry: str(expiry)[:9])
 def test_a_token_that_never_expires_is_good_or_not_but_breaks_nothing(expiry: Any, keys: KeyOf) -> None:
     key = keys("RS256-1")
-    try:
+    with contextlib.suppress(BadCredentials):
         assert verifier(key)(bearer(raw_token(key, good_claims(exp=expiry)))).username == "ada"
-    except BadCredentials as exc:
-        assert exc.reason
 
 
 def test_a_token_for_several_audiences_is_good_when_one_is_ours(keys: KeyOf) -> None:
