@@ -397,7 +397,13 @@ def test_a_hash_does_not_become_the_password(guarded: Server) -> None:
     assert guarded.admin("zato.security-basic-auth.edit", name="hashed", password=PASSWORD)["is_changed"] is False
 
 
-def test_no_secret_is_in_a_list_or_in_the_log(guarded: Server) -> None:
+def test_no_secret_is_in_a_list_or_in_the_log(guarded: Server, issuer: Issuer) -> None:
+    for name, (headers, body) in right(guarded, issuer).items():
+        assert guarded.request("POST", f"/{name}", body, headers).status == 200
+        assert guarded.request("POST", f"/{name}", body + b" <", {**headers, "Authorization": "Basic eDp5"}).status in (
+            200,
+            401,
+        )
     for kind in ("basic-auth", "api-key", "jwt", "tech-account", "wss", "xpath"):
         for service in ("get-list", "get"):
             values = {} if service == "get-list" else {"name": _first(guarded, kind)}
@@ -408,6 +414,14 @@ def test_no_secret_is_in_a_list_or_in_the_log(guarded: Server) -> None:
     assert "credentials_refused" in log
     for secret in (PASSWORD, json.dumps(PASSWORD), KEY, "ascii-password", "argon2", "eyJ"):
         assert secret not in log
+
+
+def test_all_definitions_are_in_one_list(guarded: Server) -> None:
+    listed = {each["name"]: each for each in guarded.admin("zato.security.get-list")}
+    assert definitions("").keys() <= listed.keys()
+    assert (listed["basic"]["sec_type"], listed["basic"]["realm"]) == ("basic_auth", 'My "realm" ż')
+    assert listed["off"]["is_active"] is False
+    assert PASSWORD not in json.dumps(listed, ensure_ascii=False)
 
 
 def _first(server: Server, kind: str) -> str:

@@ -17,6 +17,7 @@ from zato.server.control.kinds import Kinds
 from zato.server.control.objects import Objects
 from zato.server.control.status import cluster_status, object_statuses
 from zato.server.odb.database import Database
+from zato.server.security.kinds import SEC_TYPES
 from zato.server.service import Service
 from zato.server.services.finding import describe_service
 from zato.server.services.invoke import as_mapping
@@ -142,8 +143,15 @@ def _list_services(admin: Admin, _values: Mapping[str, Any], _author: Author) ->
     ]
 
 
+def _list_security(admin: Admin, _values: Mapping[str, Any], _author: Author) -> list[dict[str, Any]]:
+    """Return all security definitions, whatever their kind, in the order of their names."""
+    found = [{**each, "sec_type": sec_type} for kind, sec_type in SEC_TYPES.items() for each in admin.objects.get_list(kind)]
+    return sorted(found, key=lambda each: str(each["name"]))
+
+
 _FIXED: dict[str, Action] = {
     "zato.kind.get-list": _describe_kinds,
+    "zato.security.get-list": _list_security,
     "zato.service.get-list": _list_services,
     "zato.deployment.get-list": lambda admin, values, author: admin.deployments.get_list(),
     "zato.cluster.get-status": lambda admin, values, author: cluster_status(admin.database),

@@ -1,5 +1,7 @@
 """All kinds of this package."""
 
+from collections.abc import Mapping
+
 from zato.common.kinds import Kind
 from zato.server.security import (
     api_key,
@@ -36,3 +38,21 @@ KINDS: tuple[Kind, ...] = (
     rbac.CLIENT_ROLE,
     rbac.ROLE_PERMISSION,
 )
+
+# What clients of earlier releases know the kinds of definitions as.
+SEC_TYPES: Mapping[str, str] = {
+    basic_auth.KIND.name: "basic_auth",
+    api_key.KIND.name: "apikey",
+    jwt.KIND.name: "jwt",
+    jwt_issuer.KIND.name: "jwt_issuer",
+    oauth.KIND.name: "oauth",
+    tech_account.KIND.name: "tech_acc",
+    tls_channel.KIND.name: "tls_channel_sec",
+    wss.KIND.name: "wss",
+    xpath.KIND.name: "xpath_sec",
+    bearer_token.KIND.name: "bearer_token",
+    sent_only.NTLM.name: "ntlm",
+    sent_only.AWS.name: "aws",
+    sent_only.OPENSTACK.name: "openstack",
+    tls_key_cert.KIND.name: "tls_key_cert",
+}
