@@ -400,10 +400,7 @@ def test_a_hash_does_not_become_the_password(guarded: Server) -> None:
 def test_no_secret_is_in_a_list_or_in_the_log(guarded: Server, issuer: Issuer) -> None:
     for name, (headers, body) in right(guarded, issuer).items():
         assert guarded.request("POST", f"/{name}", body, headers).status == 200
-        assert guarded.request("POST", f"/{name}", body + b" <", {**headers, "Authorization": "Basic eDp5"}).status in (
-            200,
-            401,
-        )
+        assert guarded.request("POST", f"/{name}", b"{}", basic("x:y")).status == 401
     for kind in ("basic-auth", "api-key", "jwt", "tech-account", "wss", "xpath"):
         for service in ("get-list", "get"):
             values = {} if service == "get-list" else {"name": _first(guarded, kind)}
