@@ -138,6 +138,13 @@ def test_a_token_of_our_own_is_signed_in_one_way_only(context: SecurityContext, 
         authority(bearer(jwt.encode(claims, key, algorithm)))
 
 
+def test_a_token_of_a_server_whose_clock_is_ahead_is_good(context: SecurityContext) -> None:
+    authority = JWTAuthority(definition(), context)
+    claims = jwt.decode(authority.issue(), options={"verify_signature": False})
+    ahead = jwt.encode({**claims, "iat": claims["iat"] + 30}, authority._keys[0], "HS256")
+    assert authority(bearer(ahead)).username == "ada"
+
+
 @pytest.mark.parametrize("change", [{"sub": "eve"}, {"iss": "zato:other"}, {"exp": 1}, {"jti": "made up"}])
 def test_claims_of_our_own_tokens_have_to_be_right_even_when_they_are_signed(
     context: SecurityContext, change: dict[str, object]

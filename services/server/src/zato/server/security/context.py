@@ -22,7 +22,7 @@ class SecurityContext:
 
     cluster: str
     secrets: Sequence[str] = field(repr=False)
-    redis: "redis.Redis"
+    redis: "redis.Redis" = field(repr=False)
     sessions: Sessions
 
     @classmethod

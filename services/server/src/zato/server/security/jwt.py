@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 CHALLENGE = 'Bearer realm="zato"'
 INVALID = f'{CHALLENGE}, error="invalid_token"'
 _ALGORITHM = "HS256"
+# Another server issued the token: its clock may be ahead of ours.
+_LEEWAY_S = 60
 _REQUIRED = ("exp", "iat", "iss", "sub", "jti")
 _MESSAGE = "The request needs a valid bearer token: log in to get one"
 _LOG_IN_REFUSED = "The user name or the password is wrong"
@@ -136,6 +138,7 @@ class JWTAuthority:
                     key,
                     algorithms=[_ALGORITHM],
                     issuer=self._issuer,
+                    leeway=_LEEWAY_S,
                     options={"require": list(_REQUIRED), "verify_aud": False},
                 )
             except ExpiredSignatureError:

@@ -54,8 +54,8 @@ class _Signed:
 
     http_method: str
     uri: str
-    params: list[tuple[str, str]]
-    signature: str
+    params: list[tuple[str, str]] = dataclasses.field(repr=False)
+    signature: str = dataclasses.field(repr=False)
 
 
 class Refused(Exception):

@@ -67,7 +67,7 @@ class UsernameToken:
     """What a message says; texts are "" where it says nothing."""
 
     username: str
-    password: str
+    password: str = dataclasses.field(repr=False)
     password_type: str
     nonce: str
     created: str
