@@ -226,6 +226,17 @@ def test_without_a_password_there_is_one_that_nobody_knows(options: BasicAuthOpt
     assert len(first.password) > 40
 
 
+def test_an_empty_password_in_an_edit_keeps_the_one_there_is() -> None:
+    plain = BasicAuthOptions(username="u", password="p")
+    assert BasicAuthOptions(username="v").stored_after(plain).password == "p"
+    hashed = BasicAuthOptions(username="u", storage="hashed").stored_after(plain)
+    assert is_password("p", hashed.password)
+    assert BasicAuthOptions(username="v", storage="hashed").stored_after(hashed).password == hashed.password
+    with pytest.raises(ValueError, match="given anew"):
+        BasicAuthOptions(username="u").stored_after(hashed)
+    assert api_key.APIKeyOptions().stored_after(api_key.APIKeyOptions(key="k")).key == "k"
+
+
 def test_no_secret_is_shown() -> None:
     for made in (BasicAuthOptions(username="u", password="hush"), api_key.APIKeyOptions(key="hush")):
         assert "hush" not in repr(made)

@@ -1,13 +1,13 @@
 """API keys: a secret value in a header."""
 
 import dataclasses
-import secrets
 from typing import TYPE_CHECKING, Self
 
 from zato.common.kinds import Kind
 from zato.common.options import option, options
 from zato.server.security.definitions import BadCredentials, Identity, Verifier
 from zato.server.security.headers import digest, is_header_name, is_same, quoted, single_header
+from zato.server.security.passwords import kept_secret
 
 if TYPE_CHECKING:
     from zato.server.http.request import Request
@@ -29,8 +29,8 @@ class APIKeyOptions:
         if self.key != self.key.strip() or not self.key.isprintable():
             raise ValueError("'key' takes printable text that neither begins nor ends with a space: it is sent in a header")
 
-    def stored_after(self, _stored: Self | None) -> Self:
-        return dataclasses.replace(self, key=self.key or secrets.token_urlsafe(32))
+    def stored_after(self, stored: Self | None) -> Self:
+        return dataclasses.replace(self, key=kept_secret(self.key, stored.key if stored else ""))
 
 
 KIND = Kind("security-api-key", "API key", APIKeyOptions)

@@ -1,7 +1,6 @@
 """HTTP Basic Auth (RFC 7617)."""
 
 import dataclasses
-import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
@@ -9,7 +8,7 @@ from zato.common.kinds import Kind
 from zato.common.options import option, options
 from zato.server.security.definitions import BadCredentials, Identity, Verifier
 from zato.server.security.headers import basic_credentials, digest, is_same, quoted
-from zato.server.security.passwords import PasswordCheck, is_hash, kept_as_hash
+from zato.server.security.passwords import PasswordCheck, is_hash, kept_as_hash, kept_secret
 
 if TYPE_CHECKING:
     from zato.server.http.request import Request
@@ -40,12 +39,15 @@ class BasicAuthOptions:
 
     def stored_after(self, stored: Self | None) -> Self:
         """Return what is kept of these options where `stored` is kept now."""
+        kept = stored.password if stored is not None else ""
+        was_hashed = stored is not None and stored.is_hashed
         if self.is_hashed:
-            kept = stored.password if stored is not None and stored.is_hashed else ""
-            return dataclasses.replace(self, password=kept_as_hash(self.password, kept))
-        if stored is not None and stored.is_hashed and self.password == stored.password:
+            password = kept_as_hash(self.password, kept) if was_hashed else kept_as_hash(self.password or kept, "")
+        elif was_hashed and self.password in ("", kept):
             raise ValueError("'password' has to be given anew: what is kept now is a hash, which can't be turned back")
-        return dataclasses.replace(self, password=self.password or secrets.token_urlsafe(32))
+        else:
+            password = kept_secret(self.password, kept)
+        return dataclasses.replace(self, password=password)
 
 
 KIND = Kind("security-basic-auth", "HTTP Basic Auth", BasicAuthOptions, unique=("username",))

@@ -1,7 +1,6 @@
 """OAuth 1.0 (RFC 5849): requests that are signed with a secret which both sides know."""
 
 import dataclasses
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from zato.common.options import option, options
 from zato.server.security.context import SecurityContext
 from zato.server.security.definitions import BadCredentials, Identity, Verifier
 from zato.server.security.headers import credentials, digest, is_same
+from zato.server.security.passwords import kept_secret
 
 if TYPE_CHECKING:
     from zato.server.http.request import Request
@@ -41,8 +41,8 @@ class OAuthOptions:
         if not self.username or not self.username.isprintable():
             raise ValueError("'username' takes printable text")
 
-    def stored_after(self, _stored: Self | None) -> Self:
-        return dataclasses.replace(self, password=self.password or secrets.token_urlsafe(32))
+    def stored_after(self, stored: Self | None) -> Self:
+        return dataclasses.replace(self, password=kept_secret(self.password, stored.password if stored else ""))
 
 
 KIND = Kind("security-oauth", "OAuth 1.0", OAuthOptions, unique=("username",))

@@ -71,13 +71,18 @@ def kept_as_hash(given: str, stored: str) -> str:
     Return what is kept of a password that was given where `stored` is kept now, "" for nothing.
 
     The hash itself, as an edit of other options hands it on, stays, and so it does when the password is the same one:
-    importing a file again changes nothing. Without a password there is a random one that nobody knows.
+    importing a file again changes nothing. Without any password there is a random one that nobody knows.
     """
     if not given:
-        return hash_password(secrets.token_urlsafe(32))
+        return stored or hash_password(secrets.token_urlsafe(32))
     if stored and (given == stored or is_password(given, stored)):
         return stored
     return hash_password(given)
+
+
+def kept_secret(given: str, stored: str) -> str:
+    """The same for a secret that is kept as it is."""
+    return given or stored or secrets.token_urlsafe(32)
 
 
 class PasswordCheck:

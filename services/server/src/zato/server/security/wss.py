@@ -5,7 +5,6 @@ import binascii
 import dataclasses
 import hashlib
 import hmac
-import secrets
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from zato.common.options import option, options
 from zato.server.security.context import SecurityContext
 from zato.server.security.definitions import BadCredentials, Identity, Verifier
 from zato.server.security.headers import digest, is_same
+from zato.server.security.passwords import kept_secret
 from zato.server.security.xml_credentials import has_only_text, parse_body, text_of
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ class WSSOptions:
         if not self.username:
             raise ValueError("'username' must not be empty")
 
-    def stored_after(self, _stored: Self | None) -> Self:
-        return dataclasses.replace(self, password=self.password or secrets.token_urlsafe(32))
+    def stored_after(self, stored: Self | None) -> Self:
+        return dataclasses.replace(self, password=kept_secret(self.password, stored.password if stored else ""))
 
 
 KIND = Kind("security-wss", "WS-Security", WSSOptions)

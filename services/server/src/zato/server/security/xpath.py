@@ -10,6 +10,7 @@ from zato.common.kinds import Kind
 from zato.common.options import option, options
 from zato.server.security.definitions import BadCredentials, Identity, Verifier
 from zato.server.security.headers import digest, is_same
+from zato.server.security.passwords import kept_secret
 from zato.server.security.xml_credentials import parse_body, text_of
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ class XPathOptions:
             if expression or name == "username_expr":
                 _compile(name, expression)
 
-    def stored_after(self, _stored: Self | None) -> Self:
-        return dataclasses.replace(self, password=self.password or secrets.token_urlsafe(32))
+    def stored_after(self, stored: Self | None) -> Self:
+        return dataclasses.replace(self, password=kept_secret(self.password, stored.password if stored else ""))
 
 
 KIND = Kind("security-xpath", "XPath", XPathOptions)
