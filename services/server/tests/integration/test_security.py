@@ -278,6 +278,8 @@ def test_a_wrong_log_in_is_refused_in_one_way(guarded: Server, username: str, pa
     answer = log_in(guarded, username, password)
     assert (answer.status, answer.headers["www-authenticate"]) == (401, 'Bearer realm="zato"')
     assert answer.json["details"] == "The user name or the password is wrong"
+    (line,) = (line for line in guarded.log_lines("log_in_refused") if line["cid"] == answer.cid)
+    assert line["definition"] == ("jwt" if username == "jwt user" else "")
 
 
 @pytest.mark.parametrize(

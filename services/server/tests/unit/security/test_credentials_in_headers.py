@@ -4,6 +4,7 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
+import gevent
 import pytest
 from gevent.lock import BoundedSemaphore
 
@@ -197,6 +198,14 @@ def test_a_right_password_is_remembered_and_so_is_a_wrong_one_and_neither_as_tex
     kept = repr(vars(check))
     assert "guess" not in kept
     assert "wörd" not in kept
+
+
+def test_others_have_their_turn_while_a_password_is_checked() -> None:
+    seen = []
+    other = gevent.spawn(lambda: seen.append("turn"))
+    is_password("x", HASH)
+    assert seen == ["turn"]
+    other.join()
 
 
 def test_too_many_passwords_at_a_time_are_refused_instead_of_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,6 @@ def check_security(request: Request, next: Handler) -> Response:
             # The client gets a general sentence, the log the precise reason.
             log.info(
                 "credentials_refused",
-                cid=request.cid,
                 channel=channel.name,
                 definition=exc.definition,
                 reason=exc.reason,

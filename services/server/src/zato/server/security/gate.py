@@ -128,7 +128,7 @@ def with_roles(verify: Verifier, allowed: Allowed) -> Verifier:
     def verify_role(request: Request) -> Identity:
         identity = verify(request)
         if (identity.kind, identity.definition) not in allowed.get(request.method, ()):
-            log.info("role_missing", cid=request.cid, definition=identity.definition, method=request.method)
+            log.info("role_missing", definition=identity.definition, method=request.method)
             raise Forbidden("The credentials are good, but not for this: none of their roles may do it")
         return identity
 

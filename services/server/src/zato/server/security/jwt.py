@@ -14,6 +14,7 @@ from jwt.exceptions import ExpiredSignatureError, PyJWTError
 
 from zato.common.errors import Unauthorized
 from zato.common.kinds import Kind
+from zato.common.logs import get_logger
 from zato.common.options import option, options
 from zato.server.control.state import ConfigObject
 from zato.server.security.context import SecurityContext
@@ -24,6 +25,8 @@ from zato.server.security.token_cache import TokenCache
 
 if TYPE_CHECKING:
     from zato.server.http.request import Request
+
+log = get_logger(__name__)
 
 CHALLENGE = 'Bearer realm="zato"'
 INVALID = f'{CHALLENGE}, error="invalid_token"'
@@ -175,8 +178,12 @@ class LogIn:
         found = self._by_username.get(username)
         is_right = is_password(password, found[0].options.password if found is not None else impossible_hash())
         if found is None or not is_right:
+            # Not the name that was given: people type their password there, too.
+            log.info("log_in_refused", definition=found[0].name if found is not None else "")
             raise Unauthorized(_LOG_IN_REFUSED, challenge=CHALLENGE)
-        return found[1].issue()
+        token = found[1].issue()
+        log.info("logged_in", definition=found[0].name)
+        return token
 
     def log_out(self, token: str) -> None:
         """Raises Unauthorized when it is the token of nobody who is logged in."""
