@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from oauthlib.oauth1 import Client
 
-from zato.common.errors import BadRequest, InvalidOptions
+from zato.common.errors import BadRequest, InvalidOptions, Unavailable
 from zato.common.testing.waiting import eventually
 
 from .conftest import Answer, Server, StartServer, deploy_samples, fetch
@@ -354,6 +355,40 @@ def test_new_keys_of_an_issuer_are_found_and_withdrawn_ones_are_dropped(guarded:
         issuer.is_down = False
         issuer.keys["first"] = withdrawn
         eventually(lambda: status(old) == {200}, timeout_s=15, what="the first key to be back")
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """A port where connections are accepted and nobody ever answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def test_an_issuer_that_never_answers_keeps_nobody_waiting_for_long(guarded: Server, issuer: Issuer, silent: int) -> None:
+    options = {"issuer": ISSUER, "audience": AUDIENCE, "jwks_url": f"http://127.0.0.1:{silent}/keys"}
+    guarded.admin("zato.security-jwt-issuer.create", name="silent", **options)
+    guarded.add_channel("silent", "/silent", "samples.echo", security="silent")
+    guarded.wait_until_applied()
+    # Less than the fetching itself may take.
+    assert guarded.request("POST", "/silent", b"{}", bearer(issuer.token("first")), timeout_s=4.5).status == 503
+    assert guarded.request("POST", "/silent", b"{}", bearer("x.y.z")).status == 401
+    assert guarded.request("POST", "/silent", b"{}").status == 401
+
+
+def test_a_server_that_never_gives_a_token_keeps_a_service_no_longer_than_it_may(guarded: Server, silent: int) -> None:
+    address = f"http://127.0.0.1:{silent}"
+    guarded.admin(
+        "zato.security-bearer-token.create",
+        name="silent-token",
+        auth_server_url=f"{address}/token",
+        username="u",
+        password="p",
+        timeout=0.2,
+    )
+    guarded.admin("zato.outgoing-http.create", name="silent-api", host=address, security="silent-token")
+    guarded.wait_until_applied()
+    with pytest.raises(Unavailable, match="could not be reached"):
+        guarded.invoke("calls.call", {"name": "silent-api"}, timeout_s=10)
 
 
 # Roles
