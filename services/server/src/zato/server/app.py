@@ -132,9 +132,9 @@ class WorkerApp:
         )
         box = SecretBox(settings.secret_keys)
         objects = Objects(self._database, self._kinds, box, bus, self._topic)
+        tasks = Tasks(settings.redis_url, f"zato:{settings.cluster}:async", _task_settings(settings))
         self._pings = ping_actions(lambda: self._follower.configuration)
         self._status = StatusReporter(self._database, settings.name)
-        tasks = Tasks(settings.redis_url, f"zato:{settings.cluster}:async", _task_settings(settings))
         self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
         deployments = Deployments(
             self._database, self._deployer, bus, self._topic, settings.name, self._pid, self._follower.catch_up_with
