@@ -12,13 +12,14 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope
 
+from zato.common.api import SMTPMessage
 from zato.common.errors import Unavailable
 from zato.common.testing.certificates import CertificateAuthority
 from zato.common.testing.processes import free_port
 from zato.server.connections import smtp
 from zato.server.connections.outgoing import Outgoing
 from zato.server.connections.pool import ConnectionPool
-from zato.server.connections.smtp.message import BadMessage, SMTPMessage
+from zato.server.connections.smtp.message import BadMessage
 from zato.server.contracts.connection_contract import NetworkConnectionContract, Values, make_object
 from zato.server.control.state import Configuration
 

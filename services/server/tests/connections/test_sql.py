@@ -1,7 +1,9 @@
 """SQL databases: PostgreSQL, MariaDB, SQLite; Oracle as far as it goes without one."""
 
 import gc
+import os
 import secrets
+import signal
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -173,6 +175,25 @@ class Lock(Meanwhile):
         self._cursor.execute(self._end)
 
 
+class Freeze(Meanwhile):
+    """Stops the process of PostgreSQL that runs a statement, until the test ends."""
+
+    def __init__(self, url: str, statement: str) -> None:
+        self._url, self._pid = url, 0
+        self._query = f"SELECT pid FROM pg_stat_activity WHERE query LIKE '%{statement}%' AND pid <> pg_backend_pid()"
+
+    def wait_until_used(self) -> None:
+        self._pid = int(eventually(lambda: run_sql(self._url, self._query), what="the statement to run", timeout_s=30))
+        os.kill(self._pid, signal.SIGSTOP)
+
+    def __enter__(self) -> "Freeze":
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        if self._pid:
+            os.kill(self._pid, signal.SIGCONT)
+
+
 class TestPostgreSQL(SQLContract, NetworkConnectionContract):
     timeouts = ("connect_timeout_s",)
     # Servers for tests trust everybody from 127.0.0.1: who we are is what they can refuse.
@@ -202,6 +223,13 @@ class TestPostgreSQL(SQLContract, NetworkConnectionContract):
             with closing(connection.session()) as session, pytest.raises(sqlalchemy.exc.OperationalError, match="timeout"):
                 session.execute("SELECT pg_sleep(60)")
             connection.ping()
+
+    def test_a_database_that_freezes_is_given_up(self, values: Values) -> None:
+        """It can't end the statement itself then; other greenlets run meanwhile."""
+        with Freeze(self.url, "pg_sleep(3600)") as freeze:
+            code = "connection.session().execute('SELECT pg_sleep(3600)')"
+            error = self.run_patched({**values, "statement_timeout_s": 3}, code, meanwhile=freeze)
+        assert error.startswith("OperationalError: (psycopg2.OperationalError) timeout expired")
 
     def test_a_statement_without_a_limit_has_none(self, values: Values) -> None:
         with self.connected({**values, "statement_timeout_s": 0}) as connection, closing(connection.session()) as session:

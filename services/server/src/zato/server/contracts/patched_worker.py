@@ -40,7 +40,7 @@ def _run(code: str, connection: object) -> str:
     try:
         return repr(eval(code, {"connection": connection}))  # noqa: S307 – a test's own code
     except Exception as exc:
-        return f"{type(exc).__name__}: {exc}"
+        return f"{type(exc).__name__}: {' '.join(str(exc).split())}"
 
 
 if __name__ == "__main__":

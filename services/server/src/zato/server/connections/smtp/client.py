@@ -5,10 +5,11 @@ import smtplib
 import socket
 from collections.abc import Iterator, Mapping
 
+from zato.common.api import SMTPMessage
 from zato.common.errors import ZatoError
 from zato.common.logs import get_logger
 from zato.server.connections.failures import Named, credentials_refused
-from zato.server.connections.smtp.message import Message, SMTPMessage, build, recipients_of, sender_of
+from zato.server.connections.smtp.message import build, recipients_of, sender_of
 from zato.server.connections.smtp.options import OutgoingSMTPOptions
 from zato.server.connections.tls import client_context
 from zato.server.control.state import ConfigObject, Configuration
@@ -35,7 +36,7 @@ class SMTPConnection(Named):
         self._options = options
         self._context = client_context(verify=options.tls_verify, ca_certificates=options.ca_certificates)
 
-    def send(self, message: Message, from_: str | None = None) -> None:
+    def send(self, message: SMTPMessage, from_: str | None = None) -> None:
         """
         Send a mail; it has been taken over by the server when this returns.
 
