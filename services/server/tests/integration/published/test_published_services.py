@@ -64,7 +64,7 @@ def server(start_server: Any, folder: Path, redis_of_server: str, back_end: Any)
             patch.setenv(name, value)
         # One worker: the users of case O9 are in its memory.
         server = start_server(
-            redis_url=redis_of_server, cluster=f"published{os.getpid()}", user_config=[str(SERVICES / "genesisng.ini")]
+            redis_url=redis_of_server, cluster=f"published{os.getpid()}", user_config=[f"genesisng={SERVICES / 'genesisng.ini'}"]
         )
     # Order must not matter: models.py and rate_table.py come after those that import them.
     for file in sorted(SERVICES.glob("*.py")):
