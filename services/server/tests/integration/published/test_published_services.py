@@ -7,6 +7,9 @@ ones for example, are deployed instead of them.
 """
 
 import base64
+import email
+import email.message
+import email.policy
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -15,7 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import Envelope
 
+from zato.common.testing.processes import free_port
 from zato.common.testing.waiting import eventually
 
 HERE = Path(__file__).parent
@@ -64,7 +70,9 @@ def server(start_server: Any, folder: Path, redis_of_server: str, back_end: Any)
             patch.setenv(name, value)
         # One worker: the users of case O9 are in its memory.
         server = start_server(
-            redis_url=redis_of_server, cluster=f"published{os.getpid()}", user_config=[f"genesisng={SERVICES / 'genesisng.ini'}"]
+            redis_url=redis_of_server,
+            cluster=f"published{os.getpid()}",
+            user_config=[f"genesisng={SERVICES / 'genesisng.ini'}"],
         )
     # Order must not matter: models.py and rate_table.py come after those that import them.
     for file in sorted(SERVICES.glob("*.py")):
@@ -297,6 +305,35 @@ def test_o7_names_in_sets_and_input_of_the_query_string(channel: Callable[..., N
     missing = call("POST", "/case/divide", {"op1": 1})
     assert missing.status == 400
     assert b"op2" in missing.body
+
+
+class _Mailbox:
+    def __init__(self) -> None:
+        self.messages: list[email.message.EmailMessage] = []
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Envelope) -> str:
+        parsed = email.message_from_bytes(envelope.content, policy=email.policy.default)  # type: ignore[arg-type]
+        self.messages.append(parsed)  # type: ignore[arg-type]
+        return "250 OK"
+
+
+def test_o7_an_e_mail_is_sent_and_nothing_is_answered(
+    server: Any, channel: Callable[..., None], call: Callable[..., Any]
+) -> None:
+    mailbox, port = _Mailbox(), free_port()
+    controller = Controller(mailbox, hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        options = {"host": "127.0.0.1", "port": port, "mode": "plain"}
+        server.admin("zato.outgoing-smtp.create", name="GMAIL", **options)
+        channel("/case/mail", "send-emails.send-email-service")
+        answer = call("POST", "/case/mail")
+    finally:
+        controller.stop()
+    assert (answer.status, answer.body) == (200, b"")
+    (message,) = mailbox.messages
+    assert (message["From"], message["To"], message["Subject"]) == ("platform@example.com", "someone@example.com", "Hello")
+    assert "moñeco" in message.get_content()
 
 
 SENSORS = """
