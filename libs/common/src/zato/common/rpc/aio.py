@@ -1,7 +1,8 @@
 """What the builders of `rpc.server` and `rpc.client` do, for processes that run on asyncio."""
 
+import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import grpc
 from grpc import aio
@@ -20,9 +21,14 @@ from zato.common.rpc.calls import (
     error_from_call,
     status_of,
 )
-from zato.common.rpc.client import RECONNECT_OPTIONS
+from zato.common.rpc.channels import ReloadingChannel
+from zato.common.rpc.client import RECONNECT_OPTIONS, RETIRED_CHANNEL_S
 from zato.common.rpc.details import as_zato_error, error_detail, sent_message
-from zato.common.rpc.tls import TLSFiles
+from zato.common.rpc.peers import check_peer
+from zato.common.rpc.tls import TLSFiles, channel_credentials, server_credentials
+
+if TYPE_CHECKING:
+    from zato.common.rpc.material import MaterialReader
 
 log = get_logger(__name__)
 Response = TypeVar("Response")
@@ -42,15 +48,16 @@ class AioServer:
         max_message_bytes: int = 64 * 1024 * 1024,
     ) -> None:
         self._services = services
+        reader = tls.reader() if tls is not None and tls.is_on else None
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
         limits = [("grpc.max_receive_message_length", max_message_bytes), ("grpc.max_send_message_length", max_message_bytes)]
-        self._server = aio.server(interceptors=[_AioGuard(token)], options=[("grpc.so_reuseport", 0), *limits])
+        self._server = aio.server(interceptors=[_AioGuard(token, reader)], options=[("grpc.so_reuseport", 0), *limits])
         add(self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection([*services, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
         try:
-            if tls is not None and tls.is_on:
-                self.port = self._server.add_secure_port(address, tls.server_credentials())
+            if reader is not None:
+                self.port = self._server.add_secure_port(address, server_credentials(reader))
             else:
                 self.port = self._server.add_insecure_port(address)
         except RuntimeError as exc:
@@ -72,12 +79,13 @@ class AioServer:
 class _AioGuard(aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
     """Refuses calls without the token, whatever they call, and stands around those that it lets in."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, reader: "MaterialReader | None") -> None:
         self._token = token
+        self._reader = reader
 
     async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
         method, metadata = handler_call_details.method, handler_call_details.invocation_metadata
-        call = _Call(method, cid_of(metadata))
+        call = _Call(method, cid_of(metadata), self._reader)
         try:
             check_token(method, metadata, self._token)
         except Unauthorized as exc:
@@ -95,14 +103,16 @@ class _AioGuard(aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in 
 class _Call:
     """Binds the correlation id, and sends errors so that they come out as themselves."""
 
-    def __init__(self, method: str, cid: str) -> None:
+    def __init__(self, method: str, cid: str, reader: "MaterialReader | None") -> None:
         self._method = method
         self._cid = cid
+        self._reader = reader
 
     def unary(self, behavior: Callable[..., Any]) -> Callable[..., Any]:
         async def guarded(request: Any, context: aio.ServicerContext[Any, Any]) -> Any:
             with bind_cid(self._cid):
                 try:
+                    check_peer(self._reader, context)
                     return await behavior(request, context)
                 except Exception as exc:
                     await self._fail(exc, context)
@@ -113,6 +123,7 @@ class _Call:
         async def guarded(request: Any, context: aio.ServicerContext[Any, Any]) -> Any:
             with bind_cid(self._cid):
                 try:
+                    check_peer(self._reader, context)
                     async for response in behavior(request, context):
                         yield response
                 except Exception as exc:
@@ -144,8 +155,15 @@ class AioClient:
     def __init__(self, target: str, *, token: str, tls: TLSFiles | None = None) -> None:
         self.target = target
         self._token = token
+        self._closing: set[asyncio.Task[None]] = set()
+        self.channel: aio.Channel
         if tls is not None and tls.is_on:
-            self.channel = aio.secure_channel(target, tls.channel_credentials(), options=RECONNECT_OPTIONS)
+            channel = ReloadingChannel(
+                tls.reader(),
+                make=lambda material: aio.secure_channel(target, channel_credentials(material), options=RECONNECT_OPTIONS),
+                retire=self._retire,
+            )
+            self.channel = cast("aio.Channel", channel)
         else:
             self.channel = aio.insecure_channel(target, options=RECONNECT_OPTIONS)
 
@@ -158,3 +176,11 @@ class AioClient:
 
     async def close(self) -> None:
         await self.channel.close(None)
+        for task in tuple(self._closing):
+            task.cancel()
+
+    def _retire(self, channel: aio.Channel) -> None:
+        # Waits for the calls that run on it. The loop itself keeps no task alive.
+        task = asyncio.get_running_loop().create_task(channel.close(RETIRED_CHANNEL_S))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)

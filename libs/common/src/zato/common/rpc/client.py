@@ -1,17 +1,21 @@
 """Calling another part: a deadline on every call, the cluster's token, and the other side's error raised here."""
 
-from typing import Any, Protocol, TypeVar
+import time
+from typing import Any, Protocol, TypeVar, cast
 
 import grpc
 
 from zato.common.cid import new_cid
 from zato.common.rpc.calls import call_metadata, error_from_call
-from zato.common.rpc.tls import TLSFiles
+from zato.common.rpc.channels import ReloadingChannel
+from zato.common.rpc.tls import TLSFiles, channel_credentials
 
 Response = TypeVar("Response")
 
 # A part that was away is found again within a second of its return.
 RECONNECT_OPTIONS = (("grpc.initial_reconnect_backoff_ms", 200), ("grpc.max_reconnect_backoff_ms", 1000))
+# Longer than any call takes; a stream that is cut then is begun anew.
+RETIRED_CHANNEL_S = 300.0
 
 
 class UnaryMethod(Protocol[Response]):
@@ -27,13 +31,21 @@ class Client:
     Args:
         target: host:port, or what a gRPC name resolver takes, e.g. "dns:///server:17110".
         token: The cluster's token.
+        tls: Files that are read again when they change; calls that run then are not disturbed.
     """
 
     def __init__(self, target: str, *, token: str, tls: TLSFiles | None = None) -> None:
         self.target = target
         self._token = token
+        self._retired: list[tuple[float, grpc.Channel]] = []
+        self.channel: grpc.Channel
         if tls is not None and tls.is_on:
-            self.channel = grpc.secure_channel(target, tls.channel_credentials(), options=RECONNECT_OPTIONS)
+            channel = ReloadingChannel(
+                tls.reader(),
+                make=lambda material: grpc.secure_channel(target, channel_credentials(material), options=RECONNECT_OPTIONS),
+                retire=self._retire,
+            )
+            self.channel = cast("grpc.Channel", channel)
         else:
             self.channel = grpc.insecure_channel(target, options=RECONNECT_OPTIONS)
 
@@ -57,3 +69,13 @@ class Client:
 
     def close(self) -> None:
         self.channel.close()
+        for _, channel in self._retired:
+            channel.close()
+
+    def _retire(self, channel: grpc.Channel) -> None:
+        # Closing cancels calls; those on the channels before this one have ended long ago.
+        now = time.monotonic()
+        for retired_at, old in self._retired:
+            if now - retired_at > RETIRED_CHANNEL_S:
+                old.close()
+        self._retired = [each for each in self._retired if now - each[0] <= RETIRED_CHANNEL_S] + [(now, channel)]

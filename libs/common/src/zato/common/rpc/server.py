@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -12,7 +12,11 @@ from zato.common.errors import Unauthorized, Unavailable, ZatoError
 from zato.common.logs import bind_cid, get_logger
 from zato.common.rpc.calls import ERROR_KEY, OPEN_SERVICES, check_token, cid_of, status_of
 from zato.common.rpc.details import as_zato_error, error_detail, sent_message
-from zato.common.rpc.tls import TLSFiles
+from zato.common.rpc.peers import check_peer
+from zato.common.rpc.tls import TLSFiles, server_credentials
+
+if TYPE_CHECKING:
+    from zato.common.rpc.material import MaterialReader
 
 log = get_logger(__name__)
 
@@ -24,6 +28,9 @@ class ThreadedServer:
         token: What callers have to send; without one nobody gets in.
         services: Full names, e.g. "zato.proto.load_balancer.v1.LoadBalancer", for health and reflection.
         add: Adds the servicers, e.g. `lambda server: add_LoadBalancerServicer_to_server(agent, server)`.
+        tls: Files that are read again when they change.
+        demands_certificates: Of clients, when there is TLS.
+        tokenless: Methods, e.g. "/zato.proto.certificate_authority.v1.Enrolment/Enrol", that know callers by other means.
     """
 
     def __init__(
@@ -34,21 +41,25 @@ class ThreadedServer:
         services: Sequence[str],
         add: Callable[[grpc.Server], None],
         tls: TLSFiles | None = None,
+        demands_certificates: bool = True,
+        tokenless: Sequence[str] = (),
         threads: int = 16,
     ) -> None:
         self._services = services
+        reader = tls.reader() if tls is not None and tls.is_on else None
         self._health = health.HealthServicer()
         self._server = grpc.server(
             ThreadPoolExecutor(threads, thread_name_prefix="grpc"),
-            interceptors=[_Guard(token)],
+            interceptors=[_Guard(token, reader, tokenless)],
             options=[("grpc.so_reuseport", 0)],
         )
         add(self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection([*services, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
         try:
-            if tls is not None and tls.is_on:
-                self.port = self._server.add_secure_port(address, tls.server_credentials())
+            if reader is not None:
+                credentials = server_credentials(reader, demands_certificates=demands_certificates)
+                self.port = self._server.add_secure_port(address, credentials)
             else:
                 self.port = self._server.add_insecure_port(address)
         except RuntimeError as exc:
@@ -73,14 +84,17 @@ class ThreadedServer:
 class _Guard(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
     """Refuses calls without the token, whatever they call, and stands around those that it lets in."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, reader: "MaterialReader | None", tokenless: Sequence[str]) -> None:
         self._token = token
+        self._reader = reader
+        self._tokenless = frozenset(tokenless)
 
     def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
         method, metadata = handler_call_details.method, handler_call_details.invocation_metadata
-        call = _Call(method, cid_of(metadata))
+        call = _Call(method, cid_of(metadata), self._reader)
         try:
-            check_token(method, metadata, self._token)
+            if method not in self._tokenless:
+                check_token(method, metadata, self._token)
         except Unauthorized as exc:
             return call.refusal(exc)
         handler = continuation(handler_call_details)
@@ -96,14 +110,16 @@ class _Guard(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in it
 class _Call:
     """Binds the correlation id, and sends errors so that they come out as themselves."""
 
-    def __init__(self, method: str, cid: str) -> None:
+    def __init__(self, method: str, cid: str, reader: "MaterialReader | None") -> None:
         self._method = method
         self._cid = cid
+        self._reader = reader
 
     def unary(self, behavior: Callable[..., Any]) -> Callable[..., Any]:
         def guarded(request: Any, context: grpc.ServicerContext) -> Any:
             with bind_cid(self._cid):
                 try:
+                    check_peer(self._reader, context)
                     return behavior(request, context)
                 except Exception as exc:
                     self._fail(exc, context)
@@ -114,6 +130,7 @@ class _Call:
         def guarded(request: Any, context: grpc.ServicerContext) -> Any:
             with bind_cid(self._cid):
                 try:
+                    check_peer(self._reader, context)
                     yield from behavior(request, context)
                 except Exception as exc:
                     self._fail(exc, context)

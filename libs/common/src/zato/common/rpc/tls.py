@@ -1,13 +1,14 @@
-"""TLS of a part's gRPC: off until certificates are configured, mutual from then on."""
+"""TLS of a part's gRPC: off until certificates are configured, mutual from then on; changed files are read again."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zato.common.errors import InvalidOptions
 from zato.common.options import option, options
 
 if TYPE_CHECKING:
     import grpc
+
+    from zato.common.rpc.material import Material, MaterialReader
 
 
 @options
@@ -16,7 +17,7 @@ class TLSFiles:
 
     certificate: Path | None = option("Certificate of this part, then the chain", default=None)
     key: Path | None = option("Private key of the certificate", default=None)
-    authorities: Path | None = option("Certificates of the authorities that we trust", default=None)
+    authorities: Path | None = option("Certificates of the authorities that we trust, and their revocation lists", default=None)
 
     def __post_init__(self) -> None:
         files = (self.certificate, self.key, self.authorities)
@@ -27,23 +28,42 @@ class TLSFiles:
     def is_on(self) -> bool:
         return self.certificate is not None
 
-    def server_credentials(self) -> "grpc.ServerCredentials":
-        """Credentials of a server that demands a certificate from each client."""
-        import grpc  # settings are read by processes that never speak gRPC, and it takes 10 MB
+    def reader(self) -> "MaterialReader":
+        """Raises InvalidOptions when the files cannot be read or do not fit together."""
+        from zato.common.rpc.material import MaterialReader
 
-        return grpc.ssl_server_credentials(
-            [(_read(self.key), _read(self.certificate))], _read(self.authorities), require_client_auth=True
-        )
-
-    def channel_credentials(self) -> "grpc.ChannelCredentials":
-        import grpc
-
-        return grpc.ssl_channel_credentials(_read(self.authorities), _read(self.key), _read(self.certificate))
+        return MaterialReader(self)
 
 
-def _read(file: Path | None) -> bytes:
-    assert file is not None
-    try:
-        return file.read_bytes()
-    except OSError as exc:
-        raise InvalidOptions(f"TLS file {file} cannot be read: {exc.strerror}") from exc
+def server_credentials(reader: "MaterialReader", *, demands_certificates: bool = True) -> "grpc.ServerCredentials":
+    """
+    Return credentials of a server that looks for new files at each handshake.
+
+    Args:
+        demands_certificates: Of clients. Without, they may be anybody; the server alone shows who it is.
+    """
+    import grpc  # settings are read by processes that never speak gRPC, and it takes 10 MB
+
+    material = reader.newest()
+    used = [material]
+
+    def fetch() -> "grpc.ServerCertificateConfiguration | None":
+        newest = reader.newest()
+        if newest is used[0]:
+            return None
+        used[0] = newest
+        return _configuration(newest)
+
+    return grpc.dynamic_ssl_server_credentials(_configuration(material), fetch, demands_certificates)
+
+
+def channel_credentials(material: "Material") -> "grpc.ChannelCredentials":
+    import grpc
+
+    return grpc.ssl_channel_credentials(material.authorities, material.key, material.certificate)
+
+
+def _configuration(material: "Material") -> "grpc.ServerCertificateConfiguration":
+    import grpc
+
+    return grpc.ssl_server_certificate_configuration([(material.key, material.certificate)], material.authorities)
