@@ -49,6 +49,14 @@ class Client:
         else:
             self.channel = grpc.insecure_channel(target, options=RECONNECT_OPTIONS)
 
+    @classmethod
+    def with_roots(cls, target: str, roots: bytes) -> "Client":
+        """Return a client that shows no certificate and no token, and trusts servers of these roots (PEM)."""
+        client = cls(target, token="")
+        client.channel.close()
+        client.channel = grpc.secure_channel(target, grpc.ssl_channel_credentials(roots), options=RECONNECT_OPTIONS)
+        return client
+
     def call(self, method: UnaryMethod[Response], request: Any, *, timeout_s: float, cid: str = "") -> Response:
         """
         Call `method` and return its answer.

@@ -54,7 +54,8 @@ def server_credentials(reader: "MaterialReader", *, demands_certificates: bool =
         used[0] = newest
         return _configuration(newest)
 
-    return grpc.dynamic_ssl_server_credentials(_configuration(material), fetch, demands_certificates)
+    # Its stubs don't know that None means "as before".
+    return grpc.dynamic_ssl_server_credentials(_configuration(material), fetch, demands_certificates)  # type: ignore[arg-type]
 
 
 def channel_credentials(material: "Material") -> "grpc.ChannelCredentials":
