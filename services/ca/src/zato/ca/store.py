@@ -169,6 +169,9 @@ class Store:
             self._audit_file.append(row["line"] for row in new)
 
     def close(self) -> None:
+        """Let another process have it. Closing twice does nothing."""
         with self._mutex:
             self._connection.close()
-            os.close(self._lock)
+            if self._lock >= 0:
+                os.close(self._lock)
+                self._lock = -1
