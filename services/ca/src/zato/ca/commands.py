@@ -92,11 +92,7 @@ def _grant(options: argparse.Namespace) -> Any:
 def _token_arguments(parser: argparse.ArgumentParser) -> None:
     _grant_arguments(parser)
     parser.add_argument("--minutes", metavar="N", type=float, default=0.0, help="How long the token is valid")
-    completes_files(
-        parser.add_argument(
-            "--out", metavar="FILE", type=Path, help="Write the token there, for its owner only"
-        )
-    )
+    completes_files(parser.add_argument("--out", metavar="FILE", type=Path, help="Write the token there, for its owner only"))
     which_authority(parser)
 
 

@@ -29,13 +29,19 @@ class OwnCertificate:
         with store.read() as read:
             now, trusted = read.now, hierarchy.trusted(read)
         certificate = self.identity.certificate() if self._is_new else None
-        if certificate is None or now >= _renewed_at(certificate):
+        if certificate is None or now >= _renewed_at(certificate) or _is_revoked(store, certificate):
             made = new_request(NAME, self._names)
             issued = self._issuing.issue(Grant(NAME, self._names), made.request, source="own")
             self.identity.keep(made.key, issued.certificate, issued.authorities)
             self._is_new = True
         else:
             self.identity.keep_authorities(trusted)
+
+
+def _is_revoked(store: "Store", certificate: "Certificate") -> bool:
+    serial = f"{certificate.serial_number:x}"
+    with store.read() as read:
+        return read.value("SELECT revoked_at FROM certificate WHERE serial = ?", serial) is not None
 
 
 def _renewed_at(certificate: "Certificate") -> float:

@@ -1,0 +1,86 @@
+"""Certificates, intermediates and roots change while parts talk, and no call fails."""
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from running_ca import CAProcess, Traffic, serving
+
+from zato.common.certificates.identity import Identity
+from zato.common.certificates.renewal import Renewer
+from zato.common.testing.waiting import eventually
+
+pytestmark = pytest.mark.timeout(120)
+
+LIFETIME_S = 6.0
+NOTICE_S = 3.0
+
+
+def issuer_of(identity: Identity) -> str:
+    certificate = identity.certificate()
+    assert certificate is not None
+    return certificate.issuer.rfc4514_string().removeprefix("CN=Zato ")
+
+
+def trusted_by(identity: Identity) -> tuple[str, ...]:
+    roots = x509.load_pem_x509_certificates(identity.authorities_file.read_bytes())
+    return tuple(root.subject.rfc4514_string().removeprefix("CN=Zato ") for root in roots)
+
+
+def test_no_call_fails_while_root_and_intermediate_rotate(new_ca: Callable[..., CAProcess], tmp_path: Path) -> None:
+    ca = new_ca(lifetime_s=LIFETIME_S, root_notice_s=NOTICE_S).start()
+    server, client = ca.enrolled(tmp_path, "server1"), ca.enrolled(tmp_path, "client1")
+    identities = (server, client, ca.identity)
+    with contextlib.ExitStack() as stack:
+        for identity in (server, client):
+            renewer = Renewer(identity, ca.grpc, poll_s=0.3)
+            renewer.start()
+            stack.callback(renewer.stop)
+        address = stack.enter_context(serving(server))
+        kept = stack.enter_context(Traffic(client, address, is_kept=True))
+        fresh = stack.enter_context(Traffic(client, address, is_kept=False))
+        first = {identity: identity.file.read_bytes() for identity in identities}
+
+        ca.call("Rotate", level="intermediate", after_s=-1)
+        eventually(lambda: {issuer_of(each) for each in identities} == {"intermediate 2"}, timeout_s=30)
+
+        ca.call("Rotate", level="root", after_s=-1)
+        assert ca.states()["root 2"] == "next"
+        eventually(lambda: {issuer_of(each) for each in identities} == {"intermediate 3"}, timeout_s=30)
+        eventually(lambda: ca.states()["root 1"] == "retired", timeout_s=30)
+        eventually(lambda: {trusted_by(each) for each in identities} == {("root 2",)}, timeout_s=10)
+
+        wanted = kept.succeeded + 50, fresh.succeeded + 50
+        eventually(lambda: kept.succeeded > wanted[0] and fresh.succeeded > wanted[1], timeout_s=30)
+    assert (kept.failures, fresh.failures) == ([], [])
+    assert all(identity.file.read_bytes() != before for identity, before in first.items())
+    print(f"{kept.succeeded + fresh.succeeded} calls, 0 failed")
+
+
+def test_a_part_is_renewed_in_time_again_and_again_and_outlives_the_authority_for_a_while(
+    new_ca: Callable[..., CAProcess], tmp_path: Path
+) -> None:
+    ca = new_ca(lifetime_s=LIFETIME_S).start()
+    identity = ca.enrolled(tmp_path, "server1")
+    renewer = Renewer(identity, ca.grpc, poll_s=0.2)
+    renewer.start()
+    try:
+        seen = {identity.file.read_bytes()}
+        ca.kill()
+        # An authority that is away for a moment is asked again; the certificate lives on.
+        ca.start()
+
+        def is_renewed_twice() -> bool:
+            seen.add(identity.file.read_bytes())
+            return len(seen) >= 3
+
+        eventually(is_renewed_twice, timeout_s=40)
+    finally:
+        renewer.stop()
+    assert [entry["source"] for entry in ca.audit() if entry.get("name") == "server1" and entry["event"] == "issued"][:3] == [
+        "token",
+        "renewal",
+        "renewal",
+    ]
