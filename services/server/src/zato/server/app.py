@@ -44,6 +44,13 @@ from zato.server.http.request import Request
 from zato.server.http.router import Router
 from zato.server.http.steps import Handler, fold
 from zato.server.http.worker import Worker
+from zato.server.jobs.admin import Jobs
+from zato.server.jobs.claims import Claims
+from zato.server.jobs.history import History
+from zato.server.jobs.leadership import Leadership
+from zato.server.jobs.rpc import JobsRPC
+from zato.server.jobs.runner import Runner
+from zato.server.jobs.runs import Runs
 from zato.server.kinds import own_kinds
 from zato.server.metrics import Metrics
 from zato.server.odb import gevent_psycopg2
@@ -64,6 +71,7 @@ _RPC_MAX_BODY_BYTES = 64 * 1024 * 1024
 _RETRY_LOAD_S = 1.0
 # Requests that began with the old connections have this long to end before these are closed.
 _CLOSE_CONNECTIONS_AFTER_S = 60.0
+_DAY_S = 86_400.0
 _VERIFIERS: dict[str, Any] = {
     basic_auth.KIND.name: basic_auth.make_verifier,
     api_key.KIND.name: api_key.make_verifier,
@@ -106,14 +114,18 @@ class WorkerApp:
         box = SecretBox(settings.secret_keys)
         objects = Objects(self._database, self._kinds, box, bus, self._topic)
         deployments = Deployments(self._database, self._deployer, bus, self._topic, settings.name, self._pid)
-        self._admin = Admin(self._database, self._kinds, objects, deployments, self._store)
-        self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
         invoker = Invoker(self._store)
+        self._job_runs = Runs(self._database, objects, bus, self._topic, settings.name, self._pid)
+        leadership, runner = Leadership(self._database), Runner(self._job_runs, invoker, metrics)
+        jobs = Jobs(objects, leadership, self._job_runs, runner, History(self._database))
+        self._admin = Admin(self._database, self._kinds, objects, deployments, self._store, jobs)
+        self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
         outgoing = Outgoing(lambda: self._state.connections)
         invoker.context = ServerContext(settings.name, invoker, outgoing, KeyValueDB(settings.redis_url))
         self._pipeline = self._make_pipeline(invoker)
         watch = Watch(self._database, self._follower)
-        self._rpc = RPC(settings.name, invoker, self._database, deployments, watch, self._register_kinds)
+        jobs_rpc = JobsRPC(leadership, Claims(self._database, objects), self._job_runs, runner)
+        self._rpc = RPC(settings.name, invoker, self._database, deployments, watch, self._register_kinds, more=jobs_rpc.methods)
 
     def start(self) -> None:
         """Load the configuration. While the ODB can't be reached the worker runs, is not ready, and tries again."""
@@ -225,6 +237,7 @@ class WorkerApp:
                 with self._database.transaction() as session:
                     report_worker(session, self._settings.name, self._pid, self._follower.configuration.version, [])
                     forget_silent_workers(session)
+                self._job_runs.sweep(self._settings.job_runs_days * _DAY_S)
             except ZatoError as exc:
                 log.warning("worker_report_failed", error=exc.message)
 
