@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dzato/proto/jobs/v1/jobs.proto\x12\x12zato.proto.jobs.v1\"4\n\x0bLeadRequest\x12\x11\n\tcandidate\x18\x01 \x01(\t\x12\x12\n\nstale_beat\x18\x02 \x01(\x03\"a\n\x0cLeadResponse\x12\x11\n\tis_leader\x18\x01 \x01(\x08\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x0c\n\x04\x62\x65\x61t\x18\x03 \x01(\x03\x12\x0e\n\x06leader\x18\x04 \x01(\t\x12\x11\n\tis_paused\x18\x05 \x01(\x08\"\x1e\n\rResignRequest\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\"\x10\n\x0eResignResponse\"C\n\x0fGetStateRequest\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\x0f\n\x07job_ids\x18\x02 \x03(\x03\x12\x10\n\x08\x61ll_jobs\x18\x03 \x01(\x08\"E\n\x08JobState\x12\x0e\n\x06job_id\x18\x01 \x01(\x03\x12\x10\n\x08since_us\x18\x02 \x01(\x03\x12\x17\n\x0flast_planned_us\x18\x03 \x01(\x03\"\x7f\n\nPendingRun\x12\x0e\n\x06run_id\x18\x01 \x01(\x03\x12\x0e\n\x06job_id\x18\x02 \x01(\x03\x12\x12\n\nis_running\x18\x03 \x01(\x08\x12\x15\n\rnot_before_us\x18\x04 \x01(\x03\x12\x12\n\nplanned_us\x18\x05 \x01(\x03\x12\x12\n\ndeadline_s\x18\x06 \x01(\x01\"l\n\x10GetStateResponse\x12*\n\x04jobs\x18\x01 \x03(\x0b\x32\x1c.zato.proto.jobs.v1.JobState\x12,\n\x04runs\x18\x02 \x03(\x0b\x32\x1e.zato.proto.jobs.v1.PendingRun\"w\n\x04\x46ire\x12\x0e\n\x06job_id\x18\x01 \x01(\x03\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x12\n\nplanned_us\x18\x03 \x01(\x03\x12\x0e\n\x06missed\x18\x04 \x01(\x03\x12\x13\n\x0bis_catch_up\x18\x05 \x01(\x08\x12\x15\n\rnot_before_us\x18\x06 \x01(\x03\"F\n\x0c\x43laimRequest\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\'\n\x05\x66ires\x18\x02 \x03(\x0b\x32\x18.zato.proto.jobs.v1.Fire\"c\n\x05\x43laim\x12-\n\x05state\x18\x01 \x01(\x0e\x32\x1e.zato.proto.jobs.v1.ClaimState\x12+\n\x03run\x18\x02 \x01(\x0b\x32\x1e.zato.proto.jobs.v1.PendingRun\":\n\rClaimResponse\x12)\n\x06\x63laims\x18\x01 \x03(\x0b\x32\x19.zato.proto.jobs.v1.Claim\"+\n\nRunRequest\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\x0e\n\x06run_id\x18\x02 \x01(\x03\"K\n\x0bRunResponse\x12\r\n\x05state\x18\x01 \x01(\t\x12-\n\x05retry\x18\x02 \x01(\x0b\x32\x1e.zato.proto.jobs.v1.PendingRun\"%\n\x10SetPausedRequest\x12\x11\n\tis_paused\x18\x01 \x01(\x08\"\x13\n\x11SetPausedResponse*\x8b\x01\n\nClaimState\x12\x1b\n\x17\x43LAIM_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43LAIM_STATE_CLAIMED\x10\x01\x12\x15\n\x11\x43LAIM_STATE_TAKEN\x10\x02\x12\x17\n\x13\x43LAIM_STATE_SKIPPED\x10\x03\x12\x17\n\x13\x43LAIM_STATE_CHANGED\x10\x04\x32\xe9\x03\n\x04Jobs\x12I\n\x04Lead\x12\x1f.zato.proto.jobs.v1.LeadRequest\x1a .zato.proto.jobs.v1.LeadResponse\x12O\n\x06Resign\x12!.zato.proto.jobs.v1.ResignRequest\x1a\".zato.proto.jobs.v1.ResignResponse\x12U\n\x08GetState\x12#.zato.proto.jobs.v1.GetStateRequest\x1a$.zato.proto.jobs.v1.GetStateResponse\x12L\n\x05\x43laim\x12 .zato.proto.jobs.v1.ClaimRequest\x1a!.zato.proto.jobs.v1.ClaimResponse\x12\x46\n\x03Run\x12\x1e.zato.proto.jobs.v1.RunRequest\x1a\x1f.zato.proto.jobs.v1.RunResponse\x12X\n\tSetPaused\x12$.zato.proto.jobs.v1.SetPausedRequest\x1a%.zato.proto.jobs.v1.SetPausedResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dzato/proto/jobs/v1/jobs.proto\x12\x12zato.proto.jobs.v1\"4\n\x0bLeadRequest\x12\x11\n\tcandidate\x18\x01 \x01(\t\x12\x12\n\nstale_beat\x18\x02 \x01(\x03\"a\n\x0cLeadResponse\x12\x11\n\tis_leader\x18\x01 \x01(\x08\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x0c\n\x04\x62\x65\x61t\x18\x03 \x01(\x03\x12\x0e\n\x06leader\x18\x04 \x01(\t\x12\x11\n\tis_paused\x18\x05 \x01(\x08\"\x1e\n\rResignRequest\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\"\x10\n\x0eResignResponse\"4\n\x0fGetStateRequest\x12\x0f\n\x07job_ids\x18\x01 \x03(\x03\x12\x10\n\x08\x61ll_jobs\x18\x02 \x01(\x08\"E\n\x08JobState\x12\x0e\n\x06job_id\x18\x01 \x01(\x03\x12\x10\n\x08since_us\x18\x02 \x01(\x03\x12\x17\n\x0flast_planned_us\x18\x03 \x01(\x03\"\x7f\n\nPendingRun\x12\x0e\n\x06run_id\x18\x01 \x01(\x03\x12\x0e\n\x06job_id\x18\x02 \x01(\x03\x12\x12\n\nis_running\x18\x03 \x01(\x08\x12\x15\n\rnot_before_us\x18\x04 \x01(\x03\x12\x12\n\nplanned_us\x18\x05 \x01(\x03\x12\x12\n\ndeadline_s\x18\x06 \x01(\x01\"l\n\x10GetStateResponse\x12*\n\x04jobs\x18\x01 \x03(\x0b\x32\x1c.zato.proto.jobs.v1.JobState\x12,\n\x04runs\x18\x02 \x03(\x0b\x32\x1e.zato.proto.jobs.v1.PendingRun\"w\n\x04\x46ire\x12\x0e\n\x06job_id\x18\x01 \x01(\x03\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x12\n\nplanned_us\x18\x03 \x01(\x03\x12\x0e\n\x06missed\x18\x04 \x01(\x03\x12\x13\n\x0bis_catch_up\x18\x05 \x01(\x08\x12\x15\n\rnot_before_us\x18\x06 \x01(\x03\"F\n\x0c\x43laimRequest\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\'\n\x05\x66ires\x18\x02 \x03(\x0b\x32\x18.zato.proto.jobs.v1.Fire\"c\n\x05\x43laim\x12-\n\x05state\x18\x01 \x01(\x0e\x32\x1e.zato.proto.jobs.v1.ClaimState\x12+\n\x03run\x18\x02 \x01(\x0b\x32\x1e.zato.proto.jobs.v1.PendingRun\":\n\rClaimResponse\x12)\n\x06\x63laims\x18\x01 \x03(\x0b\x32\x19.zato.proto.jobs.v1.Claim\"+\n\nRunRequest\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\x0e\n\x06run_id\x18\x02 \x01(\x03\"K\n\x0bRunResponse\x12\r\n\x05state\x18\x01 \x01(\t\x12-\n\x05retry\x18\x02 \x01(\x0b\x32\x1e.zato.proto.jobs.v1.PendingRun\"%\n\x10SetPausedRequest\x12\x11\n\tis_paused\x18\x01 \x01(\x08\"\x13\n\x11SetPausedResponse*\x8b\x01\n\nClaimState\x12\x1b\n\x17\x43LAIM_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43LAIM_STATE_CLAIMED\x10\x01\x12\x15\n\x11\x43LAIM_STATE_TAKEN\x10\x02\x12\x17\n\x13\x43LAIM_STATE_SKIPPED\x10\x03\x12\x17\n\x13\x43LAIM_STATE_CHANGED\x10\x04\x32\xe9\x03\n\x04Jobs\x12I\n\x04Lead\x12\x1f.zato.proto.jobs.v1.LeadRequest\x1a .zato.proto.jobs.v1.LeadResponse\x12O\n\x06Resign\x12!.zato.proto.jobs.v1.ResignRequest\x1a\".zato.proto.jobs.v1.ResignResponse\x12U\n\x08GetState\x12#.zato.proto.jobs.v1.GetStateRequest\x1a$.zato.proto.jobs.v1.GetStateResponse\x12L\n\x05\x43laim\x12 .zato.proto.jobs.v1.ClaimRequest\x1a!.zato.proto.jobs.v1.ClaimResponse\x12\x46\n\x03Run\x12\x1e.zato.proto.jobs.v1.RunRequest\x1a\x1f.zato.proto.jobs.v1.RunResponse\x12X\n\tSetPaused\x12$.zato.proto.jobs.v1.SetPausedRequest\x1a%.zato.proto.jobs.v1.SetPausedResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zato.proto.jobs.v1.jobs_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CLAIMSTATE']._serialized_start=1172
-  _globals['_CLAIMSTATE']._serialized_end=1311
+  _globals['_CLAIMSTATE']._serialized_start=1157
+  _globals['_CLAIMSTATE']._serialized_end=1296
   _globals['_LEADREQUEST']._serialized_start=53
   _globals['_LEADREQUEST']._serialized_end=105
   _globals['_LEADRESPONSE']._serialized_start=107
@@ -42,29 +42,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESIGNRESPONSE']._serialized_start=238
   _globals['_RESIGNRESPONSE']._serialized_end=254
   _globals['_GETSTATEREQUEST']._serialized_start=256
-  _globals['_GETSTATEREQUEST']._serialized_end=323
-  _globals['_JOBSTATE']._serialized_start=325
-  _globals['_JOBSTATE']._serialized_end=394
-  _globals['_PENDINGRUN']._serialized_start=396
-  _globals['_PENDINGRUN']._serialized_end=523
-  _globals['_GETSTATERESPONSE']._serialized_start=525
-  _globals['_GETSTATERESPONSE']._serialized_end=633
-  _globals['_FIRE']._serialized_start=635
-  _globals['_FIRE']._serialized_end=754
-  _globals['_CLAIMREQUEST']._serialized_start=756
-  _globals['_CLAIMREQUEST']._serialized_end=826
-  _globals['_CLAIM']._serialized_start=828
-  _globals['_CLAIM']._serialized_end=927
-  _globals['_CLAIMRESPONSE']._serialized_start=929
-  _globals['_CLAIMRESPONSE']._serialized_end=987
-  _globals['_RUNREQUEST']._serialized_start=989
-  _globals['_RUNREQUEST']._serialized_end=1032
-  _globals['_RUNRESPONSE']._serialized_start=1034
-  _globals['_RUNRESPONSE']._serialized_end=1109
-  _globals['_SETPAUSEDREQUEST']._serialized_start=1111
-  _globals['_SETPAUSEDREQUEST']._serialized_end=1148
-  _globals['_SETPAUSEDRESPONSE']._serialized_start=1150
-  _globals['_SETPAUSEDRESPONSE']._serialized_end=1169
-  _globals['_JOBS']._serialized_start=1314
-  _globals['_JOBS']._serialized_end=1803
+  _globals['_GETSTATEREQUEST']._serialized_end=308
+  _globals['_JOBSTATE']._serialized_start=310
+  _globals['_JOBSTATE']._serialized_end=379
+  _globals['_PENDINGRUN']._serialized_start=381
+  _globals['_PENDINGRUN']._serialized_end=508
+  _globals['_GETSTATERESPONSE']._serialized_start=510
+  _globals['_GETSTATERESPONSE']._serialized_end=618
+  _globals['_FIRE']._serialized_start=620
+  _globals['_FIRE']._serialized_end=739
+  _globals['_CLAIMREQUEST']._serialized_start=741
+  _globals['_CLAIMREQUEST']._serialized_end=811
+  _globals['_CLAIM']._serialized_start=813
+  _globals['_CLAIM']._serialized_end=912
+  _globals['_CLAIMRESPONSE']._serialized_start=914
+  _globals['_CLAIMRESPONSE']._serialized_end=972
+  _globals['_RUNREQUEST']._serialized_start=974
+  _globals['_RUNREQUEST']._serialized_end=1017
+  _globals['_RUNRESPONSE']._serialized_start=1019
+  _globals['_RUNRESPONSE']._serialized_end=1094
+  _globals['_SETPAUSEDREQUEST']._serialized_start=1096
+  _globals['_SETPAUSEDREQUEST']._serialized_end=1133
+  _globals['_SETPAUSEDRESPONSE']._serialized_start=1135
+  _globals['_SETPAUSEDRESPONSE']._serialized_end=1154
+  _globals['_JOBS']._serialized_start=1299
+  _globals['_JOBS']._serialized_end=1788
 # @@protoc_insertion_point(module_scope)

@@ -148,10 +148,8 @@ Global___ResignResponse: _TypeAlias = ResignResponse  # noqa: Y015
 class GetStateRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    EPOCH_FIELD_NUMBER: _builtins.int
     JOB_IDS_FIELD_NUMBER: _builtins.int
     ALL_JOBS_FIELD_NUMBER: _builtins.int
-    epoch: _builtins.int
     all_jobs: _builtins.bool
     @_builtins.property
     def job_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
@@ -160,13 +158,12 @@ class GetStateRequest(_message.Message):
     def __init__(
         self,
         *,
-        epoch: _builtins.int = ...,
         job_ids: _abc.Iterable[_builtins.int] | None = ...,
         all_jobs: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_jobs", b"all_jobs", "epoch", b"epoch", "job_ids", b"job_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_jobs", b"all_jobs", "job_ids", b"job_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

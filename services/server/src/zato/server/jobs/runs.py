@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from zato.common.bus import Bus
 from zato.common.cid import new_cid
-from zato.common.errors import NotFound
+from zato.common.errors import NotFound, ZatoError
 from zato.common.logs import get_logger
 from zato.proto.jobs.v1 import jobs_pb2 as messages
 from zato.server.control.changes import Author, lock_changes, next_version, record
@@ -26,6 +26,7 @@ log = get_logger(__name__)
 _PLATFORM = "scheduler"
 _LONGEST_BACK_OFF_S = 3600.0
 _PURGE_AT_ONCE = 2000
+_GONE = "The job was deleted or switched off meanwhile, or its options cannot be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Runs:
                 return row.state
             options = self._options_of(session, row)
             if options is None:
-                row.state, row.ended_at, row.error = "skipped", utc_now(), "The job was deleted or switched off meanwhile"
+                row.state, row.ended_at, row.error = "skipped", utc_now(), _GONE
                 return row.state
             if options.overlap == "queue" and row.trigger != "manual" and _another_runs(session, row):
                 return "waiting"
@@ -148,9 +149,8 @@ class Runs:
             return row.id, row.cid
 
     def state(self, request: messages.GetStateRequest) -> messages.GetStateResponse:
-        """Raises StaleEpoch."""
-        with self._database.transaction() as session:
-            check_epoch(session, request.epoch)
+        """Return the runs that have not ended, the earliest planned first, and what is asked for of jobs."""
+        with self._database.reading() as session:
             response = messages.GetStateResponse()
             unfinished = select(JobRunRow).where(JobRunRow.ended_at.is_(None)).order_by(JobRunRow.planned_us, JobRunRow.id)
             response.runs.extend(pending(row) for row in session.execute(unfinished).scalars())
@@ -184,7 +184,11 @@ class Runs:
         job = session.get(ObjectRow, row.job_id)
         if job is None or job.kind != KIND or (not job.is_active and row.trigger != "manual"):
             return None
-        return self._objects.load(session, job).options
+        try:
+            return self._objects.load(session, job).options
+        except ZatoError as exc:
+            log.error("job_not_usable", job=row.job_name, error=exc.message)
+            return None
 
     def _follow_up(self, session: Session, row: JobRunRow) -> tuple[messages.PendingRun | None, int]:
         """Plan the next attempt, or switch off a one-time job that had its run. Returns the new configuration's version."""
