@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 
 from zato.common.clock import Clock, SystemClock
 from zato.common.logs import get_logger
@@ -63,7 +64,7 @@ class App:
             thread.start()
         try:
             while not stop.is_set():
-                self._conductor.wait(self._step())
+                self._step()
         finally:
             log.info("scheduler_stopping")
             self._keeper.resign()
@@ -71,9 +72,9 @@ class App:
             self._servers.close()
         log.info("scheduler_stopped")
 
-    def _step(self) -> float:
+    def _step(self) -> None:
         try:
-            return self._conductor.step()
+            self._conductor.wait(self._conductor.step())
         except Exception:  # the loop must go on, whatever we did not think of
             log.exception("step_failed")
-            return _AFTER_FAILURE_S
+            time.sleep(_AFTER_FAILURE_S)

@@ -133,7 +133,7 @@ def _next(options: argparse.Namespace, console: Console) -> int:
     console.table(
         ("At", "Job", "Type", "Schedule", "Service"),
         [(fire.at, fire.job, fire.job_type, fire.schedule, fire.service) for fire in fires],
-        empty="No job is active. One is made with: zato scheduler-job create …",
+        empty="No job is active. One is made with: zato object create scheduler-job NAME …",
     )
     return ExitCode.OK
 

@@ -5,7 +5,7 @@ One that does not lead keeps its jobs up to date and does nothing else, so that 
 """
 
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -154,9 +154,9 @@ class Conductor:
         self._look_at = now + _LOOK_EVERY_S
         self._compare(state.runs)
 
-    def _compare(self, unfinished: "list[messages.PendingRun] | object") -> None:
+    def _compare(self, unfinished: Iterable[messages.PendingRun]) -> None:
         """Take up runs that nobody starts: of an earlier leader, retries of lost ones, or executed by hand."""
-        runs = {run.run_id: run for run in unfinished}  # type: ignore[attr-defined]
+        runs = {run.run_id: run for run in unfinished}
         for run in runs.values():
             if not run.is_running and run.run_id not in self._running:
                 self._pending.add(run)

@@ -51,9 +51,7 @@ class JobOptions:
         default="allow",
         choices=("allow", "queue", "skip"),
     )
-    jitter_s: float = option(
-        "Seconds, at random from 0 to this, that a run starts late", default=0.0, minimum=0, maximum=86_400
-    )
+    jitter_s: float = option("Seconds that a run starts late, at random from 0 to this", default=0.0, minimum=0, maximum=86_400)
     deadline_s: float = option("Seconds that a run may take; no limit when 0", default=0.0, minimum=0, maximum=2_000_000)
     retries: int = option("Attempts after a run that failed or was lost", default=0, minimum=0, maximum=100)
     retry_after_s: float = option(
