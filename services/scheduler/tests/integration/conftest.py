@@ -15,22 +15,32 @@ sys.path.insert(0, str(Path(__file__).parent))
 from running_cluster import Cluster
 
 
-@pytest.fixture(scope="module")
-def start_cluster(_redis_url: str, new_postgresql_url: Callable[[], str]) -> Iterator[Callable[..., Cluster]]:
-    """Start clusters on PostgreSQL; all end with the module."""
+@pytest.fixture(scope="session")
+def _make_clusters(_redis_url: str, new_postgresql_url: Callable[[], str]) -> Callable[[list[Cluster]], Callable[..., Cluster]]:
+    def make(made: list[Cluster]) -> Callable[..., Cluster]:
+        def start(*, servers: int = 1, schedulers: int = 1, **settings: Any) -> Cluster:
+            settings = {"redis_url": redis_servers.fresh_database(_redis_url), **settings}
+            made.append(Cluster(new_postgresql_url(), servers=servers, schedulers=schedulers, **settings))
+            return made[-1].start()
+
+        return start
+
+    return make
+
+
+@pytest.fixture
+def start_cluster(_make_clusters: Callable[[list[Cluster]], Callable[..., Cluster]]) -> Iterator[Callable[..., Cluster]]:
+    """Start clusters on PostgreSQL; all end with the test."""
     made: list[Cluster] = []
-
-    def start(*, servers: int = 1, schedulers: int = 1, **settings: Any) -> Cluster:
-        settings = {"odb_url": new_postgresql_url(), "redis_url": redis_servers.fresh_database(_redis_url), **settings}
-        made.append(Cluster(servers=servers, schedulers=schedulers, **settings))
-        return made[-1].start()
-
-    yield start
+    yield _make_clusters(made)
     for cluster in made:
         cluster.end()
 
 
 @pytest.fixture(scope="module")
-def cluster(start_cluster: Callable[..., Cluster]) -> Cluster:
+def cluster(_make_clusters: Callable[[list[Cluster]], Callable[..., Cluster]]) -> Iterator[Cluster]:
     """One server and one scheduler, for tests that do them no harm."""
-    return start_cluster()
+    made: list[Cluster] = []
+    yield _make_clusters(made)()
+    for each in made:
+        each.end()

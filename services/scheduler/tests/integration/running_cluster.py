@@ -169,6 +169,7 @@ class Server(Part):
     def deploy(self, file_name: str, source: str) -> None:
         request = DeployRequest(file_name=file_name, source=source.encode(), wait_s=15)
         response = self.client.call(ControlPlaneStub(self.client.channel).Deploy, request, timeout_s=30)
+        assert response.workers and not response.missing, response
         assert all(worker.is_ok for worker in response.workers), response
 
 
@@ -216,11 +217,13 @@ class Cluster:
         self.servers[0].deploy("test_services.py", SERVICES)
         for scheduler in self.schedulers:
             scheduler.start()
-        eventually(self.leader, timeout_s=20, what="a leader")
+        eventually(self.leader, timeout_s=30, what="a leader")
         return self
 
     def end(self) -> None:
         for part in (*self.schedulers, *self.servers):
+            if part.log.exists():  # pytest shows it when the test failed
+                print(f"--- {part.name}\n{part.log.read_text(errors='replace')[-4000:]}")
             part.end()
         shutil.rmtree(self.folder, ignore_errors=True)
 
