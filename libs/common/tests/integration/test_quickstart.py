@@ -94,7 +94,7 @@ def port_of(address: str) -> int:
 def test_a_cluster_is_created_started_used_stopped_and_destroyed(quickstart: Quickstart) -> None:
     created = quickstart("create")
     assert created.code == 0, created.err
-    assert "redis, lb-agent, server1, server2" in created.out
+    assert "redis, lb-agent, server1, server2, scheduler" in created.out
     assert f"zato quickstart start {quickstart.path}" in created.out
 
     started = quickstart("start")
@@ -106,11 +106,11 @@ def test_a_cluster_is_created_started_used_stopped_and_destroyed(quickstart: Qui
 
     status = quickstart("status")
     assert status.code == 0
-    assert status.out.count("ready") == 4
+    assert status.out.count("ready") == 5
 
     stopped = quickstart("stop")
     assert stopped.code == 0
-    assert stopped.out.count("stopped") == 4
+    assert stopped.out.count("stopped") == 5
     assert quickstart("status").code == 3
 
     destroyed = quickstart("destroy", "--yes")
