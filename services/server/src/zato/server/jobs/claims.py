@@ -94,7 +94,7 @@ def _taken(session: Session, fires: Sequence[messages.Fire]) -> dict[tuple[int, 
 
 def _unfinished(session: Session, ids: set[int]) -> dict[int, int]:
     statement = select(JobRunRow.job_id, func.count()).where(JobRunRow.ended_at.is_(None), JobRunRow.job_id.in_(ids))
-    return dict(session.execute(statement.group_by(JobRunRow.job_id)).tuples().all())
+    return dict(session.execute(statement.group_by(JobRunRow.job_id)).all())
 
 
 def _is_current(job: ObjectRow, fire: messages.Fire) -> bool:
