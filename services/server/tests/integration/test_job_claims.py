@@ -17,8 +17,9 @@ from zato.proto.jobs.v1 import jobs_pb2 as messages
 from zato.server.control.changes import Author
 from zato.server.control.kinds import Kinds
 from zato.server.control.objects import Objects
-from zato.server.jobs.claims import KIND, Claims
+from zato.server.jobs.claims import Claims
 from zato.server.jobs.leadership import Leadership, StaleEpoch
+from zato.server.jobs.options import KIND
 from zato.server.jobs.runs import Outcome, Runs, Started
 from zato.server.jobs.times import now_us
 from zato.server.odb import schema
@@ -46,8 +47,8 @@ class Books:
         schema.upgrade(self.database)
         kinds, bus = Kinds([Kind(KIND, "Job", JobOptions)]), MemoryBus()
         objects = Objects(self.database, kinds, SecretBox([generate_key()]), bus, "config")
-        self.leadership, self.claims = Leadership(self.database), Claims(self.database, objects)
-        self.runs = Runs(self.database, objects, bus, "config", "server1", 1)
+        self.leadership, self.claims = Leadership(self.database), Claims(self.database)
+        self.runs = Runs(self.database, bus, "config", "server1", 1)
         self.job = objects.create(KIND, {"name": "job", "overlap": "queue"}, Author("ann", "cid"))
         self.queue_free = objects.create(KIND, {"name": "beside"}, Author("ann", "cid"))
 

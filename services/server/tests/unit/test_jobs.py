@@ -23,9 +23,10 @@ from zato.server.control.deployments import report_worker
 from zato.server.control.kinds import Kinds, register_kinds
 from zato.server.control.objects import Objects
 from zato.server.jobs.admin import ACTIONS, Jobs, run_action
-from zato.server.jobs.claims import KIND, MOST_WAITING, Claims
+from zato.server.jobs.claims import MOST_WAITING, Claims
 from zato.server.jobs.history import History
 from zato.server.jobs.leadership import JobsPaused, Leadership, StaleEpoch
+from zato.server.jobs.options import KIND
 from zato.server.jobs.runner import Runner
 from zato.server.jobs.runs import Outcome, Runs, Started
 from zato.server.jobs.times import now_us
@@ -103,8 +104,8 @@ class Books:
         self.kinds = Kinds(own_kinds())
         self.objects = Objects(self.database, self.kinds, SecretBox([generate_key()]), bus, "config")
         self.leadership = Leadership(self.database)
-        self.claims = Claims(self.database, self.objects)
-        self.runs = Runs(self.database, self.objects, bus, "config", "server1", 11)
+        self.claims = Claims(self.database)
+        self.runs = Runs(self.database, bus, "config", "server1", 11)
         self.history = History(self.database)
         store = ServiceStore()
         store.replace_internal([describe_service(cls, __name__) for cls in (Seen, Fails, Hangs)])
@@ -270,6 +271,13 @@ def test_one_job_that_cannot_be_used_keeps_no_other_from_firing(books: Books) ->
     with books.database.transaction() as session:
         session.execute(text("UPDATE object SET data = '{}' WHERE name = 'bad'"))
     assert [claim.state for claim in books.claim(fire(bad), fire(good))] == [CHANGED, CLAIMED]
+
+
+def test_a_server_that_has_not_heard_of_the_kind_yet_still_runs_its_jobs(books: Books) -> None:
+    job = books.job()
+    books.kinds.registry = Kinds(own_kinds()).registry
+    (claim,) = books.claim(fire(job))
+    assert books.runner.run(claim.run.run_id, 1).state == "ok"
 
 
 def test_overlap_leaves_out_what_would_run_beside_an_earlier_run(books: Books) -> None:

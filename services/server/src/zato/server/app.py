@@ -115,7 +115,7 @@ class WorkerApp:
         objects = Objects(self._database, self._kinds, box, bus, self._topic)
         deployments = Deployments(self._database, self._deployer, bus, self._topic, settings.name, self._pid)
         invoker = Invoker(self._store)
-        self._job_runs = Runs(self._database, objects, bus, self._topic, settings.name, self._pid)
+        self._job_runs = Runs(self._database, bus, self._topic, settings.name, self._pid)
         leadership, runner = Leadership(self._database), Runner(self._job_runs, invoker, metrics)
         jobs = Jobs(objects, leadership, self._job_runs, runner, History(self._database))
         self._admin = Admin(self._database, self._kinds, objects, deployments, self._store, jobs)
@@ -124,7 +124,7 @@ class WorkerApp:
         invoker.context = ServerContext(settings.name, invoker, outgoing, KeyValueDB(settings.redis_url))
         self._pipeline = self._make_pipeline(invoker)
         watch = Watch(self._database, self._follower)
-        jobs_rpc = JobsRPC(leadership, Claims(self._database, objects), self._job_runs, runner)
+        jobs_rpc = JobsRPC(leadership, Claims(self._database), self._job_runs, runner)
         self._rpc = RPC(settings.name, invoker, self._database, deployments, watch, self._register_kinds, more=jobs_rpc.methods)
 
     def start(self) -> None:

@@ -12,9 +12,9 @@ from zato.common.errors import InvalidOptions, NotFound
 from zato.common.logs import get_logger
 from zato.server.control.changes import Author
 from zato.server.control.objects import Objects
-from zato.server.jobs.claims import KIND
 from zato.server.jobs.history import History
 from zato.server.jobs.leadership import Leadership
+from zato.server.jobs.options import KIND
 from zato.server.jobs.runner import Runner
 from zato.server.jobs.runs import Runs
 

@@ -8,27 +8,22 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from zato.common.cid import new_cid
-from zato.common.errors import Unavailable, ZatoError
-from zato.common.logs import get_logger
+from zato.common.errors import Unavailable
 from zato.proto.jobs.v1 import jobs_pb2 as messages
-from zato.server.control.objects import Objects
 from zato.server.jobs.leadership import JobsPaused, bound_waits, check_epoch
+from zato.server.jobs.options import KIND, run_options
 from zato.server.jobs.times import to_us
 from zato.server.odb.database import Database
 from zato.server.odb.tables import JobRunRow, JobStateRow, ObjectRow, utc_now
 
-log = get_logger(__name__)
-
-KIND = "scheduler-job"
 MOST_WAITING = 100
 # Two calls with the same fires can meet, when a scheduler gave one up and asked another server.
 _ATTEMPTS = 3
 
 
 class Claims:
-    def __init__(self, database: Database, objects: Objects) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._objects = objects
 
     def claim(self, request: messages.ClaimRequest) -> messages.ClaimResponse:
         """
@@ -64,11 +59,7 @@ class Claims:
             if job is None or not _is_current(job, fire):
                 claims.append((messages.CLAIM_STATE_CHANGED, None, 0.0))
                 continue
-            try:
-                options: Any = self._objects.load(session, job).options
-            except ZatoError as exc:
-                # One job that can't be used must not keep the others from firing.
-                log.error("job_not_usable", job=job.name, error=exc.message)
+            if (options := run_options(job)) is None:
                 claims.append((messages.CLAIM_STATE_CHANGED, None, 0.0))
                 continue
             row = _new_run(job, fire, request.epoch, _reason_to_skip(options.overlap, unfinished.get(job.id, 0)))

@@ -9,14 +9,14 @@ from sqlalchemy.orm import Session
 
 from zato.common.bus import Bus
 from zato.common.cid import new_cid
-from zato.common.errors import NotFound, ZatoError
+from zato.common.errors import NotFound
 from zato.common.logs import get_logger
 from zato.proto.jobs.v1 import jobs_pb2 as messages
 from zato.server.control.changes import Author, lock_changes, next_version, record
 from zato.server.control.deployments import living_workers
-from zato.server.control.objects import Objects
-from zato.server.jobs.claims import KIND, pending
+from zato.server.jobs.claims import pending
 from zato.server.jobs.leadership import audit, bound_waits, check_epoch
+from zato.server.jobs.options import KIND, RunOptions, run_options
 from zato.server.jobs.times import now_us, to_us
 from zato.server.odb.database import Database
 from zato.server.odb.tables import JobRunRow, JobStateRow, ObjectRow, utc_now
@@ -61,9 +61,8 @@ class Runs:
         topic: Of the bus; told when a one-time job was switched off after its run.
     """
 
-    def __init__(self, database: Database, objects: Objects, bus: Bus, topic: str, server: str, pid: int) -> None:
+    def __init__(self, database: Database, bus: Bus, topic: str, server: str, pid: int) -> None:
         self._database = database
-        self._objects = objects
         self._bus = bus
         self._topic = topic
         self._server = server
@@ -90,7 +89,7 @@ class Runs:
                 raise NotFound(f"There is no run {run_id}")
             if row.state != "claimed":
                 return row.state
-            options = self._options_of(session, row)
+            options = _options_of(session, row)
             if options is None:
                 row.state, row.ended_at, row.error = "skipped", utc_now(), _GONE
                 return row.state
@@ -180,19 +179,9 @@ class Runs:
             with self._database.transaction() as session:
                 session.execute(delete(JobRunRow).where(JobRunRow.id.in_(expired)))
 
-    def _options_of(self, session: Session, row: JobRunRow) -> Any:
-        job = session.get(ObjectRow, row.job_id)
-        if job is None or job.kind != KIND or (not job.is_active and row.trigger != "manual"):
-            return None
-        try:
-            return self._objects.load(session, job).options
-        except ZatoError as exc:
-            log.error("job_not_usable", job=row.job_name, error=exc.message)
-            return None
-
     def _follow_up(self, session: Session, row: JobRunRow) -> tuple[messages.PendingRun | None, int]:
         """Plan the next attempt, or switch off a one-time job that had its run. Returns the new configuration's version."""
-        options = self._options_of(session, row)
+        options = _options_of(session, row)
         if options is None:
             return None, 0
         if row.state != "ok" and row.attempt <= options.retries:
@@ -203,6 +192,13 @@ class Runs:
         if options.job_type == "one_time" and row.trigger != "manual":
             return None, _switch_off(session, row)
         return None, 0
+
+
+def _options_of(session: Session, row: JobRunRow) -> RunOptions | None:
+    job = session.get(ObjectRow, row.job_id)
+    if job is None or job.kind != KIND or (not job.is_active and row.trigger != "manual"):
+        return None
+    return run_options(job)
 
 
 def _another_runs(session: Session, row: JobRunRow) -> bool:
