@@ -103,6 +103,23 @@ def test_servers_restart_in_turn_and_so_does_redis(start_cluster: Callable[..., 
         check_that_each_fire_ran_once(cluster, name, takeovers=3)
 
 
+def test_a_server_that_hangs_holds_nothing_up(start_cluster: Callable[..., Cluster]) -> None:
+    cluster = start_cluster(servers=2, schedulers=2, late_after_s=LATE_AFTER_S)
+    add_jobs(cluster)
+    family = cluster.servers[0].family()
+    for process in family:
+        process.suspend()
+    # What it had taken on waits for it; all else goes on at the other one.
+    cluster.servers.reverse()
+    cluster.await_runs("one", 6)
+    for process in family:
+        process.resume()
+    cluster.await_runs("one", 2)
+    stop_jobs(cluster)
+    for name in ("all", "one"):
+        check_that_each_fire_ran_once(cluster, name, takeovers=6)
+
+
 def test_a_run_whose_server_is_killed_is_lost_and_tried_again_elsewhere(start_cluster: Callable[..., Cluster]) -> None:
     cluster = start_cluster(servers=2, schedulers=1)
     extra = f"60 {cluster.file('slow')}"
