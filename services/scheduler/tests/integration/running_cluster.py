@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from zato.common.errors import ZatoError
+from zato.common.errors import NotFound, ZatoError
 from zato.common.rpc.client import Client
 from zato.common.secrets import generate_key
 from zato.common.testing.processes import ServerProcess, free_port
@@ -166,6 +166,12 @@ class Server(Part):
         response = self.client.call(InvokerStub(self.client.channel).Invoke, request, timeout_s=timeout_s)
         return json.loads(response.payload) if response.payload else None
 
+    def knows_jobs(self) -> bool:
+        """Whether it has heard of the kind that a scheduler registered."""
+        with contextlib.suppress(NotFound):
+            return self.invoke("zato.scheduler.job.get-list", {}) == []
+        return False
+
     def deploy(self, file_name: str, source: str) -> None:
         request = DeployRequest(file_name=file_name, source=source.encode(), wait_s=15)
         response = self.client.call(ControlPlaneStub(self.client.channel).Deploy, request, timeout_s=30)
@@ -218,6 +224,8 @@ class Cluster:
         for scheduler in self.schedulers:
             scheduler.start()
         eventually(self.leader, timeout_s=30, what="a leader")
+        for server in self.servers:
+            eventually(lambda server=server: server.knows_jobs(), timeout_s=20, what="the kind")  # type: ignore[misc]
         return self
 
     def end(self) -> None:
