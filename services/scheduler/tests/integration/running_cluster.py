@@ -56,7 +56,7 @@ class Seen(Service):
     def handle(self):
         seen = {
             "channel": self.channel.type,
-            "job_type": self.environ["job_type"],
+            "job_type": self.job_type,
             "raw_request": self.request.raw_request,
             "payload": self.request.payload,
             "pid": os.getpid(),
@@ -64,6 +64,40 @@ class Seen(Service):
         with open(self.request.payload["file"], "a") as file:
             file.write(json.dumps(seen) + chr(10))
         self.response.payload = {"done": True}
+
+
+class Hooks(Service):
+    """Extra data is the file that names of hooks are written to, in the order of their calls."""
+
+    name = "test.hooks"
+
+    def note(self, what):
+        with open(self.request.raw_request, "a") as file:
+            file.write(what + chr(10))
+
+    def before_job(self):
+        self.note("before_job")
+
+    def before_interval_based_job(self):
+        self.note("before_interval_based_job")
+
+    def before_cron_style_job(self):
+        self.note("wrong")
+
+    def before_handle(self):
+        self.note("before_handle")
+
+    def handle(self):
+        self.note("handle " + self.job_type)
+
+    def after_handle(self):
+        self.note("after_handle")
+
+    def after_job(self):
+        self.note("after_job")
+
+    def after_interval_based_job(self):
+        self.note("after_interval_based_job")
 
 
 class Fail(Service):

@@ -33,6 +33,21 @@ def test_a_one_time_job_runs_once_and_is_switched_off(cluster: Cluster) -> None:
     assert run["planned_at"] < run["started_at"] < run["ended_at"]
 
 
+def test_the_hooks_of_jobs_are_called_around_the_service_in_the_published_order(cluster: Cluster) -> None:
+    path = cluster.file("hooks")
+    cluster.add_job("hooks", job_type="interval_based", service="test.hooks", seconds=1, repeats=1, extra=str(path))
+    eventually(lambda: [run["state"] for run in cluster.runs("hooks")] == ["ok"], timeout_s=20)
+    assert path.read_text().splitlines() == [
+        "before_job",
+        "before_interval_based_job",
+        "before_handle",
+        "handle interval_based",
+        "after_handle",
+        "after_job",
+        "after_interval_based_job",
+    ]
+
+
 def test_a_one_time_job_that_is_over_already_runs_at_once(cluster: Cluster) -> None:
     path = cluster.file("past")
     cluster.add_job("past", job_type="one_time", service="test.count", start_date=in_seconds(-3600), extra=str(path))

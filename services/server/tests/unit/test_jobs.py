@@ -19,9 +19,9 @@ from zato.common.secrets import SecretBox, generate_key
 from zato.proto.jobs.v1 import jobs_pb2 as messages
 from zato.server.admin.services import Admin, admin_services
 from zato.server.control.changes import Author
-from zato.server.control.deployments import report_worker
 from zato.server.control.kinds import Kinds, register_kinds
 from zato.server.control.objects import Objects
+from zato.server.control.workers import report_worker
 from zato.server.jobs.admin import ACTIONS, Jobs, run_action
 from zato.server.jobs.claims import MOST_WAITING, Claims
 from zato.server.jobs.history import History
@@ -507,5 +507,5 @@ def test_before_a_scheduler_came_its_services_say_so(new_books: Books) -> None:
 
 
 def test_the_services_are_among_the_admin_services(books: Books) -> None:
-    admin = Admin(books.database, books.kinds, books.objects, None, None, books.jobs)  # type: ignore[arg-type]
+    admin = Admin(books.database, books.kinds, books.objects, None, None, jobs=books.jobs)  # type: ignore[arg-type]
     assert set(ACTIONS) <= {entry.name for entry in admin_services(admin)}

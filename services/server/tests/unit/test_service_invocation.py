@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from zato.common.errors import BadRequest, MethodNotAllowed, NotFound
+from zato.common.errors import BadRequest, MethodNotAllowed, NotFound, ZatoError
 from zato.server.connections.outgoing import Outgoing
 from zato.server.connections.pool import ConnectionPool
 from zato.server.service import Service
@@ -97,7 +97,7 @@ def call(invoker: Invoker, name: str, payload: Any = None, method: str = "") -> 
 
 
 def test_a_service_sees_its_request_and_where_it_came_from(invoker: Invoker) -> None:
-    assert call(invoker, "echo", 7) == {"got": 7, "cid": "the-cid", "name": "echo", "channel": "http"}
+    assert call(invoker, "echo", 7) == {"got": 7, "cid": "the-cid", "name": "echo", "channel": "http-soap"}
 
 
 def test_each_call_has_an_instance_of_its_own(invoker: Invoker) -> None:
@@ -137,13 +137,13 @@ def test_of_a_service_with_both_the_handlers_of_methods_count(invoker: Invoker) 
 
 
 def test_a_service_may_not_invoke_itself(invoker: Invoker) -> None:
-    with pytest.raises(BadRequest, match="may not invoke itself"):
+    with pytest.raises(ZatoError, match="may not invoke itself"):
         call(invoker, "itself")
 
 
 @pytest.mark.parametrize(
     ("args", "kwargs", "got"),
-    [((), {}, None), (({"a": 1},), {}, {"a": 1}), ((), {"a": 1}, {"a": 1}), ((0,), {}, 0), ((None,), {"a": 1}, {"a": 1})],
+    [((), {}, ""), (({"a": 1},), {}, {"a": 1}), ((), {"a": 1}, {"a": 1}), ((0,), {}, 0), ((None,), {"a": 1}, {"a": 1})],
 )
 def test_a_service_invokes_another_one_and_gets_its_payload(invoker: Invoker, args: Any, kwargs: Any, got: Any) -> None:
     answer = call(invoker, "calls", ("echo", args, kwargs))["answer"]
@@ -223,6 +223,31 @@ def test_a_service_may_replace_what_came_in() -> None:
     assert made.input == {"b": 2}
     made.input = "anything"
     assert made.input == "anything"
+
+
+def test_a_payload_has_attributes_where_they_are_wanted() -> None:
+    assert request({"a": [{"b": 1}]}, {}).bunchified().a[0].b == 1
+    assert request('{"a": {"b": 1}}', {}).to_bunch().a.b == 1
+    assert request("", {}).bunchified() == {}
+    with pytest.raises(BadRequest):
+        request("{", {}).bunchified()
+
+
+def test_a_copy_of_a_request_shares_nothing_with_it() -> None:
+    made = request({"a": [1]}, {"p": [2]})
+    copied = made.deepcopy()
+    copied.input.p.append(3)
+    _ = made.input
+    other = made.deepcopy()
+    other.payload["a"].append(4)
+    other.input.a.append(5)
+    assert (made.payload, made.input) == ({"a": [1]}, {"a": [1], "p": [2]})
+
+
+def test_a_raw_request_has_text() -> None:
+    assert (request(None, {}).text, ServiceRequest("x", lambda: None, {}, None).text) == ("raw", "x")
+    with pytest.raises(BadRequest, match="UTF-8"):
+        _ = ServiceRequest(b"\xff", lambda: None, {}, None).text
 
 
 @pytest.mark.parametrize("payload", ["text", [1], 7, b"x"])

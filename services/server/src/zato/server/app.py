@@ -1,12 +1,15 @@
 """Builds a worker out of its parts: the one module that knows them all."""
 
+import hashlib
 import os
+import time
 from functools import partial
 from typing import Any
 
 import gevent
 
 from zato.common.bus import Bus, MemoryBus, RedisBus
+from zato.common.cid import new_cid
 from zato.common.errors import NotFound, Unauthorized, Unavailable, ZatoError
 from zato.common.logs import get_logger
 from zato.common.secrets import SecretBox
@@ -15,31 +18,37 @@ from zato.server.admin.services import Admin, admin_services, internal_services
 from zato.server.config import ServerSettings
 from zato.server.connections.outgoing import Outgoing
 from zato.server.control.changes import Author
-from zato.server.control.deployments import (
-    REPORT_EVERY_S,
-    Deployments,
-    forget_silent_workers,
-    forget_worker,
-    load_live,
-    older_versions,
-    report_worker,
-)
+from zato.server.control.deployments import Deployments, load_live, older_versions
 from zato.server.control.follower import Follower, Update
 from zato.server.control.kinds import Kinds, register_kinds
 from zato.server.control.objects import Objects
 from zato.server.control.state import Configuration
 from zato.server.control.status import cluster_status
 from zato.server.control.watch import Watch
+from zato.server.control.workers import (
+    REPORT_EVERY_S,
+    forget_dead_workers,
+    forget_silent_workers,
+    forget_worker,
+    report_worker,
+)
 from zato.server.http.access_log import make_access_log_step
+from zato.server.http.body_budget import BodyBudget
 from zato.server.http.channel import Channel, HTTPChannelOptions, compile_channel
 from zato.server.http.client_address import make_client_address_step
 from zato.server.http.connection import ConnectionSettings, Timeouts
+from zato.server.http.deadline import Overseer, make_deadline_step
+from zato.server.http.encodings import make_decompress_step
 from zato.server.http.endpoint import make_endpoint
 from zato.server.http.errors import make_error_step
-from zato.server.http.limits import check_limits
+from zato.server.http.finish import finish_response
+from zato.server.http.limit_options import definition_limits, limits_of
+from zato.server.http.limits import make_limits_step
 from zato.server.http.match import make_match_step
 from zato.server.http.parser import ParserLimits
 from zato.server.http.probes import make_probe_step
+from zato.server.http.rate_limits import LocalCounter, RateLimiter
+from zato.server.http.redis_counter import RedisCounter
 from zato.server.http.request import Request
 from zato.server.http.router import Router
 from zato.server.http.steps import Handler, fold
@@ -59,10 +68,15 @@ from zato.server.rpc import RPC
 from zato.server.security import api_key, basic_auth
 from zato.server.security.check import check_security
 from zato.server.security.definitions import SECURITY_KINDS, Identity, Verifier
+from zato.server.services.asynchronous import run_task
 from zato.server.services.context import KeyValueDB, ServerContext
 from zato.server.services.deployer import Deployer, Outcome
 from zato.server.services.invoke import Invoker
+from zato.server.services.schemas import Schemas
 from zato.server.services.store import ServiceStore
+from zato.server.services.task_consumer import TaskConsumer
+from zato.server.services.tasks import Tasks, TaskSettings
+from zato.server.services.usage import Usage
 from zato.server.worker_state import WorkerState
 
 log = get_logger(__name__)
@@ -88,6 +102,10 @@ class ServerApp:
         self._metrics = Metrics()
         _rehearse(settings)
 
+    @property
+    def server_header(self) -> str:
+        return self._settings.server_header
+
     def start_worker(self, worker: Worker) -> "WorkerApp":
         """Build what a worker runs with. Called in the worker: no connection of any sort may be older than the fork."""
         gevent_psycopg2.install()
@@ -107,45 +125,86 @@ class WorkerApp:
         self._state = WorkerState()
         self._is_loaded = False
         self._is_stopping = False
+        self._stop_by = 0.0
         self._database = Database(settings.odb_url)
         self._kinds = Kinds(own_kinds())
         self._store = ServiceStore()
-        self._deployer = Deployer(self._store, settings.work_folder / "services", partial(older_versions, self._database))
+        self._deployer = Deployer(
+            self._store,
+            settings.work_folder / "services",
+            partial(older_versions, self._database),
+            Schemas(settings.services_folder / "schema" / "json"),
+        )
         box = SecretBox(settings.secret_keys)
         objects = Objects(self._database, self._kinds, box, bus, self._topic)
-        deployments = Deployments(self._database, self._deployer, bus, self._topic, settings.name, self._pid)
+        tasks = Tasks(settings.redis_url, f"zato:{settings.cluster}:async", _task_settings(settings))
+        self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
+        deployments = Deployments(
+            self._database, self._deployer, bus, self._topic, settings.name, self._pid, self._follower.catch_up_with
+        )
         invoker = Invoker(self._store)
         self._job_runs = Runs(self._database, bus, self._topic, settings.name, self._pid)
         leadership, runner = Leadership(self._database), Runner(self._job_runs, invoker, metrics)
         jobs = Jobs(objects, leadership, self._job_runs, runner, History(self._database))
-        self._admin = Admin(self._database, self._kinds, objects, deployments, self._store, jobs)
-        self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
-        outgoing = Outgoing(lambda: self._state.connections)
-        invoker.context = ServerContext(settings.name, invoker, outgoing, KeyValueDB(settings.redis_url))
+        self._admin = Admin(self._database, self._kinds, objects, deployments, self._store, tasks, jobs)
+        self._task_consumer = TaskConsumer(tasks, f"{settings.name}:{self._pid}:{new_cid()}", partial(run_task, invoker))
+        self._usage = Usage(tasks.conn, f"zato:{settings.cluster}:usage")
+        invoker.context = self._make_context(invoker, box, tasks)
+        self._overseer = Overseer(default_timeout_s=settings.request_timeout_s, max_busy_s=settings.max_busy_s)
+        self._shared_counter = _shared_counter(settings)
         self._pipeline = self._make_pipeline(invoker)
         watch = Watch(self._database, self._follower)
         jobs_rpc = JobsRPC(leadership, Claims(self._database), self._job_runs, runner)
         self._rpc = RPC(settings.name, invoker, self._database, deployments, watch, self._register_kinds, more=jobs_rpc.methods)
+
+    @property
+    def graceful_timeout_s(self) -> float:
+        return self._settings.graceful_timeout_s
 
     def start(self) -> None:
         """Load the configuration. While the ODB can't be reached the worker runs, is not ready, and tries again."""
         if not self._try_to_load():
             gevent.spawn(self._load_at_last)
         gevent.spawn(self._say_that_we_live)
+        self._overseer.start()
+
+    def _make_context(self, invoker: Invoker, box: SecretBox, tasks: Tasks) -> ServerContext:
+        settings = self._settings
+        return ServerContext(
+            settings.name,
+            invoker,
+            Outgoing(lambda: self._state.connections),
+            KeyValueDB(settings.redis_url, settings.services_folder / "lua" / "user"),
+            cluster=settings.cluster,
+            folder=settings.services_folder,
+            box=box,
+            signing_key=hashlib.sha256(b"cache\0" + settings.secret_keys[0].encode()).digest(),
+            user_config=settings.user_config_paths,
+            tasks=tasks,
+            usage=self._usage,
+            odb=self._database,
+        )
 
     def is_ready(self) -> bool:
         return self._is_loaded and not self._is_stopping
 
     def stop_accepting(self) -> None:
         self._is_stopping = True
+        self._stop_by = time.monotonic() + self._settings.graceful_timeout_s
         self._follower.stop_waiting()
+        self._task_consumer.stop_reading()
 
     def stop(self) -> None:
+        # Their time is the requests' time too: gunicorn's master does not wait any longer.
+        self._task_consumer.stop(max(0.0, self._stop_by - time.monotonic()))
+        self._usage.flush()
         try:
             with self._database.transaction() as session:
                 forget_worker(session, self._settings.name, self._pid)
         except ZatoError as exc:
             log.warning("worker_not_signed_off", error=exc.message)
+        self._overseer.stop()
+        self._shared_counter.close()
         self._bus.close()
         self._database.close()
 
@@ -160,7 +219,15 @@ class WorkerApp:
         timeouts = Timeouts(
             settings.header_timeout_s, settings.body_timeout_s, settings.idle_timeout_s, settings.write_timeout_s
         )
-        return ConnectionSettings(limits, timeouts, self._pipeline, worker.head_writer, lambda: worker.is_stopping)
+        return ConnectionSettings(
+            limits,
+            timeouts,
+            self._pipeline,
+            worker.head_writer,
+            lambda: worker.is_stopping,
+            BodyBudget(settings.body_budget_bytes),
+            self._metrics.count_refused,
+        )
 
     def rpc_settings(self, worker: Worker) -> ConnectionSettings:
         """The sidecar is one of us: it keeps connections for as long as it likes, and may send whole packages."""
@@ -176,10 +243,13 @@ class WorkerApp:
             make_client_address_step(self._settings.trusted_networks),
             make_probe_step(self.is_ready, self._settings.metrics_folder),
             make_access_log_step(self._metrics),
+            finish_response,
             make_error_step(return_tracebacks=self._settings.return_tracebacks),
-            make_match_step(self._current_state),
+            make_match_step(self._current_state, frozenset(self._settings.methods_allowed)),
+            make_decompress_step(self._settings.max_body_bytes),
             check_security,
-            check_limits,
+            make_limits_step(RateLimiter(LocalCounter(), self._shared_counter)),
+            make_deadline_step(self._overseer),
         ]
         return fold(steps, make_endpoint(invoker))
 
@@ -195,6 +265,7 @@ class WorkerApp:
             log.warning("configuration_not_loaded", error=exc.message)
             return False
         self._is_loaded = True
+        self._task_consumer.start()
         self._follower.listen(self._bus, self._topic)
         return True
 
@@ -204,13 +275,17 @@ class WorkerApp:
 
     def _take_up(self, update: Update) -> None:
         configuration = update.configuration
-        removed = dict(update.removed_files)
+        removed = update.removed_files
         if update.is_whole:
-            removed.update(dict.fromkeys(self._deployer.file_names - {file.name for file in update.changed_files}, 0))
+            # What an ODB that went back to a backup does not know at all has no version that says so.
+            gone = self._deployer.file_names - {file.name for file in update.changed_files}
+            removed = {**dict.fromkeys(gone, 0), **removed}
         outcomes = self._deployer.apply(update.changed_files, removed)
         self._store.replace_internal([*internal_services(), *admin_services(self._admin)])
         old = self._state
-        self._state = WorkerState(configuration, Router(compile_channels(configuration)), old.connections.follow(configuration))
+        router = Router(compile_channels(configuration))
+        limits = dict(definition_limits(configuration))
+        self._state = WorkerState(configuration, router, old.connections.follow(configuration), limits)
         gevent.spawn_later(_CLOSE_CONNECTIONS_AFTER_S, old.connections.close_all_but, self._state.connections)
         log.info("configuration_applied", version=configuration.version, objects=len(configuration.objects))
         self._report(configuration.version, outcomes)
@@ -227,12 +302,15 @@ class WorkerApp:
         try:
             with self._database.transaction() as session:
                 report_worker(session, self._settings.name, self._pid, version, outcomes)
+                if not self._is_loaded:
+                    forget_dead_workers(session, self._settings.name)
         except ZatoError as exc:
             log.warning("worker_report_failed", error=exc.message)
 
     def _say_that_we_live(self) -> None:
         while True:
             gevent.sleep(REPORT_EVERY_S)
+            self._usage.flush()
             try:
                 with self._database.transaction() as session:
                     report_worker(session, self._settings.name, self._pid, self._follower.configuration.version, [])
@@ -243,6 +321,16 @@ class WorkerApp:
 
     def _register_kinds(self, request: RegisterKindsRequest, author: Author) -> None:
         register_kinds(self._database, self._bus, self._topic, request.part, request.kinds, author, _OWN_KINDS)
+
+
+def _task_settings(settings: ServerSettings) -> TaskSettings:
+    return TaskSettings(
+        concurrency=settings.async_concurrency,
+        max_attempts=settings.async_max_attempts,
+        retry_after_s=settings.async_retry_after_s,
+        claim_after_s=settings.async_claim_after_s,
+        needs_persistence=settings.async_needs_persistence,
+    )
 
 
 def _rehearse(settings: ServerSettings) -> None:
@@ -267,13 +355,19 @@ def _rehearse(settings: ServerSettings) -> None:
         database.close()
 
 
+def _shared_counter(settings: ServerSettings) -> RedisCounter:
+    fallback = LocalCounter() if settings.rate_limits_without_redis == "allow" else None
+    return RedisCounter(settings.redis_url, f"zato:{settings.cluster}:rate", fallback)
+
+
 def compile_channels(configuration: Configuration) -> list[Channel]:
     channels = [compile_channel("zato.ping", _PING, None)]
-    for each in configuration.of_kind("channel-http"):
+    for each in (*configuration.of_kind("channel-http"), *configuration.of_kind("channel-soap")):
         if each.is_active:
             security = each.options.security
             verify = _verifier(configuration, security) if security else None
-            channels.append(compile_channel(each.name, each.options, verify, security))
+            limits = limits_of(each.kind, each.name, each.options)
+            channels.append(compile_channel(each.name, each.options, verify, security, limits))
     return channels
 
 

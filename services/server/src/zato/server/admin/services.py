@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 from google.protobuf.json_format import MessageToDict
 
-from zato.common.errors import Forbidden, NotFound
+from zato.common.errors import Forbidden, NotFound, Unavailable
 from zato.common.kinds import Kind
+from zato.server.admin.tasks import dead_letters, delete_dead_letter, retry_dead_letter, task_status
 from zato.server.control.changes import Author
 from zato.server.control.deployments import Deployments
 from zato.server.control.kinds import Kinds
@@ -22,8 +23,10 @@ from zato.server.jobs.admin import Jobs, run_action
 from zato.server.odb.database import Database
 from zato.server.service import Service
 from zato.server.services.finding import describe_service
+from zato.server.services.helpers import HELPERS
 from zato.server.services.invoke import as_mapping
 from zato.server.services.store import INTERNAL_PREFIX, ServiceEntry, ServiceStore
+from zato.server.services.tasks import Tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,14 @@ class Admin:
     objects: Objects
     deployments: Deployments
     store: ServiceStore
+    tasks: Tasks | None = None
     jobs: Jobs | None = None
+
+    @property
+    def queue(self) -> Tasks:
+        if self.tasks is None:
+            raise Unavailable("This server runs nothing asynchronously")
+        return self.tasks
 
 
 # Takes the parts of the server, the input and who calls; returns the output.
@@ -49,7 +59,7 @@ class AdminService(Service):
     action: ClassVar[Action]
 
     def handle(self) -> None:
-        if self.channel.type == "http":
+        if self.channel.is_http:
             raise Forbidden(f"'{self.name}' manages the platform: it cannot be called through an HTTP channel")
         author = Author(self.environ.get("actor", "unknown"), self.cid)
         self.response.payload = type(self).action(self.admin, as_mapping(self.request.payload), author)
@@ -80,7 +90,8 @@ class InvokeByName(Service):
 
 def internal_services() -> list[ServiceEntry]:
     """Return the services that are no administration: channels may be made for them."""
-    return [describe_service(cls, cls.__module__) for cls in (Ping, InvokeByName)]
+    classes: tuple[type[Service], ...] = (Ping, InvokeByName, *HELPERS)
+    return [describe_service(cls, cls.__module__) for cls in classes]
 
 
 def admin_services(admin: Admin) -> list[ServiceEntry]:
@@ -138,5 +149,9 @@ _FIXED: dict[str, Action] = {
     "zato.kind.get-list": _describe_kinds,
     "zato.service.get-list": _list_services,
     "zato.deployment.get-list": lambda admin, values, author: admin.deployments.get_list(),
+    "zato.async.get-status": lambda admin, values, author: task_status(admin.queue),
+    "zato.async.get-dead-letters": lambda admin, values, author: dead_letters(admin.queue),
+    "zato.async.retry-dead-letter": lambda admin, values, author: retry_dead_letter(admin.queue, values, author),
+    "zato.async.delete-dead-letter": lambda admin, values, author: delete_dead_letter(admin.queue, values, author),
     "zato.cluster.get-status": lambda admin, values, author: cluster_status(admin.database),
 }

@@ -1,9 +1,23 @@
-"""What a server adds to the `zato` command: services, deployments, objects, kinds, and the state of the cluster."""
+"""
+What a server adds to the `zato` command: services, deployments, objects, kinds, and the state of the cluster.
 
-from zato.server.commands.cluster import CLUSTER_COMMANDS
-from zato.server.commands.objects import OBJECT_COMMANDS
-from zato.server.commands.services import SERVICE_COMMANDS
+Users' services import CommandResult from here.
+"""
 
-COMMANDS = (*SERVICE_COMMANDS, *OBJECT_COMMANDS, *CLUSTER_COMMANDS)
+from typing import Any
 
-__all__ = ["COMMANDS"]
+from zato.server.services.shell import CommandResult
+
+
+def __getattr__(name: str) -> Any:
+    # The command line is nothing that a service has use for.
+    if name != "COMMANDS":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from zato.server.commands.cluster import CLUSTER_COMMANDS
+    from zato.server.commands.objects import OBJECT_COMMANDS
+    from zato.server.commands.services import SERVICE_COMMANDS
+
+    return (*SERVICE_COMMANDS, *OBJECT_COMMANDS, *CLUSTER_COMMANDS)
+
+
+__all__ = ["COMMANDS", "CommandResult"]

@@ -13,7 +13,7 @@ from zato.common.errors import NotFound
 from zato.common.logs import get_logger
 from zato.proto.jobs.v1 import jobs_pb2 as messages
 from zato.server.control.changes import Author, lock_changes, next_version, record
-from zato.server.control.deployments import living_workers
+from zato.server.control.workers import living_workers
 from zato.server.jobs.claims import pending
 from zato.server.jobs.leadership import audit, bound_waits, check_epoch
 from zato.server.jobs.options import KIND, RunOptions, run_options

@@ -10,6 +10,7 @@ from gevent.lock import RLock
 from zato.common.logs import get_logger
 from zato.server.services.finding import NotDeployable, services_in
 from zato.server.services.modules import CannotImport, Generation, SourceFile, dependents_of, imported_names, publish
+from zato.server.services.schemas import Schemas
 from zato.server.services.store import ServiceEntry, ServiceStore
 
 log = get_logger(__name__)
@@ -52,11 +53,17 @@ class Deployer:
         folder: Private to the server; deployed sources are written to it.
         older: Returns the earlier versions of a file, the newest first. Where the newest one can't be imported and none
             runs yet, as after a restart, one of these does.
+        schemas: Compiles the JSON Schemas that services name.
     """
 
     def __init__(
-        self, store: ServiceStore, folder: Path, older: Callable[[SourceFile], Iterable[SourceFile]] = lambda file: ()
+        self,
+        store: ServiceStore,
+        folder: Path,
+        older: Callable[[SourceFile], Iterable[SourceFile]] = lambda file: (),
+        schemas: Schemas | None = None,
     ) -> None:
+        self._schemas = schemas or Schemas()
         self._store = store
         self._folder = folder
         self._older = older
@@ -160,7 +167,7 @@ class Deployer:
         failures: dict[str, CannotImport] = {}
         for name, file in new.items():
             try:
-                loaded_now[name] = _load_file(generation, file, taken)
+                loaded_now[name] = _load_file(generation, file, taken, self._schemas)
             except CannotImport as exc:
                 failures[name] = exc
         for module_name, why in generation.half_imported().items():
@@ -187,12 +194,13 @@ class Deployer:
         return Outcome(file.name, file.version, version_running, str(failure), failure.missing)
 
 
-def _load_file(generation: Generation, file: SourceFile, taken: dict[str, ServiceEntry]) -> Loaded:
+def _load_file(generation: Generation, file: SourceFile, taken: dict[str, ServiceEntry], schemas: Schemas) -> Loaded:
     module = generation.load(file.module_name)
     try:
-        services = services_in(module, file.module_name, file_name=file.name, version=file.version)
+        services = services_in(module, file.module_name, file_name=file.name, version=file.version, schemas=schemas)
     except NotDeployable as exc:
-        raise CannotImport(f"{file.name}: {exc}") from exc
+        where = f"{file.name}, line {exc.line}" if exc.line else file.name
+        raise CannotImport(f"{where}: {exc}") from exc
     except Exception as exc:  # hooks and get_name() are the author's code
         raise CannotImport(f"{file.name}: {type(exc).__name__}: {exc}") from exc
     for entry in services:

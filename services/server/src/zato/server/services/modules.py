@@ -19,6 +19,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from zato.server.services.shims import shim
+
 _STANDARD = frozenset(sys.stdlib_module_names)
 # Tells our modules from libraries in sys.modules.
 _MARK = "__zato_deployed__"
@@ -159,7 +161,13 @@ class Generation:
                 module = self._modules[name] if name in self._modules else self.load(name)
                 self._given.add((importer, name))
                 return module
-            return builtins.__import__(name, globals, locals, fromlist, level)
+            try:
+                return builtins.__import__(name, globals, locals, fromlist, level)
+            except ModuleNotFoundError as exc:
+                stand_in = shim(name) if exc.name == name else None
+                if stand_in is None:
+                    raise
+                return stand_in
 
         return import_sibling_or_library
 
