@@ -132,6 +132,8 @@ class Part:
         self.folder = Path(tempfile.mkdtemp(prefix="zato-test-"))
         self.name = str(settings["name"])
         self.address = str(settings["grpc_address"])
+        # Relative ones would be the working folder's, and so everybody's.
+        settings = {name: str(self.folder / value) if isinstance(value, Path) else value for name, value in settings.items()}
         lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
         (self.folder / "settings.toml").write_text("\n".join(lines))
         self.log = self.folder / "log"
@@ -185,6 +187,9 @@ class Server(Part):
             "redis_url": redis_url,
             "token": TOKEN,
             "secret_key": SECRET_KEY,
+            "work_folder": Path("work"),
+            "pickup_folder": Path("pickup"),
+            "services_folder": Path("services"),
             "workers": 1,
             "log_format": "json",
         }
