@@ -87,6 +87,13 @@ def test_leaders_are_killed_and_one_is_stopped_and_wakes_up(start_cluster: Calla
     assert statistics.median(waited) < 5
 
 
+def test_a_leader_that_is_told_to_end_is_followed_at_once(start_cluster: Callable[..., Cluster]) -> None:
+    cluster = start_cluster(servers=1, schedulers=2, lease_s=600.0)
+    first, _ = cluster.replace_leader(lambda leader: leader.process.stop())
+    first.start()
+    cluster.replace_leader(lambda leader: leader.process.stop())
+
+
 def test_servers_restart_in_turn_and_so_does_redis(start_cluster: Callable[..., Cluster], redis_server: RedisServer) -> None:
     cluster = start_cluster(servers=2, schedulers=2, redis_url=redis_server.url, late_after_s=LATE_AFTER_S)
     add_jobs(cluster)

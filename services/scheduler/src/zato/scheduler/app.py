@@ -67,6 +67,8 @@ class App:
                 self._step()
         finally:
             log.info("scheduler_stopping")
+            # A renewal that is on its way must not arrive after our resignation.
+            threads[0].join(self._settings.lease_s)
             self._keeper.resign()
             self._server.stop(_RPC_GRACE_S)
             self._servers.close()

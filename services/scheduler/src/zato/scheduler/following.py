@@ -16,6 +16,8 @@ log = get_logger(__name__)
 
 _CALL_S = 3.0
 _RETRY_S = 0.3
+# A leader that resigned is followed by then.
+_LONGEST_PAUSE_S = 1.0
 # Now and then another server is asked, so that one which hangs is not listened to for ever.
 _WATCH_FOR_S = 30.0
 
@@ -48,7 +50,7 @@ class LeaseKeeper:
                 log.exception("lease_keeper_failed")
             if self._lease.epoch != before:
                 self._changed()
-            stop.wait(self._lease_s / 5)
+            stop.wait(min(self._lease_s / 5, _LONGEST_PAUSE_S))
 
     def resign(self) -> None:
         """Let the next one begin at once."""
@@ -71,6 +73,7 @@ class Follower:
         self._name = name
         self._take = take
         self._version = 0
+        self._has_registered = False
 
     def follow(self, stop: threading.Event) -> None:
         is_told = False
@@ -91,8 +94,11 @@ class Follower:
                 stop.wait(_RETRY_S)
 
     def _follow_one(self, server: Server, stop: threading.Event) -> None:
-        description = RegisterKindsRequest(part="scheduler", kinds=[KIND.describe()])
-        server.client.call(server.control_plane.RegisterKinds, description, timeout_s=_CALL_S)
+        if not self._has_registered:
+            # Once: while schedulers of two releases run, they would overwrite each other's description for ever.
+            description = RegisterKindsRequest(part="scheduler", kinds=[KIND.describe()])
+            server.client.call(server.control_plane.RegisterKinds, description, timeout_s=_CALL_S)
+            self._has_registered = True
         request = WatchRequest(kinds=[KIND.name], from_version=self._version, watcher=f"scheduler/{self._name}")
         for event in self._servers.watch(server, request, timeout_s=_WATCH_FOR_S):
             if stop.is_set():
