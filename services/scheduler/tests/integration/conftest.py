@@ -18,9 +18,9 @@ from running_cluster import Cluster
 @pytest.fixture(scope="session")
 def _make_clusters(_redis_url: str, new_postgresql_url: Callable[[], str]) -> Callable[[list[Cluster]], Callable[..., Cluster]]:
     def make(made: list[Cluster]) -> Callable[..., Cluster]:
-        def start(*, servers: int = 1, schedulers: int = 1, **settings: Any) -> Cluster:
+        def start(odb_url: str = "", *, servers: int = 1, schedulers: int = 1, **settings: Any) -> Cluster:
             settings = {"redis_url": redis_servers.fresh_database(_redis_url), **settings}
-            made.append(Cluster(new_postgresql_url(), servers=servers, schedulers=schedulers, **settings))
+            made.append(Cluster(odb_url or new_postgresql_url(), servers=servers, schedulers=schedulers, **settings))
             return made[-1].start()
 
         return start
@@ -30,7 +30,7 @@ def _make_clusters(_redis_url: str, new_postgresql_url: Callable[[], str]) -> Ca
 
 @pytest.fixture
 def start_cluster(_make_clusters: Callable[[list[Cluster]], Callable[..., Cluster]]) -> Iterator[Callable[..., Cluster]]:
-    """Start clusters on PostgreSQL; all end with the test."""
+    """Start clusters, on PostgreSQL unless they are given another ODB; all end with the test."""
     made: list[Cluster] = []
     yield _make_clusters(made)
     for cluster in made:

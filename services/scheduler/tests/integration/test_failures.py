@@ -8,6 +8,7 @@ import os
 import statistics
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,6 +86,19 @@ def test_leaders_are_killed_and_one_is_stopped_and_wakes_up(start_cluster: Calla
         check_that_each_fire_ran_once(cluster, name, takeovers=KILLS + 1)
     print(f"new leader after {', '.join(f'{seconds:.1f}' for seconds in waited)} s")
     assert statistics.median(waited) < 5
+
+
+def test_each_fire_runs_once_on_sqlite_too(start_cluster: Callable[..., Cluster], tmp_path: Path) -> None:
+    cluster = start_cluster(f"sqlite:///{tmp_path}/odb.db", servers=2, schedulers=2, late_after_s=LATE_AFTER_S)
+    add_jobs(cluster)
+    dead, _ = cluster.replace_leader(kill)
+    cluster.await_runs("one", 2)
+    dead.start()
+    cluster.servers[0].restart()
+    cluster.await_runs("one", 2)
+    stop_jobs(cluster)
+    for name in ("all", "one"):
+        check_that_each_fire_ran_once(cluster, name, takeovers=3)
 
 
 def test_a_leader_that_is_told_to_end_is_followed_at_once(start_cluster: Callable[..., Cluster]) -> None:
