@@ -91,7 +91,7 @@ def _upgrade_odb(settings: ServerSettings) -> None:
     database.close()
     if is_migrated:
         # What migrations import would stay in this process and in all workers: start again without it.
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 (a list of arguments, no shell)
 
 
 if __name__ == "__main__":
