@@ -4,16 +4,25 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
-import threading
 import tomllib
 import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from zato.common.rpc.calls import call_metadata
+from zato.common.rpc.client import Client
+from zato.common.testing.load import Load
 from zato.common.testing.waiting import eventually
+from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest
+from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
+from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest
+from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
 
 ZATO = [str(Path(sys.executable).parent / "zato")]
 SERVICE = """
@@ -23,6 +32,24 @@ class Version(Service):
     def handle(self):
         self.response.payload = {{"first": {0}, "second": {0}}}
 """
+SLOW = """
+import time
+from zato.server.service import Service
+class Slow(Service):
+    name = "slow"
+    def handle(self):
+        time.sleep(1.5)
+        self.response.payload = {"size": len(self.request.raw_request)}
+class Size(Service):
+    name = "size"
+    def handle(self):
+        self.response.payload = {"size": len(self.request.raw_request)}
+"""
+WORKERS = 4
+SLOW_CLIENTS = 300
+# More than HAProxy waits for before it passes a request on, so that the servers have these to wait for as well.
+SLOW_BODY_BYTES, FIRST_BYTES = 100_000, 40_000
+CALLS_AT_A_TIME = 100
 
 
 class Cluster:
@@ -35,48 +62,39 @@ class Cluster:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def zato_json(self, *arguments: str):
+        return json.loads(self.zato("--json", *arguments))
+
+    def part(self, name: str) -> dict[str, str]:
+        parts = tomllib.loads((self.folder / "cluster.toml").read_text())["parts"]
+        return next(part for part in parts if part["name"] == name)
+
     @property
     def address(self) -> str:
-        parts = tomllib.loads((self.folder / "cluster.toml").read_text())["parts"]
-        return "http://" + next(part["frontend_address"] for part in parts if part["name"] == "lb-agent")
+        return "http://" + self.part("lb-agent")["frontend_address"]
+
+    def client_of(self, name: str) -> tuple[Client, str]:
+        """A gRPC client of that server, and the cluster's token."""
+        token = tomllib.loads((self.folder / name / "secrets.toml").read_text())["token"]
+        return Client(self.part(name)["grpc_address"], token=token), token
+
+    def states(self) -> dict[str, str]:
+        """What the load-balancer thinks of each server."""
+        return {backend["name"]: backend["state"] for backend in self.zato_json("lb", "state")["backends"]}
 
     def deploy(self, version: int) -> None:
-        file = self.folder / "version.py"
-        file.write_text(SERVICE.format(version))
-        self.zato("service", "deploy", str(file), "--wait", "20")
+        client, _ = self.client_of("server1")
+        try:
+            request = DeployRequest(file_name="version.py", source=SERVICE.format(version).encode(), wait_s=20)
+            response = client.call(ControlPlaneStub(client.channel).Deploy, request, timeout_s=30)
+        finally:
+            client.close()
+        assert len(response.workers) == WORKERS and not response.missing, response
+        assert all(worker.is_ok for worker in response.workers), response
 
     def master_of(self, name: str) -> int:
         text = (self.folder / name / "run" / "server.pid").read_text()
         return int(re.search(r"\d+", text)[0])
-
-
-class Load:
-    """Steady requests until it is left; `answers` are the bodies, `failures` whatever was no 200."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.answers: list[bytes] = []
-        self.failures: list[str] = []
-        self._is_over = threading.Event()
-        self._threads = [threading.Thread(target=self._run) for _ in range(4)]
-
-    def __enter__(self) -> "Load":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._is_over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _run(self) -> None:
-        while not self._is_over.wait(0.005):
-            try:
-                with urllib.request.urlopen(self.url, timeout=20) as response:
-                    self.answers.append(response.read())
-            except Exception as exc:
-                self.failures.append(repr(exc))
 
 
 @pytest.fixture(scope="module")
@@ -95,13 +113,11 @@ def cluster(tmp_path_factory, haproxy_program):
 
 def test_a_killed_server_costs_no_request_and_comes_back(cluster):
     with Load(f"{cluster.address}/version") as load:
-        eventually(lambda: len(load.answers) > 50)
+        load.wait_for_more(50)
         os.kill(cluster.master_of("server1"), signal.SIGKILL)
-        seen = len(load.answers)
-        eventually(lambda: len(load.answers) > seen + 100)
+        load.wait_for_more(100)
         cluster.zato("quickstart", "start", str(cluster.folder))
-        seen = len(load.answers)
-        eventually(lambda: len(load.answers) > seen + 100)
+        load.wait_for_more(100)
     assert load.failures == []
 
 
@@ -119,9 +135,86 @@ def test_reloads_of_the_load_balancer_cost_no_request(cluster):
     with Load(f"{cluster.address}/version") as load:
         for _ in range(5):
             cluster.zato("lb", "reload")
-        seen = len(load.answers)
-        eventually(lambda: len(load.answers) > seen + 20)
+        load.wait_for_more(20)
     assert load.failures == []
+
+
+def test_servers_that_leave_and_come_back_during_reloads_cost_no_request(cluster):
+    with Load(f"{cluster.address}/version") as load:
+        for name in ("server1", "server2"):
+            cluster.zato("stop", str(cluster.folder / name))
+            cluster.zato("lb", "reload")
+            assert name not in cluster.states()
+            load.wait_for_more(50)
+            cluster.zato("start", str(cluster.folder / name))
+            cluster.zato("lb", "reload")
+            eventually(lambda: cluster.states() == {"server1": "up", "server2": "up"}, what="both servers to take part")
+    assert load.failures == []
+
+
+@pytest.fixture(scope="module")
+def slow_services(cluster):
+    file = cluster.folder / "slow.py"
+    file.write_text(SLOW)
+    cluster.zato("service", "deploy", str(file))
+    cluster.zato("object", "create", "channel-http", "size", "url_path=/size", "service=size", "data_format=")
+    cluster.zato("wait", "--timeout", "20")
+
+
+def connect(address: str) -> socket.socket:
+    host, _, port = address.removeprefix("http://").rpartition(":")
+    return socket.create_connection((host, int(port)), timeout=20)
+
+
+def slow_clients(addresses: list[str], stack: ExitStack) -> Iterator[tuple[socket.socket, bool]]:
+    """Clients that have sent a part of a request and no more; whether it was a part of the body."""
+    for number in range(SLOW_CLIENTS):
+        client = stack.enter_context(connect(addresses[number % len(addresses)]))
+        is_body = number % 2 == 1
+        head = f"POST /size HTTP/1.1\r\nHost: localhost\r\nContent-Length: {SLOW_BODY_BYTES}\r\n"
+        client.sendall(head.encode() + (b"\r\n" + b"x" * FIRST_BYTES if is_body else b"X-Slow: "))
+        yield client, is_body
+
+
+def test_300_slow_connections_lock_nobody_out_of_load_balancer_or_server(cluster, slow_services):
+    servers = [cluster.part(name)["http_address"] for name in ("server1", "server2")]
+    # An odd number of addresses, so that each of them has slow heads and slow bodies.
+    with ExitStack() as stack:
+        clients = list(slow_clients([cluster.address, cluster.address, *servers, cluster.address], stack))
+        for address in (cluster.address, *(f"http://{server}" for server in servers)):
+            with Load(f"{address}/version") as load:
+                load.wait_for_more(100)
+            assert load.failures == []
+        # They are all there still: who goes on is answered.
+        for client, is_body in clients[-20:]:
+            rest = b"x" * (SLOW_BODY_BYTES - FIRST_BYTES) if is_body else b"yes\r\n\r\n" + b"x" * SLOW_BODY_BYTES
+            client.sendall(rest)
+            answer = b""
+            while not answer.endswith(b"}"):
+                data = client.recv(65536)
+                assert data, f"closed after {answer!r}"
+                answer += data
+            assert answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b'{"size":%d}' % SLOW_BODY_BYTES)
+
+
+def test_many_calls_at_a_time_take_no_server_out_of_the_load_balancer(cluster, slow_services):
+    client, token = cluster.client_of("server1")
+    try:
+        with Load(f"{cluster.address}/version") as load:
+            invoke = InvokerStub(client.channel).Invoke
+            metadata = call_metadata(token, "many")
+            calls = [
+                invoke.future(InvokeRequest(service="slow"), metadata=metadata, timeout=60) for _ in range(CALLS_AT_A_TIME)
+            ]
+            while not all(call.done() for call in calls):
+                assert cluster.states() == {"server1": "up", "server2": "up"}
+            assert [bool(call.result().payload) for call in calls] == [True] * CALLS_AT_A_TIME
+        assert load.failures == []
+    finally:
+        client.close()
+    log = "".join(file.read_text() for file in (cluster.folder / "server1").rglob("*.log"))
+    assert "load_balancer_joined" in log, "it is the right log"
+    assert "server_not_ready" not in log
 
 
 def test_a_change_is_live_on_every_worker_of_both_servers(cluster):
@@ -132,8 +225,7 @@ def test_a_change_is_live_on_every_worker_of_both_servers(cluster):
         versions = {worker["config_version"] for worker in status["workers"]}
         return len({worker["server"] for worker in status["workers"]}) == 2 and versions == {status["config_version"]}
 
-    # Workers of the server that was killed above are listed until they have been silent for a while.
-    eventually(is_live_everywhere, timeout_s=40)
+    eventually(is_live_everywhere)
     with urllib.request.urlopen(f"{cluster.address}/other", timeout=5) as response:
         assert response.status == 200
         assert len(response.headers["X-Zato-CID"]) == 24

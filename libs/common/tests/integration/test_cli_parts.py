@@ -184,6 +184,20 @@ def test_only_the_log_of_this_start_is_shown(path: Path, zato: Zato) -> None:
     assert folder.log.count("good morning") == 2
 
 
+def test_a_large_log_is_put_aside_at_the_next_start_and_not_while_it_runs(path: Path, zato: Zato) -> None:
+    part = Folder(path, zato)
+    log = path / "logs" / "plain.log"
+    log.touch()
+    os.truncate(log, 100 * 1024 * 1024)
+    assert part.start().code == 0
+    assert [file.name for file in sorted(log.parent.iterdir())] == ["plain.log", "plain.log.1"]
+    assert 0 < log.stat().st_size < 1024 * 1024
+    os.truncate(log, 100 * 1024 * 1024)
+    assert part.start().code == 0, "it runs already"
+    assert not (log.parent / "plain.log.2").exists()
+    part.stop()
+
+
 def test_a_part_that_is_not_ready_in_time_is_left_running(path: Path, zato: Zato) -> None:
     folder = Folder(path, zato, habit="never-ready")
     started = folder.start("--wait", "1.5")

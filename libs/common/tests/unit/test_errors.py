@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from zato.common import errors
 from zato.common.errors import (
+    PUBLIC,
     BadRequest,
     Conflict,
     InternalError,
@@ -18,6 +19,7 @@ from zato.common.errors import (
     Unauthorized,
     ZatoError,
     error_from,
+    grpc_code_of,
 )
 from zato.common.rpc.calls import error_from_call
 from zato.common.rpc.details import as_zato_error, error_detail
@@ -69,6 +71,23 @@ def test_an_error_of_a_newer_part_becomes_the_nearest_one_by_its_code() -> None:
 
 def test_an_error_of_a_code_that_we_do_not_map_is_an_internal_one() -> None:
     assert type(error_from("Unknown", "?", {}, "DATA_LOSS")) is InternalError
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "INVALID_ARGUMENT"),
+        (401, "UNAUTHENTICATED"),
+        (404, "NOT_FOUND"),
+        (409, "FAILED_PRECONDITION"),
+        (422, "INVALID_ARGUMENT"),
+        (500, "INTERNAL"),
+        (503, "UNAVAILABLE"),
+        (599, "INTERNAL"),
+    ],
+)
+def test_an_error_of_an_unknown_type_is_told_apart_by_its_status(status: int, code: str) -> None:
+    assert grpc_code_of(status) == code
 
 
 def test_an_error_whose_class_asks_for_more_becomes_the_nearest_one_by_its_code() -> None:
@@ -124,4 +143,6 @@ def test_what_kept_us_from_the_other_side_is_said_with_its_address(code: grpc.St
         def trailing_metadata(self) -> None:
             return None
 
-    assert str(error_from_call(Failed(), "server:1")) == wanted
+    error = error_from_call(Failed(), "server:1")
+    assert str(error) == wanted
+    assert "server:1" not in error.attributes[PUBLIC] and "refused" not in error.attributes[PUBLIC]

@@ -135,6 +135,7 @@ class Server(ServerProcess):
         self.http_port, self.grpc_port = free_port(), free_port()
         self.pickup = self.folder / "pickup"
         self.pickup.mkdir()
+        self.redis_url = redis_url
         self.odb_url = odb_url or f"sqlite:///{self.folder}/odb.db"
         everything = {
             "http_address": f"127.0.0.1:{self.http_port}",

@@ -2,10 +2,13 @@
 
 import base64
 import json
+import re
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
 
+from zato.common.testing.processes import free_port
 from zato.common.testing.waiting import eventually
 
 from .conftest import Answer, Server, StartServer, deploy_samples, fetch
@@ -114,6 +117,8 @@ CASES = [
     Case("HTTP/3.7", get(b"/echo", version=b"HTTP/3.7"), 400),
     Case("HTTP/x", get(b"/echo", version=b"HTTP/x"), 400),
     Case("HTTP/0.9", b"GET /echo\r\n\r\n", 400),
+    Case("two spaces after the method", b"GET  /echo HTTP/1.1\r\n" + _HOST + b"\r\n", 400),
+    Case("two spaces before the version", b"GET /echo  HTTP/1.1\r\n" + _HOST + b"\r\n", 400),
     Case("no version", get(b"/echo", version=b""), 400),
     Case("a header that is folded", get(b"/echo", b"X-Folded: a\r\n b"), 400),
     Case("a space before the colon", get(b"/echo", b"X-Space : a"), 400),
@@ -181,6 +186,8 @@ def _check_error(answer: Answer, case: Case) -> None:
         assert answer.body + answer.rest == b"", "the answer to HEAD has no body"
     elif answer.headers["content-type"] == "application/xml":
         assert f"<cid>{answer.cid}</cid>".encode() in answer.body
+    elif answer.headers["content-type"].startswith("text/plain"):
+        assert f"(cid {answer.cid})".encode() in answer.body
     else:
         assert answer.headers["content-type"] == "application/json"
         body = answer.json
@@ -195,6 +202,62 @@ def _check_error(answer: Answer, case: Case) -> None:
 def test_the_table_is_as_long_as_was_asked_for() -> None:
     assert len(CASES) > 40
     assert len({case.name for case in CASES}) == len(CASES)
+
+
+def test_a_request_that_could_not_be_read_is_counted_too(server: Server) -> None:
+    def refused(status: int) -> float:
+        text = server.request("GET", "/metrics").body.decode()
+        pattern = rf'^zato_http_requests_total{{channel="",method="other",status="{status}"}} (\S+)$'
+        found = re.search(pattern, text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
+    before = refused(414)
+    fetch(server.http_port, get(b"/" + b"x" * 20_000))
+    assert refused(414) == before + 1
+
+
+def test_a_system_that_cannot_be_reached_is_named_to_the_log_and_not_to_the_client(server: Server) -> None:
+    source = """
+from zato.server.service import Service
+class Ask(Service):
+    def handle(self):
+        self.out.rest["crm"].conn.get(self.cid)
+"""
+    port = free_port()
+    server.deploy("asking.py", source)
+    server.admin("zato.outgoing-http.create", name="crm", host=f"http://127.0.0.1:{port}", url_path="/")
+    server.add_channel("ask", "/ask", "asking.ask")
+    server.wait_until_applied()
+    answer = server.request("GET", "/ask")
+    assert answer.status == 503
+    details = answer.json["details"]
+    assert "'crm'" in details
+    assert "127.0.0.1" not in details and str(port) not in details and "Errno" not in details
+    logged = str([line for line in server.log_lines() if line.get("cid") == answer.cid])
+    assert "127.0.0.1" in logged and str(port) in logged and "Connection refused" in logged
+
+
+def test_bodies_beyond_what_a_worker_holds_at_a_time_are_put_off(start_server: StartServer) -> None:
+    server = start_server(max_body_bytes=1_000_000, max_buffered_bytes=2_500_000)
+    deploy_samples(server)
+    head = b"POST /raw HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n"
+    with ExitStack() as stack:
+        half_sent = [stack.enter_context(server.connect()) for _ in range(2)]
+        for connection in half_sent:
+            connection.send(head + b"\r\n" + b"x" * 800_000)
+        late = eventually(lambda: refused_with_503(server, head), what="the worker to have read what was sent")
+        assert late.headers["retry-after"] == "1"
+        for connection in half_sent:
+            connection.send(b"x" * 200_000)
+            answer = connection.read_answer()
+            assert answer is not None and answer.headers["x-received"] == "1000000"
+    eventually(lambda: server.request("POST", "/raw", b"x" * 1_000_000).status == 200, what="room to be there again")
+
+
+def refused_with_503(server: Server, head: bytes) -> Answer | None:
+    """Announce a body; the answer when there is no room for it, before any of it is sent."""
+    answer = fetch(server.http_port, head + b"Expect: 100-continue\r\n\r\n")
+    return answer if answer is not None and answer.status == 503 else None
 
 
 def test_a_wrong_user_learns_no_more_than_one_with_a_wrong_password(server: Server) -> None:

@@ -270,6 +270,21 @@ def test_workers_that_say_nothing_in_time_make_another_exit_code(zato: Zato, clu
     assert "not heard from server2/13" in result.out
 
 
+def test_several_files_are_all_sent_before_it_is_asked_what_became_of_them(
+    zato: Zato, cluster: Cluster, tmp_path: Path
+) -> None:
+    for name in ("a.py", "b.py"):
+        (tmp_path / name).write_text("code")
+    cluster.deployments.answer = DeployResponse(version=1, workers=[worker(11, version=1)])
+    assert zato("service", "deploy", "a.py", "b.py", "--wait", "5").code == 0
+    assert [(sent.file_name, sent.wait_s) for sent in cluster.deployments.sent] == [
+        ("a.py", 0),
+        ("b.py", 0),
+        ("a.py", 5),
+        ("b.py", 5),
+    ]
+
+
 def test_nothing_is_deployed_when_one_of_the_files_is_missing(zato: Zato, cluster: Cluster, tmp_path: Path) -> None:
     (tmp_path / "orders.py").write_text("code")
     result = zato("service", "deploy", "orders.py", "nowhere.py")

@@ -70,6 +70,7 @@ def test_nothing_secret_has_a_default() -> None:
         ("poll_interval_s", "nan"),
         ("max_connections", "-1"),
         ("max_body_bytes", "-1"),
+        ("max_buffered_bytes", "0"),
         ("max_request_line_bytes", "1"),
         ("max_headers", "0"),
         ("max_header_bytes", "x"),
@@ -87,6 +88,11 @@ def test_a_bad_setting_is_named(name: str, value: str) -> None:
         read(**{name: value})
     assert f"'{name}'" in raised.value.message
     assert "settings of server" in raised.value.message
+
+
+def test_one_body_of_the_accepted_size_can_be_held_at_least() -> None:
+    assert read(max_body_bytes=10, max_buffered_bytes=100).body_budget_bytes == 100
+    assert read(max_body_bytes=2_000_000_000).body_budget_bytes == 2_000_000_000
 
 
 def test_all_bad_settings_are_named_at_once() -> None:

@@ -1,6 +1,9 @@
 """Objects, their versions and what followers and watchers make of them, on SQLite and a bus in memory."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,11 +32,12 @@ from zato.server.control.kinds import Kinds, register_kinds
 from zato.server.control.objects import Objects
 from zato.server.control.status import object_statuses, store_status
 from zato.server.control.watch import Watch
+from zato.server.control.workers import forget_dead_workers, report_worker
 from zato.server.kinds import own_kinds
 from zato.server.odb import schema
 from zato.server.odb.database import Database
-from zato.server.odb.tables import AuditRow, ChangeRow, ConfigVersion, ObjectRow
-from zato.server.services.deployer import Deployer
+from zato.server.odb.tables import AuditRow, ChangeRow, ConfigVersion, DeploymentStatusRow, ObjectRow, WorkerRow
+from zato.server.services.deployer import Deployer, Outcome
 from zato.server.services.modules import SourceFile
 from zato.server.services.store import ServiceStore
 
@@ -58,6 +62,7 @@ class Plane:
     """The control plane of one server, without a server."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder / "services"
         self.database = Database(f"sqlite:///{folder}/odb.db")
         schema.upgrade(self.database)
         self.bus = MemoryBus()
@@ -67,7 +72,7 @@ class Plane:
         self.kinds = Kinds(own_kinds())
         self.box = SecretBox([generate_key()])
         self.objects = Objects(self.database, self.kinds, self.box, self.bus, TOPIC)
-        self.deployer = Deployer(ServiceStore(), folder / "services")
+        self.deployer = Deployer(ServiceStore(), self.folder)
         self.deployments = Deployments(self.database, self.deployer, self.bus, TOPIC, "server1", 1)
 
     def follower(self, take_up: Callable[[Update], None] = lambda update: None, poll_interval_s: float = 0.02) -> Follower:
@@ -110,6 +115,8 @@ class Plane:
 def plane(tmp_path: Path) -> Iterator[Plane]:
     made = Plane(tmp_path)
     yield made
+    # What is deployed is found by name in the whole process.
+    made.deployer.apply([], dict.fromkeys(made.deployer.file_names, 0))
     made.database.close()
 
 
@@ -391,6 +398,15 @@ def test_a_nudge_is_faster_than_the_poll(plane: Plane) -> None:
     gevent.sleep(0)
     plane.channel("a")
     wait_for(lambda: follower.configuration.version == 1)
+
+
+def test_who_needs_a_version_does_not_wait_for_the_poll(plane: Plane) -> None:
+    follower = plane.follower(poll_interval_s=3600)
+    follower.load()
+    follower.listen(MemoryBus(), TOPIC)
+    plane.channel("a")
+    follower.catch_up_with(plane.version())
+    assert [each.name for each in follower.configuration.objects.values()] == ["a"]
 
 
 def test_a_configuration_never_changes_under_who_holds_it(plane: Plane) -> None:
@@ -711,6 +727,42 @@ def test_a_file_that_waits_for_a_sibling_is_accepted(plane: Plane) -> None:
     assert (version, plane.version()) == (1, 1)
 
 
+def test_a_file_is_tried_beside_what_other_workers_took_before(plane: Plane) -> None:
+    """Another worker has taken models.py, and this one hears of it only when it asks."""
+    other = Deployments(plane.database, Deployer(ServiceStore(), plane.folder), MemoryBus(), TOPIC, "server1", 2)
+    take_up = lambda update: plane.deployer.apply(update.changed_files, update.removed_files)  # noqa: E731
+    follower = plane.follower(take_up, poll_interval_s=3600)
+    follower.load()
+    follower.listen(MemoryBus(), TOPIC)
+    mine = Deployments(plane.database, plane.deployer, MemoryBus(), TOPIC, "server1", 1, follower.catch_up_with)
+    other.deploy("models.py", b"OLD = 1", AUTHOR)
+    mine.deploy("a.py", b"from models import OLD\n" + GOOD, AUTHOR)
+    other.deploy("models.py", b"NEW = 1\nOLD = 1", AUTHOR)
+    assert mine.deploy("a.py", b"from models import NEW\n" + GOOD, AUTHOR).is_ok
+
+
+def test_a_file_that_is_refused_again_for_the_same_reason_is_one_version(plane: Plane) -> None:
+    assert deploy(plane, b"def f(:\n") == deploy(plane, b"def f(:\n") == (1, False)
+    assert deploy(plane, b"def g(:\n") == (2, False)
+
+
+def test_what_a_worker_reported_before_the_newest_configuration_is_not_the_last_word(plane: Plane) -> None:
+    waits = "a.py, line 1: ModuleNotFoundError: No module named 'models'"
+
+    def report(outcome: Outcome) -> None:
+        with plane.database.transaction() as session:
+            report_worker(session, "server2", 2, plane.version(), [outcome])
+
+    deploy(plane, b"import models\n" + GOOD)
+    report(Outcome("a.py", 1, 0, waits, "models"))
+    deploy(plane, b"", "models.py")
+    asked = plane.deployments.deploy("a.py", b"import models\n" + GOOD, AUTHOR)
+    assert (asked.version, asked.workers, asked.missing) == (1, (), ("server2/2",))
+    report(Outcome("a.py", 1, 1))
+    asked = plane.deployments.deploy("a.py", b"import models\n" + GOOD, AUTHOR)
+    assert [(each.pid, each.version_running, each.is_ok) for each in asked.workers] == [(2, 1, True)]
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -741,6 +793,19 @@ def test_a_file_that_is_too_large_is_refused(plane: Plane) -> None:
         plane.deployments.deploy("a.py", b"#" * 6_000_000, AUTHOR)
 
 
+def test_who_reads_everything_learns_what_was_undeployed_and_by_which_version(plane: Plane) -> None:
+    updates: list[Update] = []
+    deploy(plane, GOOD)
+    plane.deployments.undeploy("a.py", AUTHOR)
+    deploy(plane, GOOD, "b.py")
+    deploy(plane, GOOD, "c.py")
+    plane.deployments.undeploy("c.py", AUTHOR)
+    deploy(plane, GOOD + b"#", "c.py")
+    plane.follower(updates.append).load()
+    assert updates[0].removed_files == {"a.py": 2}
+    assert [(file.name, file.version) for file in updates[0].changed_files] == [("b.py", 1), ("c.py", 3)]
+
+
 def test_older_versions_go_back_to_where_the_file_was_undeployed(plane: Plane) -> None:
     for number in range(3):
         deploy(plane, GOOD + b"#%d" % number)
@@ -748,3 +813,14 @@ def test_older_versions_go_back_to_where_the_file_was_undeployed(plane: Plane) -
     for number in range(3):
         deploy(plane, GOOD + b"##%d" % number)
     assert [file.version for file in older_versions(plane.database, SourceFile("a.py", 7, b""))] == [6, 5]
+
+
+def test_workers_of_this_server_that_run_no_more_are_forgotten(plane: Plane) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    with plane.database.transaction() as session:
+        for server, pid in (("server1", os.getpid()), ("server1", dead.pid), ("elsewhere", dead.pid)):
+            report_worker(session, server, pid, 1, [Outcome("a.py", 1, 1)])
+        forget_dead_workers(session, "server1")
+    assert {(row.server, row.pid) for row in plane.rows(WorkerRow)} == {("server1", os.getpid()), ("elsewhere", dead.pid)}
+    assert len(plane.rows(DeploymentStatusRow)) == 2

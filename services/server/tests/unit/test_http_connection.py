@@ -1,6 +1,9 @@
 """A connection over a pair of sockets, with a pipeline of the test's own."""
 
+import fcntl
+import termios
 import time
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +12,7 @@ import gevent
 import pytest
 from gevent import socket
 
+from zato.server.http.body_budget import BodyBudget
 from zato.server.http.connection import Connection, ConnectionSettings, Timeouts
 from zato.server.http.parser import ParserLimits
 from zato.server.http.request import Request, Response
@@ -27,8 +31,16 @@ class Client:
 
     def __post_init__(self) -> None:
         limits = ParserLimits(8190, 100, 8190, 10**6)
+        self.budget = BodyBudget(10**6)
+        self.refused: list[int] = []
         settings = ConnectionSettings(
-            limits, self.timeouts, lambda request: self.handle(request), HeadWriter(), lambda: self.is_stopping
+            limits,
+            self.timeouts,
+            lambda request: self.handle(request),
+            HeadWriter(),
+            lambda: self.is_stopping,
+            self.budget,
+            self.refused.append,
         )
         self.socket, server = socket.socketpair()
         self.socket.settimeout(5)
@@ -44,7 +56,18 @@ class Client:
 
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
+        # On a busy machine the other end may have its turn only later; one that reads no more is not waited for.
+        deadline = time.monotonic() + 1.0
+        while self._has_unread() and time.monotonic() < deadline:
+            gevent.sleep(0.001)
         gevent.sleep(0.01)
+
+    def _has_unread(self) -> bool:
+        if self._server.fileno() < 0:
+            return False
+        unread = array("i", [0])
+        fcntl.ioctl(self._server.fileno(), termios.FIONREAD, unread)
+        return unread[0] > 0
 
     def read_to_end(self) -> bytes:
         data = b""
@@ -62,6 +85,12 @@ class Client:
     def close(self) -> None:
         self._greenlet.kill()
         self.socket.close()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    with gevent.Timeout(10):
+        while not condition():
+            gevent.sleep(0.005)
 
 
 @pytest.fixture
@@ -88,6 +117,7 @@ def test_more_of_a_body_buys_more_time_but_more_of_the_headers_does_not(client: 
     client.send(b"Content-Length: 500000\r\n\r\n")
     before = client.connection.deadline
     client.send(b"x" * 100_000)
+    wait_until(lambda: client.budget.taken_bytes == 100_000)
     assert client.connection.deadline == pytest.approx(before + 2, abs=0.1)
 
 
@@ -199,3 +229,29 @@ def test_a_busy_connection_is_not(client: Client) -> None:
     client.connection.close_if_idle()
     client.send(b"hello")
     assert client.socket.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_what_could_not_be_read_is_counted(client: Client) -> None:
+    client.send(GET + b"nonsense\r\n\r\n")
+    assert b"HTTP/1.1 400 " in client.read_to_end()
+    assert client.refused == [400]
+
+
+def test_a_body_that_there_is_no_room_for_is_a_503_and_the_next_client_may_have_it(client: Client) -> None:
+    client.budget.take(999_600)
+    client.send(b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n190\r\n" + b"x" * 400 + b"\r\n1\r\nx")
+    answer = client.read_to_end()
+    assert answer.startswith(b"HTTP/1.1 503 ") and b"Retry-After: 1" in answer
+    assert client.budget.taken_bytes == 999_600
+    assert client.refused == [503]
+
+
+@pytest.mark.parametrize("rest", [b"", b"x" * 300], ids=["half a body", "all of it"])
+def test_a_body_is_let_go_of_when_its_client_goes(client: Client, rest: bytes) -> None:
+    client.send(b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 600\r\n\r\n" + b"x" * 300)
+    wait_until(lambda: client.budget.taken_bytes == 300)
+    client.send(rest)
+    client.socket.shutdown(socket.SHUT_WR)
+    client.read_to_end()
+    assert client.has_ended()
+    assert client.budget.taken_bytes == 0

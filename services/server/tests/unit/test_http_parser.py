@@ -11,9 +11,11 @@ from zato.common.errors import (
     MethodNotAllowed,
     NotImplementedHere,
     PayloadTooLarge,
+    Unavailable,
     UriTooLong,
     ZatoError,
 )
+from zato.server.http.body_budget import BodyBudget
 from zato.server.http.parser import ExpectationFailed, ParserLimits, RequestParser
 
 LIMITS = ParserLimits(request_line_bytes=200, headers=10, header_bytes=200, body_bytes=1000)
@@ -184,6 +186,62 @@ def test_a_head_request_is_known_by_its_first_bytes() -> None:
     assert parser.is_head
     parser.reset()
     assert not parser.is_head
+
+
+def test_an_empty_line_before_a_request_is_passed_over() -> None:
+    parser = RequestParser(LIMITS)
+    parser.feed(b"\r\nHEAD / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert parser.is_complete and parser.is_head
+
+
+@pytest.mark.parametrize(
+    "line", [b"GET  / HTTP/1.1", b"GET /  HTTP/1.1", b"GET   /   HTTP/1.1", b"GET / HTTP/1.1 ", b" GET / HTTP/1.1"]
+)
+@pytest.mark.parametrize("is_split", [False, True])
+def test_the_parts_of_a_request_line_have_one_space_between_them(line: bytes, is_split: bool) -> None:
+    data = line + b"\r\nHost: x\r\n\r\n"
+    with pytest.raises(BadRequest):
+        parse(*([bytes([byte]) for byte in data] if is_split else [data]))
+
+
+def post(size: int) -> bytes:
+    return b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size
+
+
+def test_bodies_are_taken_from_what_all_connections_share_and_given_back() -> None:
+    budget = BodyBudget(1500)
+    first, second = RequestParser(LIMITS, budget), RequestParser(LIMITS, budget)
+    first.feed(post(900) + b"x" * 900)
+    assert budget.taken_bytes == 900
+    with pytest.raises(Unavailable):
+        second.feed(post(700))
+    second.release()
+    second = RequestParser(LIMITS, budget)
+    second.feed(post(600) + b"x" * 600)
+    assert second.is_complete
+    first.reset()
+    assert budget.taken_bytes == 600
+    second.release()
+    second.release()
+    assert budget.taken_bytes == 0
+
+
+def test_what_is_only_announced_takes_nothing_from_others() -> None:
+    budget = BodyBudget(1000)
+    announced, sent = RequestParser(LIMITS, budget), RequestParser(LIMITS, budget)
+    announced.feed(post(1000))
+    sent.feed(post(1000) + b"x" * 1000)
+    assert sent.is_complete
+    with pytest.raises(Unavailable):
+        announced.feed(b"x")
+    announced.release()
+    assert budget.taken_bytes == 1000
+
+
+def test_chunks_that_come_when_there_is_no_room_are_refused() -> None:
+    parser = RequestParser(LIMITS, BodyBudget(10))
+    with pytest.raises(Unavailable):
+        parser.feed(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n01234567890\r\n")
 
 
 def test_exactly_the_limits_are_accepted() -> None:

@@ -1,5 +1,6 @@
 import contextlib
 from collections.abc import Callable
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -7,7 +8,9 @@ from hypothesis import strategies as st
 
 from zato.common.errors import BadRequest, MethodNotAllowed, NotAcceptable, NotFound
 from zato.server.http.channel import HTTPChannelOptions, compile_channel
+from zato.server.http.request import Request
 from zato.server.http.router import Router, decode_path, quality_of
+from zato.server.http.soap.channel import SOAPChannelOptions
 
 
 def router(**paths: str | dict[str, object]) -> Router:
@@ -45,6 +48,11 @@ def test_a_parameter_may_hold_slashes_unless_told_otherwise() -> None:
     assert find(router(a="/files/{path}"), "/files/a/b") == ("a", {"path": "a/b"})
     with pytest.raises(NotFound):
         find(router(a={"url_path": "/files/{path}", "match_slash": False}), "/files/a/b")
+
+
+@pytest.mark.parametrize("value", [*" $.-:|=~^_@,;!*'()&+%", "a b", "zażółć", "日本", "ÄÖ", "a/b", "x.y-z:1|2=3~4^5"])
+def test_a_parameter_takes_any_character_that_was_ever_documented_and_more(value: str) -> None:
+    assert find(router(a="/a/{b}/c"), f"/a/x{quote(value, safe='/')}/c") == ("a", {"b": f"x{value}"})
 
 
 def test_an_encoded_slash_is_part_of_a_value_and_no_separator() -> None:
@@ -200,10 +208,94 @@ def test_quality_is_a_number_from_0_to_1_whatever_the_client_sends(accept: str) 
         {"url_path": "/a", "method": "get"},
         {"url_path": "/a", "method": "GET POST"},
         {"url_path": "/a", "http_accept": "json"},
+        {"url_path": "/a", "rate_limit_def": "* = many"},
+        {"url_path": "/a", "cors_origins": ("app.example.com",)},
+        {"url_path": "/a", "cors_origins": ("https://app.example.com/path",)},
+        {"url_path": "/a", "cors_origins": ("*",), "cors_credentials": True},
+        {"url_path": "/a", "cors_methods": ("get",)},
+        {"url_path": "/a", "cors_headers": ("a b",)},
+        {"url_path": "/a", "cors_expose_headers": ("a\r\nb",)},
     ],
     ids=str,
 )
-def test_a_channel_that_could_never_be_reached_is_refused(options: dict[str, str]) -> None:
+def test_a_channel_that_could_never_be_reached_or_be_safe_is_refused(options: dict[str, object]) -> None:
     make: Callable[..., object] = HTTPChannelOptions
     with pytest.raises(ValueError):
         make(service="s", **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"url_path": "/a/{b}"},
+        {"url_path": "a"},
+        {"url_path": "/a", "soap_action": 'a"b'},
+        {"url_path": "/a", "soap_action": "a\nb"},
+        {"url_path": "/a", "namespace": "no uri"},
+        {"url_path": "/a", "content_type": "text/xml\r\nX: y"},
+        {"url_path": "/a", "rate_limit_def": "* = many"},
+    ],
+    ids=str,
+)
+def test_a_soap_channel_that_could_never_be_called_is_refused(options: dict[str, object]) -> None:
+    make: Callable[..., object] = SOAPChannelOptions
+    with pytest.raises(ValueError):
+        make(service="s", **options)
+
+
+# SOAP
+
+
+def soap_router(*actions: str, plain: bool = False) -> Router:
+    """SOAP channels by their actions, all on one path; beside a plain one if wanted."""
+    made = [
+        compile_channel(f"soap {action}", SOAPChannelOptions(url_path="/a", service="s", soap_action=action), None)
+        for action in actions
+    ]
+    others = [compile_channel("plain", HTTPChannelOptions(url_path="/a", service="s"), None)] if plain else []
+    return Router([*made, *others])
+
+
+def soap_find(table: Router, method: str = "POST", target: str = "/a", **headers: str) -> str:
+    pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    request = Request(method, target, pairs, b"", cid="cid")
+    return table.find(method, request.path, "", request)[0].name
+
+
+_SOAP_1_2 = 'application/soap+xml; charset=utf-8; action="b"; start=x'
+
+
+def test_a_soap_channel_is_found_by_its_action() -> None:
+    table = soap_router("a", "b", "")
+    assert [soap_find(table, soapaction=action) for action in ('"a"', "b", '""', '"other"')] == [
+        "soap a",
+        "soap b",
+        "soap ",
+        "soap ",
+    ]
+    assert soap_find(table, content_type=_SOAP_1_2) == "soap b"
+    assert soap_find(table) == "soap ", "a client that names none gets the channel that asks for none"
+    with pytest.raises(NotFound, match="action"):
+        soap_find(soap_router("a"), soapaction='"A"')
+
+
+def test_on_a_path_with_a_plain_channel_soap_is_what_says_so() -> None:
+    table = soap_router("b", plain=True)
+    assert soap_find(table) == soap_find(table, "GET") == "plain"
+    assert soap_find(table, soapaction="b") == soap_find(table, content_type=_SOAP_1_2) == "soap b"
+    assert soap_find(table, "GET", "/a?wsdl") == soap_find(table, "GET", "/a?WSDL=b") == "soap b"
+
+
+def test_of_several_soap_channels_of_a_path_each_can_be_described() -> None:
+    table = soap_router("a", "urn:b")
+    assert soap_find(table, "GET", "/a?wsdl=urn%3Ab") == soap_find(table, "GET", "/a?wsdl=urn:b&x=1") == "soap urn:b"
+    assert soap_find(table, "GET", "/a?wsdl") == soap_find(table, "GET", "/a?wsdl=a") == "soap a"
+    with pytest.raises(NotFound):
+        soap_find(table, "GET", "/a?wsdl=c")
+
+
+def test_a_soap_channel_answers_post_and_shows_itself_to_get() -> None:
+    table = soap_router("")
+    assert soap_find(table, "GET", "/a?wsdl") == "soap "
+    with pytest.raises(MethodNotAllowed):
+        soap_find(table, "PUT")

@@ -10,6 +10,7 @@ from typing import Any
 import gevent
 import pytest
 from greenlet import GreenletExit
+from structlog.testing import capture_logs
 
 from zato.common.errors import (
     BadRequest,
@@ -25,9 +26,10 @@ from zato.server.http.channel import HTTPChannelOptions, compile_channel
 from zato.server.http.client_address import make_client_address_step
 from zato.server.http.errors import make_error_response, make_error_step
 from zato.server.http.formats import load_xml
-from zato.server.http.limits import check_limits
+from zato.server.http.limits import make_limits_step
 from zato.server.http.match import make_match_step
 from zato.server.http.probes import make_probe_step
+from zato.server.http.rate_limits import LocalCounter, RateLimiter
 from zato.server.http.request import Request, Response
 from zato.server.http.router import Router
 from zato.server.http.steps import fold
@@ -102,6 +104,15 @@ def test_the_base_of_all_errors_says_nothing_either() -> None:
     assert b"secret" not in errors(request(), fail_with(ZatoError("secret"))).body
 
 
+def test_a_sentence_for_clients_comes_instead_of_the_one_for_the_log() -> None:
+    error = Unavailable("http://10.0.0.1: refused", public="Connection 'crm' is away")
+    with capture_logs() as logged:
+        response = errors(request(), fail_with(error))
+    assert json.loads(response.body)["details"] == "Connection 'crm' is away"
+    assert b"10.0.0.1" not in response.body
+    assert [line["details"] for line in logged] == ["http://10.0.0.1: refused"]
+
+
 def test_a_greenlet_that_is_ended_ends() -> None:
     with pytest.raises(GreenletExit):
         errors(request(), fail_with(GreenletExit()))
@@ -117,7 +128,12 @@ def test_an_error_comes_in_the_format_of_its_channel() -> None:
     assert response.content_type == "application/xml"
     root = load_xml(response.body)
     assert (root.result, root.cid, root.details) == ("Error", "the-cid", "<no>")
-    assert errors(on_channel(request(), data_format="form"), fail_with(BadRequest("no"))).content_type == "application/json"
+
+
+@pytest.mark.parametrize("data_format", ["", "csv", "form", "post"])
+def test_where_a_format_has_no_form_for_an_error_it_is_text(data_format: str) -> None:
+    response = errors(on_channel(request(), data_format=data_format), fail_with(BadRequest("no")))
+    assert (response.content_type, response.body) == ("text/plain; charset=utf-8", b"no (cid the-cid)\n")
 
 
 @pytest.mark.parametrize("data_format", ["json", "xml"])
@@ -209,6 +225,22 @@ def test_a_request_keeps_the_configuration_it_began_with() -> None:
     assert made.path_parameters == {"b": "1"}
 
 
+def test_several_accept_headers_are_one_list() -> None:
+    channels = [
+        compile_channel(name, HTTPChannelOptions(url_path="/a", service="s", http_accept=f"application/{name}"), None)
+        for name in ("json", "xml")
+    ]
+    state = WorkerState(router=Router(channels))
+    made = request("/a")
+    made.headers = [
+        (b"accept", b"text/html, application/json;q=0.1"),
+        (b"x-other", b"1"),
+        (b"accept", b"application/xml;q=0.5"),
+    ]
+    make_match_step(lambda: state)(made, answer)
+    assert made.channel is channels[1]
+
+
 # Security
 
 verify_password = make_verifier("def", BasicAuthOptions(username="user", password="pass:word ż", realm="Orders"))
@@ -298,6 +330,8 @@ def test_a_definition_shows_no_secret() -> None:
 
 
 # Limits
+
+check_limits = make_limits_step(RateLimiter(LocalCounter(), LocalCounter()))
 
 
 def test_a_channels_own_limit_holds() -> None:

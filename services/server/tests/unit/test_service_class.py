@@ -12,13 +12,14 @@ from typing import Any
 import gevent
 import pytest
 
+from bunch import Bunch, bunchify, unbunchify
 from zato.common.errors import BadRequest, DeadlineExceeded, NotFound, Unavailable, ZatoError
 from zato.common.secrets import CannotDecrypt
 from zato.common.testing.waiting import eventually
 from zato.server.service import Service
-from zato.server.services.bunch import Bunch, Environ, bunchify, unbunchify
 from zato.server.services.context import ChannelInfo, SecurityInfo
 from zato.server.services.crypto import Crypto
+from zato.server.services.environ import Environ
 from zato.server.services.helpers import HELPERS
 from zato.server.services.shell import CommandResult, Commands
 from zato.server.services.times import Times

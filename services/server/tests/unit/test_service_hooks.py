@@ -8,8 +8,8 @@ from structlog.testing import capture_logs
 
 from zato.common.errors import BadRequest
 from zato.server.service import Service
-from zato.server.services.bunch import Environ
 from zato.server.services.context import ChannelInfo
+from zato.server.services.environ import Environ
 from zato.server.services.finding import NotDeployable, describe_service, services_in
 from zato.server.services.invoke import in_process_request
 from zato.server.services.schemas import BadSchema, Schemas

@@ -225,6 +225,31 @@ def test_a_service_may_replace_what_came_in() -> None:
     assert made.input == "anything"
 
 
+def test_a_payload_has_attributes_where_they_are_wanted() -> None:
+    assert request({"a": [{"b": 1}]}, {}).bunchified().a[0].b == 1
+    assert request('{"a": {"b": 1}}', {}).to_bunch().a.b == 1
+    assert request("", {}).bunchified() == {}
+    with pytest.raises(BadRequest):
+        request("{", {}).bunchified()
+
+
+def test_a_copy_of_a_request_shares_nothing_with_it() -> None:
+    made = request({"a": [1]}, {"p": [2]})
+    copied = made.deepcopy()
+    copied.input.p.append(3)
+    _ = made.input
+    other = made.deepcopy()
+    other.payload["a"].append(4)
+    other.input.a.append(5)
+    assert (made.payload, made.input) == ({"a": [1]}, {"a": [1], "p": [2]})
+
+
+def test_a_raw_request_has_text() -> None:
+    assert (request(None, {}).text, ServiceRequest("x", lambda: None, {}, None).text) == ("raw", "x")
+    with pytest.raises(BadRequest, match="UTF-8"):
+        _ = ServiceRequest(b"\xff", lambda: None, {}, None).text
+
+
 @pytest.mark.parametrize("payload", ["text", [1], 7, b"x"])
 def test_admin_services_take_objects_only(payload: Any) -> None:
     with pytest.raises(BadRequest):

@@ -13,6 +13,7 @@ import pytest
 from zato.common.errors import BadRequest, DeadlineExceeded, NotFound, Unavailable
 from zato.common.rpc.details import error_detail
 from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest, DeployResponse, WorkerDeployment
+from zato.proto.errors.v1.errors_pb2 import ErrorDetail
 from zato.server.sidecar.forward import Workers
 from zato.server.sidecar.pickup import Pickup
 
@@ -261,6 +262,20 @@ def test_the_workers_error_comes_out_as_itself(socket_file: Path, error: Any) ->
     asyncio.run(run())
 
 
+def test_an_error_that_only_the_worker_knows_is_the_nearest_one_by_its_status(socket_file: Path) -> None:
+    detail = ErrorDetail(type="OfAUsersService", message="odd", http_status=400)
+
+    async def answer(_received: Received) -> tuple[int, bytes]:
+        return 400, detail.SerializeToString()
+
+    async def run() -> None:
+        async with running(socket_file, FakeWorker(answer)) as workers:
+            with pytest.raises(BadRequest, match="odd"):
+                await call(workers)
+
+    asyncio.run(run())
+
+
 def test_a_refusal_that_is_no_error_of_ours_is_told_by_its_status(socket_file: Path) -> None:
     async def answer(_received: Received) -> tuple[int, bytes]:
         return 413, b'{"result": "Error"}'
@@ -299,7 +314,7 @@ class Deployments:
     """Stands for the workers: keeps what is deployed, and fails as it is told."""
 
     fails: Exception | None = None
-    reason: str = ""
+    refuses: set[str] = field(default_factory=set)
     calls: list[tuple[str, bytes, bool]] = field(default_factory=list)
 
     async def call(self, method: str, message: bytes, **_kwargs: Any) -> bytes:
@@ -307,7 +322,8 @@ class Deployments:
         self.calls.append((request.file_name, request.source, request.undeploy))
         if self.fails:
             raise self.fails
-        workers = [WorkerDeployment(server="s", pid=1, is_ok=not self.reason, reason=self.reason)]
+        reason = "it does not fit" if request.file_name in self.refuses else ""
+        workers = [WorkerDeployment(server="s", pid=1, is_ok=not reason, reason=reason)]
         return DeployResponse(file_name=request.file_name, version=1, workers=workers).SerializeToString()
 
     def deployed(self) -> list[str]:
@@ -326,13 +342,18 @@ class Folder:
     def put(self, name: str, source: str) -> None:
         (self.path / name).write_text(source)
 
-    async def watched(self, act: Callable[[], Any] = lambda: None, *, undeploy_deleted: bool = True) -> None:
-        """Watch for a few looks, acting after the first ones."""
+    async def watched(
+        self, act: Callable[[], Any] = lambda: None, *, until: Callable[[], bool] | None = None, undeploy_deleted: bool = True
+    ) -> None:
+        """Watch for a few looks, acting after the first ones; then, with `until`, for as long as that takes."""
         workers: Any = self.deployments
         pickup = Pickup(self.path, self.state, workers, "server1", undeploy_deleted=undeploy_deleted)
         task = asyncio.ensure_future(pickup.watch())
         await asyncio.sleep(0.05)
         act()
+        async with asyncio.timeout(20):
+            while until is not None and not until():
+                await asyncio.sleep(0.005)
         await asyncio.sleep(0.05)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -432,6 +453,22 @@ def test_a_file_that_was_refused_waits_until_it_changes(folder: Folder) -> None:
     folder.put("a-b.py", "x = 1")
     folder.watch()
     assert len(folder.deployments.calls) == 1
+
+
+def test_a_file_that_was_refused_is_tried_again_once_with_each_one_that_is_deployed(folder: Folder) -> None:
+    folder.deployments.refuses = {"a_uses.py", "c_never.py"}
+    folder.put("a_uses.py", "from b_used import x")
+    folder.put("c_never.py", "raise ValueError")
+
+    def mend() -> None:
+        folder.deployments.refuses = {"c_never.py"}
+        folder.put("b_used.py", "x = 1")
+
+    folder.watch(mend, until=lambda: folder.deployments.deployed().count("a_uses.py") == 2)
+    names = folder.deployments.deployed()
+    assert names[:3] == ["a_uses.py", "c_never.py", "b_used.py"]
+    # With b_used.py both are tried again, and with a_uses.py the other one once more.
+    assert (names.count("a_uses.py"), names.count("b_used.py"), names.count("c_never.py")) == (2, 1, 3)
 
 
 def test_other_files_and_folders_are_left_alone(folder: Folder) -> None:

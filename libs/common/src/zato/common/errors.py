@@ -3,7 +3,10 @@ The platform's errors. Each has one HTTP status and one gRPC code, so it crosses
 
     ZatoError                   500  INTERNAL
     ├── BadRequest              400  INVALID_ARGUMENT
-    │   └── InvalidOptions      400  INVALID_ARGUMENT      what is wrong with which option
+    │   ├── InvalidOptions      400  INVALID_ARGUMENT      what is wrong with which option
+    │   ├── ElementMissing      400  INVALID_ARGUMENT      of a service's input
+    │   ├── ElementIsNotAList   400  INVALID_ARGUMENT
+    │   └── WrongElement        400  INVALID_ARGUMENT
     ├── Unauthorized            401  UNAUTHENTICATED
     ├── Forbidden               403  PERMISSION_DENIED
     ├── NotFound                404  NOT_FOUND
@@ -14,6 +17,8 @@ The platform's errors. Each has one HTTP status and one gRPC code, so it crosses
     │   └── AlreadyExists       409  ALREADY_EXISTS
     ├── PayloadTooLarge         413  OUT_OF_RANGE
     ├── UriTooLong              414  OUT_OF_RANGE
+    ├── UnsupportedMediaType    415  INVALID_ARGUMENT
+    ├── TooManyRequests         429  RESOURCE_EXHAUSTED    a rate limit is reached
     ├── HeadersTooLarge         431  OUT_OF_RANGE
     ├── InternalError           500  INTERNAL              details stay in the log
     ├── NotImplementedHere      501  UNIMPLEMENTED
@@ -23,6 +28,9 @@ The platform's errors. Each has one HTTP status and one gRPC code, so it crosses
 
 from collections.abc import Mapping
 from typing import ClassVar
+
+# The attribute with the sentence that clients from outside get, where the message has an address or a library's text.
+PUBLIC = "public"
 
 _classes: dict[str, type["ZatoError"]] = {}
 
@@ -37,7 +45,8 @@ class ZatoError(Exception):
     Args:
         message: One sentence for whoever has to act: what, where and what to do. The cid where `text` is given.
         text: The message, in the published form.
-        attributes: The error's data, by name, e.g. kind="channel-http". Sent along to other parts.
+        attributes: The error's data, by name, e.g. kind="channel-http". Sent along to other parts. One named `public` is
+            what HTTP clients are told instead of the message, which operators and the log get.
     """
 
     http_status: int = 500
@@ -76,6 +85,18 @@ class BadRequest(ZatoError):
 
 class InvalidOptions(BadRequest):
     """Options or settings do not fit their declaration; `attributes` maps each bad option to what was wanted."""
+
+
+class ElementMissing(BadRequest):
+    """A required element of a service's input was not given. `path` is e.g. /customer/addresses[0]/city."""
+
+
+class ElementIsNotAList(BadRequest):
+    """An element takes a list and was given something else."""
+
+
+class WrongElement(BadRequest):
+    """An element was given a value that it does not take."""
 
 
 class Unauthorized(ZatoError):
@@ -141,6 +162,24 @@ class UriTooLong(ZatoError):
     grpc_code = "OUT_OF_RANGE"
 
 
+class UnsupportedMediaType(ZatoError):
+    http_status = 415
+    grpc_code = "INVALID_ARGUMENT"
+
+
+class TooManyRequests(ZatoError):
+    """`retry_after_s` is the value of the Retry-After header: whole seconds until it is worth to try again."""
+
+    http_status = 429
+    grpc_code = "RESOURCE_EXHAUSTED"
+
+    def __init__(
+        self, message: str | None = None, text: str | None = None, /, retry_after_s: int | str = 1, **attributes: object
+    ) -> None:
+        super().__init__(message, text, retry_after_s=retry_after_s, **attributes)
+        self.retry_after_s = int(retry_after_s) if str(retry_after_s).isdecimal() else 1
+
+
 class HeadersTooLarge(ZatoError):
     http_status = 431
     grpc_code = "OUT_OF_RANGE"
@@ -177,6 +216,14 @@ _class_by_code: dict[str, type[ZatoError]] = {
     "UNAVAILABLE": Unavailable,
     "DEADLINE_EXCEEDED": DeadlineExceeded,
 }
+
+
+_code_by_status = {cls.http_status: cls.grpc_code for cls in _class_by_code.values()}
+
+
+def grpc_code_of(http_status: int) -> str:
+    """Return the gRPC code of what has this status, for errors of types that this part does not know."""
+    return _code_by_status.get(http_status, "INVALID_ARGUMENT" if 400 <= http_status < 500 else "INTERNAL")
 
 
 def error_from(type_name: str, message: str, attributes: Mapping[str, str], grpc_code: str = "INTERNAL") -> ZatoError:

@@ -13,6 +13,7 @@ from zato.common.errors import (
     InternalError,
     MethodNotAllowed,
     NotFound,
+    TooManyRequests,
     Unauthorized,
     Unavailable,
     ZatoError,
@@ -46,11 +47,6 @@ class HTTPException(ZatoError):
         status = str(attributes.pop("status", status))
         super().__init__(message, text, status=status, **attributes)
         self.http_status = int(status)
-
-
-class TooManyRequests(ZatoError):
-    http_status = 429
-    grpc_code = "UNAVAILABLE"
 
 
 class Inactive(NotFound):

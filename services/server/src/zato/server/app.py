@@ -18,31 +18,37 @@ from zato.server.admin.services import Admin, admin_services, internal_services
 from zato.server.config import ServerSettings
 from zato.server.connections.outgoing import Outgoing
 from zato.server.control.changes import Author
-from zato.server.control.deployments import (
-    REPORT_EVERY_S,
-    Deployments,
-    forget_silent_workers,
-    forget_worker,
-    load_live,
-    older_versions,
-    report_worker,
-)
+from zato.server.control.deployments import Deployments, load_live, older_versions
 from zato.server.control.follower import Follower, Update
 from zato.server.control.kinds import Kinds, register_kinds
 from zato.server.control.objects import Objects
 from zato.server.control.state import Configuration
 from zato.server.control.status import cluster_status
 from zato.server.control.watch import Watch
+from zato.server.control.workers import (
+    REPORT_EVERY_S,
+    forget_dead_workers,
+    forget_silent_workers,
+    forget_worker,
+    report_worker,
+)
 from zato.server.http.access_log import make_access_log_step
+from zato.server.http.body_budget import BodyBudget
 from zato.server.http.channel import Channel, HTTPChannelOptions, compile_channel
 from zato.server.http.client_address import make_client_address_step
 from zato.server.http.connection import ConnectionSettings, Timeouts
+from zato.server.http.deadline import Overseer, make_deadline_step
+from zato.server.http.encodings import make_decompress_step
 from zato.server.http.endpoint import make_endpoint
 from zato.server.http.errors import make_error_step
-from zato.server.http.limits import check_limits
+from zato.server.http.finish import finish_response
+from zato.server.http.limit_options import definition_limits, limits_of
+from zato.server.http.limits import make_limits_step
 from zato.server.http.match import make_match_step
 from zato.server.http.parser import ParserLimits
 from zato.server.http.probes import make_probe_step
+from zato.server.http.rate_limits import LocalCounter, RateLimiter
+from zato.server.http.redis_counter import RedisCounter
 from zato.server.http.request import Request
 from zato.server.http.router import Router
 from zato.server.http.steps import Handler, fold
@@ -88,6 +94,10 @@ class ServerApp:
         self._metrics = Metrics()
         _rehearse(settings)
 
+    @property
+    def server_header(self) -> str:
+        return self._settings.server_header
+
     def start_worker(self, worker: Worker) -> "WorkerApp":
         """Build what a worker runs with. Called in the worker: no connection of any sort may be older than the fork."""
         gevent_psycopg2.install()
@@ -119,23 +129,32 @@ class WorkerApp:
         )
         box = SecretBox(settings.secret_keys)
         objects = Objects(self._database, self._kinds, box, bus, self._topic)
-        deployments = Deployments(self._database, self._deployer, bus, self._topic, settings.name, self._pid)
         tasks = Tasks(settings.redis_url, f"zato:{settings.cluster}:async", _task_settings(settings))
-        self._admin = Admin(self._database, self._kinds, objects, deployments, self._store, tasks)
         self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
+        deployments = Deployments(
+            self._database, self._deployer, bus, self._topic, settings.name, self._pid, self._follower.catch_up_with
+        )
+        self._admin = Admin(self._database, self._kinds, objects, deployments, self._store, tasks)
         invoker = Invoker(self._store)
         self._task_consumer = TaskConsumer(tasks, f"{settings.name}:{self._pid}:{new_cid()}", partial(run_task, invoker))
         self._usage = Usage(tasks.conn, f"zato:{settings.cluster}:usage")
         invoker.context = self._make_context(invoker, box, tasks)
+        self._overseer = Overseer(default_timeout_s=settings.request_timeout_s, max_busy_s=settings.max_busy_s)
+        self._shared_counter = _shared_counter(settings)
         self._pipeline = self._make_pipeline(invoker)
         watch = Watch(self._database, self._follower)
         self._rpc = RPC(settings.name, invoker, self._database, deployments, watch, self._register_kinds)
+
+    @property
+    def graceful_timeout_s(self) -> float:
+        return self._settings.graceful_timeout_s
 
     def start(self) -> None:
         """Load the configuration. While the ODB can't be reached the worker runs, is not ready, and tries again."""
         if not self._try_to_load():
             gevent.spawn(self._load_at_last)
         gevent.spawn(self._say_that_we_live)
+        self._overseer.start()
 
     def _make_context(self, invoker: Invoker, box: SecretBox, tasks: Tasks) -> ServerContext:
         settings = self._settings
@@ -172,6 +191,8 @@ class WorkerApp:
                 forget_worker(session, self._settings.name, self._pid)
         except ZatoError as exc:
             log.warning("worker_not_signed_off", error=exc.message)
+        self._overseer.stop()
+        self._shared_counter.close()
         self._bus.close()
         self._database.close()
 
@@ -186,7 +207,15 @@ class WorkerApp:
         timeouts = Timeouts(
             settings.header_timeout_s, settings.body_timeout_s, settings.idle_timeout_s, settings.write_timeout_s
         )
-        return ConnectionSettings(limits, timeouts, self._pipeline, worker.head_writer, lambda: worker.is_stopping)
+        return ConnectionSettings(
+            limits,
+            timeouts,
+            self._pipeline,
+            worker.head_writer,
+            lambda: worker.is_stopping,
+            BodyBudget(settings.body_budget_bytes),
+            self._metrics.count_refused,
+        )
 
     def rpc_settings(self, worker: Worker) -> ConnectionSettings:
         """The sidecar is one of us: it keeps connections for as long as it likes, and may send whole packages."""
@@ -202,10 +231,13 @@ class WorkerApp:
             make_client_address_step(self._settings.trusted_networks),
             make_probe_step(self.is_ready, self._settings.metrics_folder),
             make_access_log_step(self._metrics),
+            finish_response,
             make_error_step(return_tracebacks=self._settings.return_tracebacks),
-            make_match_step(self._current_state),
+            make_match_step(self._current_state, frozenset(self._settings.methods_allowed)),
+            make_decompress_step(self._settings.max_body_bytes),
             check_security,
-            check_limits,
+            make_limits_step(RateLimiter(LocalCounter(), self._shared_counter)),
+            make_deadline_step(self._overseer),
         ]
         return fold(steps, make_endpoint(invoker))
 
@@ -231,13 +263,17 @@ class WorkerApp:
 
     def _take_up(self, update: Update) -> None:
         configuration = update.configuration
-        removed = dict(update.removed_files)
+        removed = update.removed_files
         if update.is_whole:
-            removed.update(dict.fromkeys(self._deployer.file_names - {file.name for file in update.changed_files}, 0))
+            # What an ODB that went back to a backup does not know at all has no version that says so.
+            gone = self._deployer.file_names - {file.name for file in update.changed_files}
+            removed = {**dict.fromkeys(gone, 0), **removed}
         outcomes = self._deployer.apply(update.changed_files, removed)
         self._store.replace_internal([*internal_services(), *admin_services(self._admin)])
         old = self._state
-        self._state = WorkerState(configuration, Router(compile_channels(configuration)), old.connections.follow(configuration))
+        router = Router(compile_channels(configuration))
+        limits = dict(definition_limits(configuration))
+        self._state = WorkerState(configuration, router, old.connections.follow(configuration), limits)
         gevent.spawn_later(_CLOSE_CONNECTIONS_AFTER_S, old.connections.close_all_but, self._state.connections)
         log.info("configuration_applied", version=configuration.version, objects=len(configuration.objects))
         self._report(configuration.version, outcomes)
@@ -254,6 +290,8 @@ class WorkerApp:
         try:
             with self._database.transaction() as session:
                 report_worker(session, self._settings.name, self._pid, version, outcomes)
+                if not self._is_loaded:
+                    forget_dead_workers(session, self._settings.name)
         except ZatoError as exc:
             log.warning("worker_report_failed", error=exc.message)
 
@@ -304,13 +342,19 @@ def _rehearse(settings: ServerSettings) -> None:
         database.close()
 
 
+def _shared_counter(settings: ServerSettings) -> RedisCounter:
+    fallback = LocalCounter() if settings.rate_limits_without_redis == "allow" else None
+    return RedisCounter(settings.redis_url, f"zato:{settings.cluster}:rate", fallback)
+
+
 def compile_channels(configuration: Configuration) -> list[Channel]:
     channels = [compile_channel("zato.ping", _PING, None)]
-    for each in configuration.of_kind("channel-http"):
+    for each in (*configuration.of_kind("channel-http"), *configuration.of_kind("channel-soap")):
         if each.is_active:
             security = each.options.security
             verify = _verifier(configuration, security) if security else None
-            channels.append(compile_channel(each.name, each.options, verify, security))
+            limits = limits_of(each.kind, each.name, each.options)
+            channels.append(compile_channel(each.name, each.options, verify, security, limits))
     return channels
 
 

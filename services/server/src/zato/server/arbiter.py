@@ -24,6 +24,8 @@ log = get_logger(__name__)
 _SIDECAR_STOP_S = 10.0
 _LONGEST_BACK_OFF_S = 10.0
 _WORKER_TIMEOUT_S = 60
+# A worker ends its requests by itself when their time is up, and then still says so in the log and in the ODB.
+_SIGN_OFF_S = 3
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -45,7 +47,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "worker_class": Worker,
             "worker_connections": settings.max_connections,
             "timeout": _WORKER_TIMEOUT_S,
-            "graceful_timeout": math.ceil(settings.graceful_timeout_s),
+            "graceful_timeout": math.ceil(settings.graceful_timeout_s) + _SIGN_OFF_S,
             "preload_app": True,
             "control_socket_disable": True,
             "proc_name": f"zato-server {settings.name}",

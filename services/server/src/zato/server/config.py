@@ -62,6 +62,11 @@ class ServerSettings:
     poll_interval_s: float = option("Seconds between looks for changes when no nudge comes", default=1.0, minimum=0.05)
     max_connections: int = option("Open connections of one worker", default=10_000, minimum=1)
     max_body_bytes: int = option("Largest request body; larger ones get 413", default=10 * 1024 * 1024, minimum=0)
+    max_buffered_bytes: int = option(
+        "Bytes of request bodies that one worker holds at a time, one of the largest at least; more get 503",
+        default=512 * 1024 * 1024,
+        minimum=1,
+    )
     max_request_line_bytes: int = option("Longest request line; longer ones get 414", default=8190, minimum=64)
     max_headers: int = option("Most headers of a request; more get 431", default=100, minimum=1)
     max_header_bytes: int = option("Longest single header; longer ones get 431", default=8190, minimum=64)
@@ -72,6 +77,24 @@ class ServerSettings:
         "Seconds for a client to take its answer, plus what it takes at 50 kB/s", default=30.0, minimum=0.1
     )
     graceful_timeout_s: float = option("Seconds that running requests have when the server stops", default=30.0, minimum=0.0)
+    request_timeout_s: float = option(
+        "Seconds that a service may take on channels without a limit of their own; 0 for no limit", default=0.0, minimum=0.0
+    )
+    max_busy_s: float = option(
+        "Seconds that a service may compute without a pause, in which no other request of its worker is answered; then it is"
+        " ended; 0 for no limit",
+        default=30.0,
+        minimum=0.0,
+    )
+    server_header: str = option("Value of the header Server; the header is left out when empty", default="Zato")
+    methods_allowed: tuple[str, ...] = option(
+        "HTTP methods that are answered at all, whatever channels say; any when empty", default=()
+    )
+    rate_limits_without_redis: str = option(
+        "What becomes of EXACT rate limits while Redis can't be reached: allow (each process counts alone) or refuse",
+        default="allow",
+        choices=("allow", "refuse"),
+    )
     return_tracebacks: bool = option("Show tracebacks of failed services to clients; development only", default=False)
 
     log_format: str = option("How log lines look", default="auto", choices=("auto", "json", "console"))
@@ -90,6 +113,10 @@ class ServerSettings:
         for name in ("name", "cluster"):
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", getattr(self, name)):
                 raise ValueError(f"'{name}' takes letters, digits, '.', '_' and '-', not {getattr(self, name)!r:.120}")
+        if not self.server_header.isascii() or (self.server_header and not self.server_header.isprintable()):
+            raise ValueError(f"'server_header' takes printable ASCII text, not {self.server_header!r:.120}")
+        if unknown := [method for method in self.methods_allowed if not re.fullmatch(r"[A-Z][A-Z-]*", method)]:
+            raise ValueError(f"'methods_allowed' takes HTTP methods in capitals, not {', '.join(unknown):.120}")
         # Never the values of these: they hold passwords.
         _check_scheme("odb_url", self.odb_url, ("postgresql://", "postgresql+psycopg2://", "sqlite:////"))
         _check_scheme("redis_url", self.redis_url, ("redis://", "rediss://", "unix://"))
@@ -107,6 +134,11 @@ class ServerSettings:
     @property
     def trusted_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
         return tuple(_network(network) for network in self.trusted_proxies)
+
+    @property
+    def body_budget_bytes(self) -> int:
+        """A worker that could not hold one body of the accepted size would accept it and never take it."""
+        return max(self.max_buffered_bytes, self.max_body_bytes)
 
     @property
     def metrics_folder(self) -> Path:

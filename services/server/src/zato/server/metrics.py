@@ -25,6 +25,10 @@ class Metrics:
         self._requests.labels(channel, method if method in _METHODS else "other", status).inc()
         self._seconds.labels(channel).observe(elapsed_s)
 
+    def count_refused(self, status: int) -> None:
+        """A request that could not be read; neither its method nor its channel is known for certain."""
+        self._requests.labels("", "other", status).inc()
+
     def set_connections(self, count: int) -> None:
         self._connections.set(count)
 

@@ -10,21 +10,77 @@ The class that users' services are written against.
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import gevent
 
+from bunch import bunchify
+from zato.common.models import Model, ModelCtx
 from zato.server.services import snapshots
-from zato.server.services.bunch import bunchify
 from zato.server.services.facades import Facades
 from zato.server.services.hooks import Hooks
 from zato.server.services.lazy import lazy
+from zato.server.services.simpleio.elements import (
+    CSV,
+    UTC,
+    UUID,
+    AsIs,
+    Bool,
+    Boolean,
+    Date,
+    DateTime,
+    Decimal,
+    Dict,
+    DictList,
+    Float,
+    ForceType,
+    Int,
+    Integer,
+    List,
+    ListOfDicts,
+    Nested,
+    Opaque,
+    Secret,
+    Text,
+    Unicode,
+)
 
 if TYPE_CHECKING:
     from zato.server.services.locks import ServiceLock
 
 _LOCK_WAIT_S = 10.0
+
+__all__ = [
+    "Service",
+    # What input and output are declared with; see docs/simpleio.md.
+    "AsIs",
+    "Bool",
+    "Boolean",
+    "CSV",
+    "Date",
+    "DateTime",
+    "Decimal",
+    "Dict",
+    "DictList",
+    "Float",
+    "ForceType",
+    "Int",
+    "Integer",
+    "List",
+    "ListOfDicts",
+    "Model",
+    "ModelCtx",
+    "Nested",
+    "Opaque",
+    "Secret",
+    "Text",
+    "Unicode",
+    "UTC",
+    "UUID",
+    "dataclass",
+]
 
 
 class Service(Hooks, Facades):

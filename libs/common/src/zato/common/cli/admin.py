@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zato.common.cli.commands import completes_files, completes_folders
-from zato.common.errors import DeadlineExceeded, InternalError, InvalidOptions, NotFound, Unavailable, ZatoError
+from zato.common.errors import PUBLIC, DeadlineExceeded, InternalError, InvalidOptions, NotFound, Unavailable, ZatoError
 
 if TYPE_CHECKING:
     from zato.common.rpc.client import Client
@@ -197,7 +197,7 @@ class Admin:
         return self._clients[target]
 
     def _nobody(self, failures: Sequence[ZatoError]) -> ZatoError:
-        if any(failure.attributes or isinstance(failure, DeadlineExceeded) for failure in failures):
+        if any(failure.attributes.keys() - {PUBLIC} or isinstance(failure, DeadlineExceeded) for failure in failures):
             return failures[-1]  # they are there, and said what keeps them from answering
         tried = ", ".join(self._servers.addresses)
         return Unavailable(f"No server of {self._servers.where} answers (tried {tried}): is the cluster started?")

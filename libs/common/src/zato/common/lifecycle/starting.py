@@ -15,6 +15,7 @@ import psutil
 from zato.common.cli.parts import Part
 from zato.common.errors import AlreadyExists, DeadlineExceeded, InvalidOptions, Unavailable
 from zato.common.lifecycle.folders import PartFolder
+from zato.common.lifecycle.logrotation import rotate_if_large
 from zato.common.lifecycle.logtail import last_lines, log_size, reason_of
 from zato.common.lifecycle.ports import holder, is_free, split_address
 from zato.common.lifecycle.processes import (
@@ -96,11 +97,14 @@ def start(part: Part, folder: PartFolder, *, wait_s: float) -> Started:
         Unavailable: A port that it wants is taken.
     """
     settings = folder.load_settings(part)
-    began_at, began_in_log = time.monotonic(), log_size(folder.log_file)
+    began_at = time.monotonic()
     with _lock(folder):
         process = find_running(folder)
         was_running = process is not None
         child = None
+        if process is None:
+            rotate_if_large(folder.log_file)
+        began_in_log = log_size(folder.log_file)
         if process is None:
             kill_orphans(folder)
             check_ports(part, folder, settings)

@@ -110,7 +110,7 @@ def create_cluster(path: Path, *, name: str, servers: int, version: str, parts: 
     members, moves = _with_free_ports(wanted, already_running=frozenset())
     for member in members:
         parts.get(member.part)
-    cluster = Cluster(path, name, version, members, {key: make() for key, make in _generators.items()})
+    cluster = Cluster(path, name, version, members, generate_secrets())
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.chmod(0o700)
     try:
@@ -125,6 +125,11 @@ def create_cluster(path: Path, *, name: str, servers: int, version: str, parts: 
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         raise
     return cluster, moves
+
+
+def generate_secrets() -> dict[str, str]:
+    """Return new ones of all that a cluster shares, by name."""
+    return {name: make() for name, make in _generators.items()}
 
 
 def load_cluster(path: Path) -> Cluster:

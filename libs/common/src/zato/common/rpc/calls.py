@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 
 from zato.common.cid import new_cid
-from zato.common.errors import Unauthorized, Unavailable, ZatoError, error_from
+from zato.common.errors import PUBLIC, Unauthorized, Unavailable, ZatoError, error_from
 from zato.proto.errors.v1.errors_pb2 import ErrorDetail
 
 CID_KEY = "zato-cid"
@@ -22,6 +22,7 @@ _details_by_code = {
     grpc.StatusCode.UNAVAILABLE: "Nobody answers at {target}: is it running? ({details})",
     grpc.StatusCode.DEADLINE_EXCEEDED: "{target} did not answer in time ({details})",
 }
+_PUBLIC = "A part of the platform that this needs cannot be used now: try again in a moment"
 
 
 def call_metadata(token: str, cid: str) -> Metadata:
@@ -60,6 +61,6 @@ def error_from_call(call: Any, target: str) -> ZatoError:
             detail = ErrorDetail.FromString(value)
             return error_from(detail.type, detail.message, detail.attributes, code.name)
     if code is grpc.StatusCode.CANCELLED:
-        return Unavailable(f"The call to {target} was cancelled")
+        return Unavailable(f"The call to {target} was cancelled", public=_PUBLIC)
     template = _details_by_code.get(code, "{target}: {details}")
-    return error_from("", template.format(target=target, details=details), {}, code.name)
+    return error_from("", template.format(target=target, details=details), {PUBLIC: _PUBLIC}, code.name)

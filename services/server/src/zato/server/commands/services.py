@@ -129,6 +129,10 @@ def _deploy(options: argparse.Namespace, console: Console) -> int:
         raise UsageError("Two of the files have the same name; a cluster has one file of each name")
     results = []
     with connect(options) as admin, console.progress() as progress:
+        if len(sources) > 1:
+            # Files that import each other are a set: what became of each is asked when all of them are there.
+            for file, source in sources.items():
+                admin.deploy(file.name, source, wait_s=0)
         for file, source in sources.items():
             progress.start(file.name, "deploying")
             result = _result_of(admin.deploy(file.name, source, wait_s=options.wait))

@@ -2,22 +2,23 @@
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from itertools import takewhile
 from typing import Any
 
 import gevent
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from zato.common.bus import Bus
 from zato.common.errors import BadRequest, NotFound
 from zato.common.logs import get_logger
-from zato.server.control.changes import DEPLOYMENT, Author, lock_changes, next_version, record
+from zato.server.control.changes import DEPLOYMENT, Author, current_version, lock_changes, next_version, record
+from zato.server.control.workers import living_workers
 from zato.server.odb.database import Database
-from zato.server.odb.tables import DeploymentRow, DeploymentStatusRow, WorkerRow, utc_now
-from zato.server.services.deployer import Deployer, Outcome
+from zato.server.odb.tables import DeploymentRow, DeploymentStatusRow
+from zato.server.services.deployer import Deployer
 from zato.server.services.modules import SourceFile
 
 log = get_logger(__name__)
@@ -26,9 +27,6 @@ _FILE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\.py")
 _MAX_SOURCE_BYTES = 5 * 1024 * 1024
 _MOST_OLDER_VERSIONS = 5
 _ASK_EVERY_S = 0.05
-# A worker says that it lives this often; one that was silent for three times as long is not waited for.
-REPORT_EVERY_S = 5.0
-FORGET_AFTER_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,32 +64,46 @@ class Deployments:
         server: Name of this server.
         pid: Of this worker.
         deployer: Tries new files before anybody is told of them.
+        wait_for_version: Returns when this worker runs a version of the configuration, or soon all the same. A file is tried
+            beside the siblings of that version: those that another worker has just taken must not be missed.
     """
 
-    def __init__(self, database: Database, deployer: Deployer, bus: Bus, topic: str, server: str, pid: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        deployer: Deployer,
+        bus: Bus,
+        topic: str,
+        server: str,
+        pid: int,
+        wait_for_version: Callable[[int], object] = lambda version: None,
+    ) -> None:
         self._database = database
         self._deployer = deployer
         self._bus = bus
         self._topic = topic
         self._server = server
         self._pid = pid
+        self._wait_for_version = wait_for_version
 
     def deploy(self, file_name: str, source: bytes, author: Author, *, wait_s: float = 0.0) -> Deployed:
         """
         Store a new version of a file and let every worker load it.
 
         A file that this worker can't load is stored with the reason, for its author, and shown to nobody else;
-        one that only waits for a sibling which is not there yet is accepted. The same source twice is one version.
+        one that only waits for a sibling which is not there yet is accepted. The same source twice is one version, and
+        says what became of it by now.
 
         Raises:
             BadRequest: The name or the size is not acceptable.
         """
         _check_file(file_name, source)
         with self._database.reading() as session:
-            latest = _latest(session, file_name)
+            latest, newest = _latest(session, file_name), current_version(session)
         candidate = SourceFile(file_name, (latest.version if latest else 0) + 1, source)
         if latest is not None and latest.action == "deploy" and latest.digest == candidate.digest:
             return self._result(file_name, latest.version, wait_s)
+        self._wait_for_version(newest)
         outcome = self._deployer.check(candidate)
         is_accepted = outcome.is_ok or bool(outcome.missing)
         version = self._store(candidate, "deploy" if is_accepted else "reject", "" if is_accepted else outcome.reason, author)
@@ -136,8 +148,8 @@ class Deployments:
         with self._database.transaction() as session:
             lock_changes(session)
             latest = _latest(session, file.name)
-            if latest is not None and (latest.action, latest.digest) == (action, file.digest) and is_live:
-                return latest.version  # another server was given the same file at the same time
+            if latest is not None and (latest.action, latest.digest, latest.reason) == (action, file.digest, reason):
+                return latest.version  # another server was given the same file at the same time, or this one again
             config_version = next_version(session) if is_live else 0
             version = (latest.version if latest else 0) + 1
             row = DeploymentRow(
@@ -153,13 +165,22 @@ class Deployments:
         return version
 
     def _result(self, file_name: str, version: int, wait_s: float) -> Deployed:
-        """Collect what the workers report, until all have or the time is up."""
+        """
+        Collect what the workers report, until all have or the time is up.
+
+        A report made before the newest configuration does not count: the sibling that a file waited for may be in that.
+        """
         deadline = time.monotonic() + wait_s
+        with self._database.reading() as session:
+            newest = current_version(session)
         while True:
             with self._database.reading() as session:
-                expected = {(row.server, row.pid) for row in living_workers(session)}
+                living = living_workers(session)
                 statement = select(DeploymentStatusRow).where(DeploymentStatusRow.file_name == file_name)
                 rows = [row for row in session.execute(statement).scalars() if row.version >= version]
+            expected = {(row.server, row.pid) for row in living}
+            behind = {(row.server, row.pid) for row in living if row.config_version < newest}
+            rows = [row for row in rows if (row.server, row.pid) not in behind]
             missing = expected - {(row.server, row.pid) for row in rows}
             if not missing or time.monotonic() >= deadline:
                 workers = tuple(WorkerResult(row.server, row.pid, row.version_running, row.is_ok, row.reason) for row in rows)
@@ -171,6 +192,11 @@ def load_live(session: Session) -> list[SourceFile]:
     """Return the newest accepted version of each file that is deployed."""
     rows = _newest_rows(session, accepted_only=True)
     return [SourceFile(row.file_name, row.version, row.source) for row in rows if row.action == "deploy"]
+
+
+def load_removed(session: Session) -> dict[str, int]:
+    """Return the files that are not deployed any more, each with the version that says so."""
+    return {row.file_name: row.version for row in _newest_rows(session, accepted_only=True) if row.action == "undeploy"}
 
 
 def load_newest(session: Session, file_name: str) -> tuple[SourceFile, bool]:
@@ -185,47 +211,6 @@ def older_versions(database: Database, file: SourceFile) -> list[SourceFile]:
         statement = _accepted(file.name).where(DeploymentRow.version < file.version).limit(_MOST_OLDER_VERSIONS)
         rows = list(session.execute(statement).scalars())
     return [SourceFile(row.file_name, row.version, row.source) for row in takewhile(lambda row: row.action == "deploy", rows)]
-
-
-def report_worker(session: Session, server: str, pid: int, config_version: int, outcomes: list[Outcome]) -> None:
-    """Write down what this worker runs."""
-    worker = session.get(WorkerRow, (server, pid))
-    if worker is None:
-        session.add(WorkerRow(server=server, pid=pid, config_version=config_version))
-    else:
-        worker.config_version, worker.reported_at = config_version, utc_now()
-    for outcome in outcomes:
-        session.merge(
-            DeploymentStatusRow(
-                server=server,
-                pid=pid,
-                file_name=outcome.file_name,
-                version=outcome.version,
-                version_running=outcome.version_running,
-                is_ok=outcome.is_ok,
-                reason=outcome.reason,
-                reported_at=utc_now(),
-            )
-        )
-
-
-def forget_worker(session: Session, server: str, pid: int) -> None:
-    """Remove what a worker reported that runs no more."""
-    for table in (WorkerRow, DeploymentStatusRow):
-        session.execute(delete(table).where(table.server == server, table.pid == pid))
-
-
-def forget_silent_workers(session: Session) -> None:
-    """Remove what workers reported that ended without saying so."""
-    silent = select(WorkerRow).where(WorkerRow.reported_at < utc_now() - timedelta(seconds=FORGET_AFTER_S))
-    for row in session.execute(silent).scalars().all():
-        forget_worker(session, row.server, row.pid)
-
-
-def living_workers(session: Session) -> list[WorkerRow]:
-    """Return the workers that said of late that they live; one that was killed is not among them for long."""
-    recent = WorkerRow.reported_at >= utc_now() - timedelta(seconds=3 * REPORT_EVERY_S)
-    return list(session.execute(select(WorkerRow).where(recent).order_by(WorkerRow.server, WorkerRow.pid)).scalars())
 
 
 def _check_file(file_name: str, source: bytes) -> None:

@@ -13,7 +13,7 @@ from zato.common.bus import Bus
 from zato.common.errors import ZatoError
 from zato.common.logs import get_logger
 from zato.server.control.changes import DEPLOYMENT, KIND, changes_since, current_version, oldest_logged_version
-from zato.server.control.deployments import load_live, load_newest
+from zato.server.control.deployments import load_live, load_newest, load_removed
 from zato.server.control.kinds import Kinds
 from zato.server.control.objects import Objects
 from zato.server.control.state import ConfigObject, Configuration
@@ -22,6 +22,8 @@ from zato.server.odb.tables import ObjectRow
 from zato.server.services.modules import SourceFile
 
 log = get_logger(__name__)
+
+_CATCH_UP_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,9 @@ class Follower:
             objects = {row.id: loaded for row in rows if (loaded := self._load_object(session, row)) is not None}
             configuration = Configuration(current_version(session), objects)
             files = tuple(load_live(session))
-        self._apply(Update(configuration, changed_files=files, is_whole=True))
+            # Who undeploys waits for every worker to say so, also for one that starts meanwhile or has to read all anew.
+            removed = load_removed(session)
+        self._apply(Update(configuration, files, removed, is_whole=True))
 
     def listen(self, bus: Bus, topic: str) -> None:
         """Follow nudges from `bus`, and poll behind them, until the process ends."""
@@ -98,6 +102,12 @@ class Follower:
             if remaining <= 0 or not applied.wait(remaining):
                 break
         return self._configuration
+
+    def catch_up_with(self, version: int) -> None:
+        """Return when `version` is taken up, or when it was not within a few seconds."""
+        if self._configuration.version < version:
+            self._nudged.set()
+            self.wait_for_version_after(version - 1, _CATCH_UP_S)
 
     @property
     def is_stopping(self) -> bool:

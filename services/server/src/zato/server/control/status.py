@@ -7,7 +7,7 @@ from sqlalchemy import select
 from zato.common.errors import BadRequest
 from zato.proto.control_plane.v1.control_plane_pb2 import ReportStatusRequest
 from zato.server.control.changes import current_version
-from zato.server.control.deployments import living_workers
+from zato.server.control.workers import living_workers
 from zato.server.odb.database import Database
 from zato.server.odb.tables import ObjectRow, ObjectStatusRow, utc_now
 

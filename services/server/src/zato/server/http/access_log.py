@@ -9,7 +9,7 @@ from zato.server.metrics import Metrics
 
 log = get_logger("zato.access")
 
-_MAX_PATH_CHARACTERS = 200
+_MAX_CHARACTERS = 200
 
 
 def make_access_log_step(metrics: Metrics) -> Step:
@@ -23,13 +23,14 @@ def make_access_log_step(metrics: Metrics) -> Step:
             log.info(
                 "http_request",
                 method=request.method,
-                path=request.path[:_MAX_PATH_CHARACTERS],
+                path=request.path[:_MAX_CHARACTERS],
                 channel=channel,
                 status=response.status,
                 bytes_in=len(request.body),
                 bytes_out=len(response.body),
                 duration_ms=round(elapsed_s * 1000, 2),
                 remote_address=request.remote_address,
+                user_agent=request.header(b"user-agent")[:_MAX_CHARACTERS],
             )
             return response
 

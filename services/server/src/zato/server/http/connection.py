@@ -5,7 +5,7 @@ import math
 import socket as standard_socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gevent
@@ -14,6 +14,7 @@ from gevent.hub import get_hub
 from zato.common.cid import new_cid
 from zato.common.errors import RequestTimeout, ZatoError
 from zato.common.logs import get_logger
+from zato.server.http.body_budget import BodyBudget
 from zato.server.http.errors import make_error_response
 from zato.server.http.parser import ParserLimits, RequestParser
 from zato.server.http.request import Request, Response
@@ -40,13 +41,20 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSettings:
-    """What all connections of one listener share."""
+    """
+    What all connections of one listener share.
+
+    Args:
+        count_refused: Called with the status of each request that could not be read, and so reaches no pipeline.
+    """
 
     limits: ParserLimits
     timeouts: Timeouts
     handle: Callable[[Request], Response]
     head_writer: HeadWriter
     is_stopping: Callable[[], bool]
+    budget: BodyBudget = field(default_factory=BodyBudget)
+    count_refused: Callable[[int], None] = lambda status: None
 
 
 class Connection:
@@ -59,7 +67,7 @@ class Connection:
         self._socket = socket
         self._remote_address = remote_address
         self._settings = settings
-        self._parser = RequestParser(settings.limits)
+        self._parser = RequestParser(settings.limits, settings.budget)
         hub = get_hub()
         self._wait = hub.wait
         self._readable = hub.loop.io(socket.fileno(), _READ)
@@ -77,6 +85,7 @@ class Connection:
             pass
         finally:
             self._readable.close()
+            self._parser.release()
 
     def expire(self) -> None:
         """The deadline has passed: stop waiting, whatever for."""
@@ -200,6 +209,8 @@ class Connection:
     def _refuse(self, error: ZatoError) -> None:
         """Answer a request that can't be read, and close: where the next one would begin nobody can know."""
         cid = new_cid()
+        self._parser.release()
+        self._settings.count_refused(error.http_status)
         log.warning(
             "http_request_refused",
             cid=cid,

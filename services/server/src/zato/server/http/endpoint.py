@@ -1,24 +1,43 @@
 """The innermost call: decode → invoke → encode."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from zato.server.http import formats
-from zato.server.http.channel import HTTPChannelOptions
+from zato.server.http.channel import Channel
+from zato.server.http.forms import load_form
 from zato.server.http.request import Request, Response
+from zato.server.http.soap import endpoint as soap
+from zato.server.http.soap.contracts import Contract, ContractOf
 from zato.server.http.steps import Handler
 from zato.server.services.invoke import Invoker
 from zato.server.services.reqresp import HTTPRequest, ServiceRequest
 
 
-def make_endpoint(invoker: Invoker) -> Handler:
+def _declares_nothing(_service: str) -> Contract:
+    return Contract()
+
+
+def make_endpoint(invoker: Invoker, contract_of: ContractOf = _declares_nothing) -> Handler:
+    """
+    Args:
+        contract_of: Says what a service declares, for the WSDL of SOAP channels.
+    """
+
     def invoke_service(request: Request) -> Response:
         channel = request.channel
         assert channel is not None
-        data_format = channel.options.data_format
-        made = service_request(request, channel.options)
-        response = invoker.invoke(channel.options.service, made, cid=request.cid, channel=channel.info)
-        body, content_type = formats.dump(data_format, response.payload)
+        if channel.soap is not None and request.method != "POST":
+            return soap.answer_get(channel.name, channel.soap, request, contract_of)
+        made = service_request(request, channel)
+        if channel.soap is None:
+            response = invoker.invoke(channel.options.service, made, cid=request.cid, channel=channel.info)
+            body, content_type = formats.dump(channel.options.data_format, response.payload)
+        else:
+            with soap.findings():
+                response = invoker.invoke(channel.options.service, made, cid=request.cid, channel=channel.info)
+            body, content_type = soap.dump_payload(channel.soap, contract_of(channel.options.service), response.payload)
         headers = {name: str(value) for name, value in response.headers.items()}
         content_type = response.content_type or _pop(headers, "content-type") or content_type
         if response.content_encoding:
@@ -36,19 +55,23 @@ def _pop(headers: dict[str, str], lower_name: str) -> str:
     return ""
 
 
-def service_request(request: Request, options: HTTPChannelOptions) -> ServiceRequest:
-    query = formats.load_form(request.query) if request.query else {}
+def service_request(request: Request, channel: Channel) -> ServiceRequest:
+    options = channel.options
+    query = load_form(request.query) if request.query else {}
     params: Mapping[str, Any] = {}
     if options.merge_url_params_req:
         path = request.path_parameters
         params = {**path, **query} if options.url_params_pri == "qs-over-path" else {**query, **path}
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
-    http = HTTPRequest(request.method, request.path, request.path_parameters, query, headers)
     body, data_format = request.body, options.data_format
-    return ServiceRequest(
-        body,
-        lambda: formats.load(data_format, body),
-        params,
-        http,
-        params_over_payload=options.params_pri == "channel-params-over-msg",
-    )
+    content_type = headers.get("content-type", "")
+    form = body
+    parse: Callable[[], Any]
+    if channel.soap is None:
+        parse = partial(formats.load, data_format, body, content_type)
+    else:
+        # What is no envelope is refused before a service is bothered, and no form for all that its client may say.
+        payload, form = soap.load_payload(channel.soap, body), b""
+        parse = lambda: payload  # noqa: E731
+    http = HTTPRequest(request.method, request.path, request.path_parameters, query, headers, form)
+    return ServiceRequest(body, parse, params, http, params_over_payload=options.params_pri == "channel-params-over-msg")

@@ -6,10 +6,20 @@ from collections.abc import Mapping
 
 from greenlet import GreenletExit
 
-from zato.common.errors import InternalError, MethodNotAllowed, Unauthorized, Unavailable, ZatoError
+from zato.common.errors import (
+    PUBLIC,
+    InternalError,
+    MethodNotAllowed,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+    ZatoError,
+)
 from zato.common.logs import get_logger
 from zato.server.http import formats
 from zato.server.http.request import Request, Response
+from zato.server.http.soap.actions import is_soap
+from zato.server.http.soap.endpoint import fault_response
 from zato.server.http.steps import Handler, Step
 
 log = get_logger(__name__)
@@ -43,16 +53,32 @@ def make_error_step(*, return_tracebacks: bool) -> Step:
 
 
 def error_response(request: Request, error: ZatoError) -> Response:
-    data_format = request.channel.options.data_format if request.channel else "json"
-    return make_error_response(error, request.cid, data_format)
+    channel = request.channel
+    if channel.soap is not None if channel is not None else is_soap(request):
+        response = fault_response(channel.soap if channel else None, error, _details(error), request)
+        response.headers.update(_headers(error))
+        return response
+    return make_error_response(error, request.cid, channel.options.data_format if channel else "json")
 
 
 def make_error_response(error: ZatoError, cid: str, data_format: str = "json") -> Response:
-    """Return the answer that a client gets: {"result": "Error", "cid": …, "details": …}, or the same in XML."""
-    details = _OUR_FAULT if type(error) is ZatoError else error.message
-    body = {"result": "Error", "cid": cid, "details": _UNSENDABLE.sub("\ufffd", details)}
-    encoded, content_type = formats.dump("xml" if data_format == "xml" else "json", body)
+    """
+    Return the answer that a client gets: {"result": "Error", "cid": …, "details": …}, the same in XML, or text.
+
+    Text is what clients of channels get whose format has no form for a structure.
+    """
+    details = _details(error)
+    if data_format not in ("json", "xml"):
+        text = f"{details} (cid {cid})\n"
+        return Response(error.http_status, text.encode(), formats.CONTENT_TYPES[""], _headers(error))
+    body = {"result": "Error", "cid": cid, "details": details}
+    encoded, content_type = formats.dump(data_format, body)
     return Response(error.http_status, encoded, content_type, _headers(error))
+
+
+def _details(error: ZatoError) -> str:
+    details = _OUR_FAULT if type(error) is ZatoError else error.attributes.get(PUBLIC, error.message)
+    return _UNSENDABLE.sub("\ufffd", details)
 
 
 def _headers(error: ZatoError) -> Mapping[str, str]:
@@ -60,4 +86,6 @@ def _headers(error: ZatoError) -> Mapping[str, str]:
         return {"WWW-Authenticate": error.challenge}
     if isinstance(error, MethodNotAllowed) and error.allow:
         return {"Allow": error.allow}
+    if isinstance(error, TooManyRequests):
+        return {"Retry-After": str(error.retry_after_s)}
     return {"Retry-After": "1"} if isinstance(error, Unavailable) else {}

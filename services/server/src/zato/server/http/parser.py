@@ -16,6 +16,7 @@ from zato.common.errors import (
     UriTooLong,
     ZatoError,
 )
+from zato.server.http.body_budget import BodyBudget
 
 # Two unrelated classes, and which one is raised depends on where in the parser it happens.
 _PARSE_ERRORS = (PackageParseError, ProtocolParseError, ValueError)
@@ -25,6 +26,7 @@ _ABSOLUTE = re.compile(rb"https?://[A-Za-z0-9.\-_~%!$&'()*+,;=:\[\]]+(?=[/?]|\Z)
 _TARGET = re.compile(rb"[\x21-\x7e]+")
 _REFUSED_METHODS = frozenset({b"CONNECT", b"TRACE"})
 _HEAD = b"HEAD "
+_CRLF = b"\r\n"
 _USUAL_METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 
 
@@ -45,13 +47,18 @@ class RequestParser:
     """
     One connection's parser. Feed it until `is_complete`, take the request, `reset`, and feed what `remaining` held.
 
+    Args:
+        budget: What its bodies are taken from; nothing bounds them together without one.
+
     Attributes:
         has_head: The headers are complete and were found acceptable.
         wants_continue: The client waits for "100 Continue" before it sends the body.
     """
 
-    def __init__(self, limits: ParserLimits) -> None:
+    def __init__(self, limits: ParserLimits, budget: BodyBudget | None = None) -> None:
         self._limits = limits
+        self._budget = budget or BodyBudget()
+        self._taken_bytes = 0
         self._protocol = H1CProtocol(
             on_headers_complete=self._check_head,
             on_body=self._take_body,
@@ -61,15 +68,16 @@ class RequestParser:
             limit_remaining=0,
         )
         self._body: list[bytes] = []
-        self._first_bytes = b""
+        # What has arrived, until it is more than a request line may be.
+        self._beginning = b""
         self.body_bytes = 0
         self.has_head = False
         self.wants_continue = False
 
     def feed(self, data: bytes) -> None:
         """Raises a ZatoError with the right status when the request can't be accepted."""
-        if len(self._first_bytes) < len(_HEAD):
-            self._first_bytes = (self._first_bytes + data[: len(_HEAD)])[: len(_HEAD)]
+        if not self.has_head and len(self._beginning) <= self._limits.request_line_bytes:
+            self._beginning += data
         try:
             self._protocol.feed(data)
         except LimitRequestLine:
@@ -99,7 +107,7 @@ class RequestParser:
     @property
     def is_head(self) -> bool:
         """Known as soon as the first bytes are: a HEAD request that is refused gets no body either."""
-        return self._first_bytes == _HEAD
+        return self._beginning.removeprefix(_CRLF).startswith(_HEAD)
 
     @property
     def target(self) -> str:
@@ -126,15 +134,23 @@ class RequestParser:
 
     def reset(self) -> None:
         self._protocol.reset()
-        self._body = []
-        self._first_bytes = b""
+        self._beginning = b""
+        self.release()
         self.body_bytes = 0
         self.has_head = False
         self.wants_continue = False
 
+    def release(self) -> None:
+        """Let go of the body: the request is answered, or will never be."""
+        self._body = []
+        self._budget.give_back(self._taken_bytes)
+        self._taken_bytes = 0
+
     def _take_body(self, chunk: bytes) -> None:
         self.body_bytes += len(chunk)
         self._check_body_size(self.body_bytes)
+        self._budget.take(len(chunk))
+        self._taken_bytes += len(chunk)
         self._body.append(chunk)
 
     def _check_body_size(self, size: int) -> None:
@@ -156,6 +172,9 @@ class RequestParser:
         method, target = self._protocol.method, self._protocol.path
         if method in _REFUSED_METHODS:
             raise MethodNotAllowed(f"Method {method.decode()} is not allowed here", allow=_USUAL_METHODS)
+        # The package takes more than one space between the parts; a proxy before us may see another request in that.
+        if not self._beginning.removeprefix(_CRLF).startswith(b"%s %s HTTP/" % (method, target)):
+            raise BadRequest("The request line is not method, target and version with one space between them")
         has_path = target.startswith(b"/") or _ABSOLUTE.match(target) is not None
         if not has_path or not _TARGET.fullmatch(target) or b"#" in target:
             raise BadRequest("The request's target is not a path in ASCII that begins with a slash")
@@ -181,7 +200,10 @@ class RequestParser:
         elif lengths:
             if not lengths[0].isdigit():
                 raise BadRequest("Content-Length is not a number")
-            self._check_body_size(int(lengths[0]))
+            length = int(lengths[0])
+            self._check_body_size(length)
+            # A body that there is no room for is refused before it is sent.
+            self._budget.check(length)
 
     def _check_expect(self, expectations: list[bytes]) -> None:
         if not expectations or self.is_http_1_0:

@@ -68,6 +68,10 @@ class Request:
                 return value.decode("latin-1")
         return ""
 
+    def header_list(self, name: bytes) -> str:
+        """Return all values of a header that is a list, as the one line that they mean (RFC 9110, section 5.3), or ""."""
+        return ", ".join(value.decode("latin-1") for key, value in self.headers if key == name)
+
 
 class Response:
     """

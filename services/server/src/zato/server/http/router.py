@@ -6,50 +6,59 @@ from urllib.parse import unquote
 
 from zato.common.errors import BadRequest, MethodNotAllowed, NotAcceptable, NotFound
 from zato.server.http.channel import ENCODED_SLASH, Channel
+from zato.server.http.request import Request
+from zato.server.http.soap.actions import asks_for_wsdl, is_soap, soap_action, wsdl_action
 
 # All but NUL, which is refused before and stands for an encoded slash here.
 _CONTROL = re.compile(r"[\x01-\x1f\x7f-\x9f]")
 _QUALITY = re.compile(r"0(\.\d*)?|1(\.0*)?", re.ASCII)
 _HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
+# A channel, and what its path's parameters are in this request.
+Candidate = tuple[Channel, Mapping[str, str]]
 
 
 class Router:
     """
-    Finds channels by path, method and Accept. A fixed path wins over one with parameters, then the one with more
-    fixed characters; on one path, the channel for the very method wins over one for all; between equals the name decides.
+    Finds channels by path, method and Accept, SOAP ones by path and action. A fixed path wins over one with parameters,
+    then the one with more fixed characters; on one path, the channel for the very method wins over one for all; between
+    equals the name decides.
     """
 
     def __init__(self, channels: Iterable[Channel] = ()) -> None:
-        self._static: dict[str, list[Channel]] = {}
+        self._static: dict[str, list[Candidate]] = {}
+        self._soap_paths: set[str] = set()
         patterns: list[Channel] = []
         for channel in sorted(channels, key=lambda each: each.name):
             if channel.pattern is None:
-                self._static.setdefault(channel.options.url_path, []).append(channel)
+                self._static.setdefault(channel.options.url_path, []).append((channel, {}))
+                if channel.soap is not None:
+                    self._soap_paths.add(channel.options.url_path)
             else:
                 patterns.append(channel)
         self._patterns = sorted(patterns, key=lambda each: -each.literal_length)
 
-    def find(self, method: str, path: str, accept: str) -> tuple[Channel, Mapping[str, str]]:
+    def find(self, method: str, path: str, accept: str, request: Request | None = None) -> Candidate:
         """
         Return the channel and the parameters of the path.
 
         Args:
             path: As it was sent, percent-encoded.
+            request: Says whether it is SOAP, and its action; without it no SOAP channel is found.
 
         Raises:
             BadRequest: The path can't be decoded.
-            NotFound: No channel has this path.
+            NotFound: No channel has this path, or this SOAP action.
             MethodNotAllowed: There are channels, but not for this method.
             NotAcceptable: There are channels, but none answers with what the client accepts.
         """
         decoded = decode_path(path)
         static = self._static.get(decoded)
         if static is not None:
-            return _choose([(channel, {}) for channel in static], method, accept)
+            return _choose(_by_action(static, request) if decoded in self._soap_paths else static, method, accept)
         return _choose(self._matching(decoded), method, accept)
 
-    def _matching(self, path: str) -> list[tuple[Channel, Mapping[str, str]]]:
-        found: list[tuple[Channel, Mapping[str, str]]] = []
+    def _matching(self, path: str) -> list[Candidate]:
+        found: list[Candidate] = []
         length = -1
         for channel in self._patterns:
             if found and channel.literal_length < length:
@@ -95,9 +104,23 @@ def _decode_segment(segment: str) -> str:
     return decoded.replace("/", ENCODED_SLASH)
 
 
-def _choose(
-    candidates: Sequence[tuple[Channel, Mapping[str, str]]], method: str, accept: str
-) -> tuple[Channel, Mapping[str, str]]:
+def _by_action(candidates: Sequence[Candidate], request: Request | None) -> Sequence[Candidate]:
+    """Return those of a path for a SOAP request's action, or the plain ones for what is no SOAP."""
+    plain = [each for each in candidates if each[0].soap is None]
+    wants_wsdl = request is not None and asks_for_wsdl(request)
+    if request is None or (plain and not wants_wsdl and not is_soap(request)):
+        return plain
+    soap = [(each, each[0].soap.soap_action) for each in candidates if each[0].soap is not None]
+    if wants_wsdl and not wsdl_action(request):
+        return [soap[0][0]]
+    asked = wsdl_action(request) if wants_wsdl else soap_action(request)
+    for wanted in (asked, ""):
+        if found := [each for each, action in soap if action == wanted]:
+            return found
+    raise NotFound("There is no service for this SOAP action at this path: check both")
+
+
+def _choose(candidates: Sequence[Candidate], method: str, accept: str) -> Candidate:
     if not candidates:
         raise NotFound("There is nothing at this path: check the address")
     allowed = [each for each in candidates if _allows(each[0], method)]
@@ -115,7 +138,7 @@ def _choose(
 
 def _allows(channel: Channel, method: str) -> bool:
     own = channel.options.method
-    return not own or own == method or (own == "GET" and method == "HEAD")
+    return not own or own == method or (method == "HEAD" and own == "GET") or (method == "GET" and channel.soap is not None)
 
 
 def _closeness(channel: Channel, method: str) -> int:
@@ -123,7 +146,7 @@ def _closeness(channel: Channel, method: str) -> int:
     return 2 if own == method else 1 if own else 0
 
 
-def _allow_header(candidates: Sequence[tuple[Channel, Mapping[str, str]]]) -> str:
+def _allow_header(candidates: Sequence[Candidate]) -> str:
     methods = {channel.options.method for channel, _ in candidates}
     return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 

@@ -18,14 +18,19 @@ _OURS = frozenset({"content-length", "transfer-encoding", "connection", "date", 
 
 
 class HeadWriter:
-    """Makes the head of responses. `refresh_date` is called about once a second, so that no response has to format a date."""
+    """
+    Makes the head of responses. `refresh_date` is called about once a second, so that no response has to format a date.
+
+    Args:
+        server: Value of the header Server, which is left out when this is empty.
+    """
 
     def __init__(self, server: str = "Zato") -> None:
-        self._server = server
+        self._server = f"Server: {server}\r\n" if server else ""
         self.refresh_date()
 
     def refresh_date(self) -> None:
-        self._common = f"Server: {self._server}\r\nDate: {formatdate(usegmt=True)}\r\n"
+        self._common = f"{self._server}Date: {formatdate(usegmt=True)}\r\n"
 
     def encode(
         self, response: Response, cid: str, *, is_head: bool, keep_alive: bool, is_http_1_0: bool

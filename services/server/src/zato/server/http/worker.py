@@ -28,7 +28,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         """Serve until told to stop; then close connections as they become idle, and give running requests their time."""
         gevent.get_hub().handle_error = _log_uncaught  # type: ignore[method-assign,assignment]
         self._open: set[Connection] = set()
-        self._head_writer = HeadWriter()
+        self._head_writer = HeadWriter(self.wsgi.server_header)
         self._insides = self.wsgi.start_worker(self)
         self._ticker = gevent.spawn(self._tick)
         servers = [self._listen(socket) for socket in self.sockets]
@@ -87,7 +87,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             self._insides.tick(len(self._open))
 
     def _drain(self) -> None:
-        deadline = time.monotonic() + self.cfg.graceful_timeout
+        deadline = time.monotonic() + self._insides.graceful_timeout_s
         while self._open and time.monotonic() < deadline:
             # A client that is busy sends its next request any moment, and is told with its answer to go elsewhere.
             # Closing on it now would lose that request.

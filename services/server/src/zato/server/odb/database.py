@@ -63,7 +63,10 @@ def _mapped_errors(engine: Engine) -> Iterator[None]:
         yield
     except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError) as exc:
         reason = str(getattr(exc, "orig", None) or exc).strip().splitlines()[0]
-        raise Unavailable(f"The ODB at {engine.url.render_as_string()} cannot be used now: {reason}") from exc
+        raise Unavailable(
+            f"The ODB at {engine.url.render_as_string()} cannot be used now: {reason}",
+            public="The server cannot use its database now: try again in a moment",
+        ) from exc
 
 
 def _create_engine(url: str, pool_size: int) -> Engine:

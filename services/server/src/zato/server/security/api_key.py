@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from zato.common.errors import Unauthorized
 from zato.common.kinds import Kind
 from zato.common.options import option, options
+from zato.server.http.limit_options import definition_option, is_active_option, type_option
+from zato.server.http.rate_limits import parse_rules
 from zato.server.security.definitions import Identity, Verifier
 
 if TYPE_CHECKING:
@@ -19,12 +21,16 @@ class APIKeyOptions:
 
     header: str = option("Header that holds the key", default="X-API-Key")
     key: str = option("The key itself", secret=True)
+    is_rate_limit_active: bool = is_active_option()
+    rate_limit_type: str = type_option()
+    rate_limit_def: str = definition_option()
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", self.header):
             raise ValueError(f"'header' takes the name of an HTTP header, not {self.header!r}")
         if not self.key:
             raise ValueError("'key' must not be empty")
+        parse_rules(self.rate_limit_def)
 
 
 KIND = Kind("security-api-key", "API key", APIKeyOptions)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from zato.common.errors import Unauthorized
 from zato.common.kinds import Kind
 from zato.common.options import option, options
+from zato.server.http.limit_options import definition_option, is_active_option, type_option
+from zato.server.http.rate_limits import parse_rules
 from zato.server.security.definitions import Identity, Verifier
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ class BasicAuthOptions:
     username: str = option("Name that the caller gives")
     realm: str = option("What the credentials are for, shown by clients that ask for them", default="API")
     password: str = option("Password that the caller gives", secret=True)
+    is_rate_limit_active: bool = is_active_option()
+    rate_limit_type: str = type_option()
+    rate_limit_def: str = definition_option()
 
     def __post_init__(self) -> None:
         if ":" in self.username or not self.username:
@@ -29,6 +34,7 @@ class BasicAuthOptions:
             raise ValueError("'realm' takes printable text without quotes")
         if not self.password:
             raise ValueError("'password' must not be empty")
+        parse_rules(self.rate_limit_def)
 
 
 KIND = Kind("security-basic-auth", "HTTP Basic Auth", BasicAuthOptions, unique=("username",))

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from gevent.lock import RLock
 
+from bunch import Bunch
 from zato.common.errors import Unavailable
 from zato.common.secrets import SecretBox
-from zato.server.services.bunch import Bunch
 from zato.server.services.kvdb import KeyValueDB
 
 if TYPE_CHECKING:

@@ -199,7 +199,8 @@ def _load_file(generation: Generation, file: SourceFile, taken: dict[str, Servic
     try:
         services = services_in(module, file.module_name, file_name=file.name, version=file.version, schemas=schemas)
     except NotDeployable as exc:
-        raise CannotImport(f"{file.name}: {exc}") from exc
+        where = f"{file.name}, line {exc.line}" if exc.line else file.name
+        raise CannotImport(f"{where}: {exc}") from exc
     except Exception as exc:  # hooks and get_name() are the author's code
         raise CannotImport(f"{file.name}: {type(exc).__name__}: {exc}") from exc
     for entry in services:

@@ -4,7 +4,7 @@ import logging
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from zato.server.services.bunch import Environ
+from zato.server.services.environ import Environ
 from zato.server.services.lazy import lazy
 from zato.server.services.moments import utc
 

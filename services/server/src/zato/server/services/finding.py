@@ -9,13 +9,25 @@ from zato.common.logs import get_logger
 from zato.server.service import Service
 from zato.server.services.names import default_service_name
 from zato.server.services.schemas import BadSchema, Schemas
+from zato.server.services.simpleio.binding import bind
+from zato.server.services.simpleio.scope import DeclarationError
+from zato.server.services.simpleio.source import line_of
 from zato.server.services.store import INTERNAL_PREFIX, ServiceEntry
 
 log = get_logger(__name__)
 
 
 class NotDeployable(Exception):
-    """A class can't be used as it is; the text is for its author."""
+    """
+    A class can't be used as it is; the text is for its author.
+
+    Args:
+        line: Where in its file that is, 0 if it can't be told.
+    """
+
+    def __init__(self, reason: str, line: int = 0) -> None:
+        super().__init__(reason)
+        self.line = line
 
 
 def services_in(
@@ -27,11 +39,16 @@ def services_in(
     Base classes without a handler are none, and so is what was imported from elsewhere.
 
     Raises:
-        NotDeployable: A class has a reserved name or a bad schema, or two have the same name.
+        NotDeployable: A class has a reserved name or a bad schema, two have the same name, or one declares an input or
+            output that makes no sense.
     """
     entries: dict[str, ServiceEntry] = {}
     for cls in _own_classes(module):
-        entry = describe_service(cls, module_name, file_name=file_name, version=version)
+        try:
+            entry = describe_service(cls, module_name, file_name=file_name, version=version)
+        except DeclarationError as exc:
+            line = line_of(module, cls.__name__, exc.attribute)
+            raise NotDeployable(f"class {cls.__name__}: {exc}", line) from exc
         if not entry.name or entry.is_internal:
             raise NotDeployable(
                 f"class {cls.__name__}: '{entry.name}' is no name for a service of yours, '{INTERNAL_PREFIX}*' is ours"
@@ -48,7 +65,7 @@ def describe_service(cls: type[Service], module_name: str, *, file_name: str = "
     # The file's own name counts, not what the module is called inside; the class may decide for itself.
     name = cls.get_name() or default_service_name(module_name, cls.__name__)
     verbs = frozenset(verb.removeprefix("handle_") for verb in dir(cls) if verb.startswith("handle_") and verb[7:].isupper())
-    return ServiceEntry(name, f"{module_name}.{cls.__name__}", cls, file_name, version, verbs)
+    return ServiceEntry(name, f"{module_name}.{cls.__name__}", cls, file_name, version, verbs, io=bind(cls, Service))
 
 
 def _with_schema(entry: ServiceEntry, schemas: Schemas) -> ServiceEntry:

@@ -13,8 +13,8 @@ import gevent
 
 from zato.common.errors import BadRequest, DeadlineExceeded, MethodNotAllowed, ZatoError
 from zato.common.logs import bind_cid, get_logger
-from zato.server.services.bunch import Environ
 from zato.server.services.context import ChannelInfo, ServerContext
+from zato.server.services.environ import Environ
 from zato.server.services.moments import utc_now
 from zato.server.services.reqresp import ServiceRequest, ServiceResponse
 from zato.server.services.store import ServiceEntry, ServiceStore
@@ -148,7 +148,13 @@ class Invoker:
             if (usage := self.context.usage) is not None:
                 usage.count(entry.name)
             started = time.perf_counter()
-            find_handler(entry, instance)()
+            handle = find_handler(entry, instance)
+            if entry.io is None:
+                handle()
+            else:
+                entry.io.before_handle(instance)
+                handle()
+                entry.io.after_handle(instance)
             elapsed_ms = (time.perf_counter() - started) * 1000
             if elapsed_ms > entry.plan.slow_threshold_ms:
                 _report_slow(entry, elapsed_ms)
@@ -163,10 +169,15 @@ class Invoker:
 
     def _run_steps(self, entry: ServiceEntry, instance: "Service") -> None:
         """
-        The order that hooks were published in. What a hook raises is logged and the next one runs; what `accept`, the
-        validations and the handler raise is the call's answer, and no later step runs.
+        The order that hooks were published in, between the input's being read and the output's being made.
+
+        What a hook raises is logged and the next one runs; what `accept`, the validations and the handler raise is the
+        call's answer, and no later step runs.
         """
         plan, channel_type = entry.plan, instance.channel.type
+        handle = find_handler(entry, instance)
+        if entry.io is not None:
+            entry.io.before_handle(instance)
         if plan.accepts and not instance.accept():
             instance.response.status_code = 400
             instance.response.payload = ""
@@ -179,7 +190,7 @@ class Invoker:
         _call_hooks(instance, plan.before(channel_type, instance.job_type))
         if plan.validates_input:
             instance.validate_input()
-        find_handler(entry, instance)()
+        handle()
         if plan.validates_output:
             instance.validate_output()
         _call_hooks(instance, plan.after(channel_type, instance.job_type))
@@ -191,6 +202,8 @@ class Invoker:
             instance.processing_time_raw = timedelta(milliseconds=elapsed_ms)
             instance.processing_time = int(elapsed_ms)
             _call_hooks(instance, ["finalize_handle"])
+        if entry.io is not None:
+            entry.io.after_handle(instance)
 
 
 def in_process_request(payload: Any, data_format: str = "") -> ServiceRequest:

@@ -1,5 +1,5 @@
 """
-Modules of Python 2, and one of PyPI that no longer builds, that published services import.
+Modules of Python 2 that published services import.
 
 They are given to deployed files alone, and only where there is no module of that name: the rest of the process never
 sees them.
@@ -14,13 +14,11 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
-from zato.server.services import bunch
-
 
 def shim(name: str) -> ModuleType | None:
     """Return the stand-in for the module `name`; None when there is none."""
     if name not in _made and name in _MAKERS:
-        module = ModuleType(name, f"Stands in for Python 2's or PyPI's {name}.")
+        module = ModuleType(name, f"Stands in for Python 2's {name}.")
         module.__dict__.update(_MAKERS[name]())
         _made[name] = module
     return _made.get(name)
@@ -64,10 +62,6 @@ def _anyjson() -> dict[str, Any]:
     return {"dumps": dumps, "loads": loads, "serialize": dumps, "deserialize": loads}
 
 
-def _bunch() -> dict[str, Any]:
-    return {"Bunch": bunch.Bunch, "bunchify": bunch.bunchify, "unbunchify": bunch.unbunchify}
-
-
 def _adapter() -> dict[str, Any]:
     """A published name for which there is no room below a module that is no package."""
     from zato.server.services import adapters
@@ -78,7 +72,6 @@ def _adapter() -> dict[str, Any]:
 _MAKERS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "StringIO": _string_io,
     "anyjson": _anyjson,
-    "bunch": _bunch,
     "cStringIO": _string_io,
     "httplib": _httplib,
     "urllib2": _urllib2,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from zato.common.errors import NotFound
 from zato.server.services.plans import Plan, make_plan
+from zato.server.services.simpleio.binding import ServiceIO
 
 if TYPE_CHECKING:
     from zato.server.service import Service
@@ -22,6 +23,7 @@ class ServiceEntry:
         file_name: Where it was deployed from, "" for the platform's own.
         version: Version of that file.
         verbs: HTTP methods that the class has a `handle_<VERB>` for; empty when it has one `handle` for all.
+        io: Reads the input and makes the output that the class declares; None when it declares nothing.
         check_input: Raises BadRequest for input that the service's JSON Schema refuses; None when it has no schema.
     """
 
@@ -31,9 +33,10 @@ class ServiceEntry:
     file_name: str = ""
     version: int = 0
     verbs: frozenset[str] = frozenset()
+    io: ServiceIO | None = None
     check_input: Callable[[Any], None] | None = None
     plan: Plan = field(init=False, repr=False)
-    # Runs nothing but the handler.
+    # Runs nothing but the handler, with its input and output.
     is_plain: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

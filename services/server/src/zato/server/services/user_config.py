@@ -17,8 +17,8 @@ from typing import Any
 
 from configobj import ConfigObj, ConfigObjError
 
+from bunch import Bunch, bunchify
 from zato.common.logs import get_logger
-from zato.server.services.bunch import Bunch, bunchify
 
 log = get_logger(__name__)
 

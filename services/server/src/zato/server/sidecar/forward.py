@@ -10,7 +10,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from zato.common.errors import BadRequest, DeadlineExceeded, Unavailable, ZatoError, error_from
+from zato.common.errors import BadRequest, DeadlineExceeded, Unavailable, ZatoError, error_from, grpc_code_of
 from zato.proto.errors.v1.errors_pb2 import ErrorDetail
 
 _CONNECT_S = 2.0
@@ -154,7 +154,7 @@ def _error_of(reply: Reply, method: str) -> ZatoError:
     except DecodeError:
         # The worker refused it as HTTP, before it was a call: it is too large, for one.
         return BadRequest(f"{method} was refused by the worker with the HTTP status {reply.status}")
-    return error_from(detail.type, detail.message, detail.attributes)
+    return error_from(detail.type, detail.message, detail.attributes, grpc_code_of(detail.http_status))
 
 
 async def _read_reply(reader: asyncio.StreamReader) -> tuple[Reply, bool]:

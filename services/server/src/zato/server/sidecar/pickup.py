@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 
 from zato.common.cid import new_cid
@@ -18,6 +19,16 @@ _DEPLOY_S = 60.0
 
 # What tells that a file changed: its time of change in nanoseconds, and its size.
 _Stamp = tuple[int, int]
+
+
+class _Result(Enum):
+    DEPLOYED = auto()
+    # It does not fit the others as they are: with the next one of them it may.
+    REFUSED = auto()
+    # No file of services, or one that is gone already: nothing will change that.
+    SETTLED = auto()
+    # Nobody could take it now.
+    POSTPONED = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,8 @@ class Pickup:
         self._actor = f"pickup/{server}"
         self._undeploy_deleted = undeploy_deleted
         self._taken: dict[str, _Stamp] = _read_state(state_file)
+        self._refused: set[str] = set()
+        self._again: set[str] = set()
 
     async def watch(self) -> None:
         previous = Look({})
@@ -73,26 +86,33 @@ class Pickup:
         for name, stamp in sorted(look.stamps.items()):
             # One that still changes is being written: the next look will find it still.
             is_still = previous.stamps.get(name) == stamp
-            if is_still and self._taken.get(name) != stamp and await self._deploy(name):
-                self._remember(name, stamp)
+            if is_still and (self._taken.get(name) != stamp or name in self._again):
+                self._settle(name, stamp, await self._deploy(name))
         if self._undeploy_deleted:
             for name in self._taken.keys() - look.stamps.keys() - previous.stamps.keys():
-                if await self._undeploy(name):
-                    self._remember(name, None)
+                self._settle(name, None, await self._send(DeployRequest(file_name=name, undeploy=True)))
 
-    async def _deploy(self, name: str) -> bool:
-        """Return whether the file is dealt with; one that no worker could take now is tried again."""
+    def _settle(self, name: str, stamp: _Stamp | None, result: _Result) -> None:
+        if result is _Result.POSTPONED:
+            return
+        self._remember(name, stamp)
+        self._refused.discard(name)
+        self._again.discard(name)
+        if result is _Result.REFUSED:
+            self._refused.add(name)
+        elif result is _Result.DEPLOYED:
+            self._again |= self._refused
+            self._refused.clear()
+
+    async def _deploy(self, name: str) -> _Result:
         try:
             source = (self._folder / name).read_bytes()
         except OSError as exc:
             log.warning("pickup_file_not_readable", file_name=name, error=exc.strerror)
-            return False
+            return _Result.POSTPONED
         return await self._send(DeployRequest(file_name=name, source=source))
 
-    async def _undeploy(self, name: str) -> bool:
-        return await self._send(DeployRequest(file_name=name, undeploy=True))
-
-    async def _send(self, request: DeployRequest) -> bool:
+    async def _send(self, request: DeployRequest) -> _Result:
         cid = new_cid()
         with bind_cid(cid):
             try:
@@ -101,16 +121,16 @@ class Pickup:
                 )
             except (BadRequest, NotFound) as exc:
                 log.warning("pickup_refused", file_name=request.file_name, reason=exc.message)
-                return True
+                return _Result.SETTLED
             except ZatoError as exc:
                 log.warning("pickup_postponed", file_name=request.file_name, reason=exc.message)
-                return False
+                return _Result.POSTPONED
             response = DeployResponse.FromString(message)
             for reason in {worker.reason for worker in response.workers if not worker.is_ok}:
                 log.warning("pickup_refused", file_name=request.file_name, version=response.version, reason=reason)
-                return True
+                return _Result.REFUSED
             log.info("picked_up", file_name=request.file_name, version=response.version, undeploy=request.undeploy)
-        return True
+        return _Result.DEPLOYED
 
     def _remember(self, name: str, stamp: _Stamp | None) -> None:
         if stamp is None:

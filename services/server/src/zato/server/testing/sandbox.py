@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from bunch import bunchify
 from zato.common.cid import new_cid
 from zato.common.errors import NotFound
 from zato.common.secrets import SecretBox, generate_key
 from zato.server.services.asynchronous import run_task
-from zato.server.services.bunch import Environ, bunchify
 from zato.server.services.context import ChannelInfo, ServerContext
+from zato.server.services.environ import Environ
 from zato.server.services.finding import describe_service
 from zato.server.services.invoke import Invoker, in_process_request
 from zato.server.services.reqresp import HTTPRequest, ServiceRequest

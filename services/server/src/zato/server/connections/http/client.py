@@ -130,12 +130,21 @@ class HTTPConnection:
         sent = {**self._headers, CID_HEADER: _header_value(cid), **headers}
         try:
             return self._pool.request(method, url, body=body or None, headers=sent)
+        except urllib3.exceptions.NewConnectionError as exc:  # a kind of time-out to the library, even when it was refused
+            raise self._unreachable(exc) from exc
         except urllib3.exceptions.TimeoutError as exc:
             raise DeadlineExceeded(
-                f"Connection '{self.name}' got no answer from {self._base} within {self._options.timeout:g} s"
+                f"Connection '{self.name}' got no answer from {self._base} within {self._options.timeout:g} s",
+                public=f"Connection '{self.name}' got no answer in time",
             ) from exc
         except urllib3.exceptions.HTTPError as exc:
-            raise Unavailable(f"Connection '{self.name}' could not reach {self._base}: {exc}") from exc
+            raise self._unreachable(exc) from exc
+
+    def _unreachable(self, exc: Exception) -> Unavailable:
+        return Unavailable(
+            f"Connection '{self.name}' could not reach {self._base}: {exc}",
+            public=f"Connection '{self.name}' could not reach the other side",
+        )
 
 
 def connect(config_object: ConfigObject, configuration: Configuration) -> HTTPConnection:

@@ -52,7 +52,10 @@ class SQLConnection:
                 connection.execute(sqlalchemy.text("SELECT 1"))
         except sqlalchemy.exc.SQLAlchemyError as exc:
             reason = str(getattr(exc, "orig", None) or exc).strip().splitlines()[0]
-            raise Unavailable(f"Connection '{self.name}' could not reach its database: {reason}") from exc
+            raise Unavailable(
+                f"Connection '{self.name}' could not reach its database: {reason}",
+                public=f"Connection '{self.name}' could not reach its database",
+            ) from exc
 
     def close(self) -> None:
         self._engine.dispose()

@@ -1,0 +1,152 @@
+"""
+The folder of a cluster of containers, in a volume that all of them read:
+
+    cluster.toml secrets.toml    as `zato quickstart` has them; by these the zato command finds the cluster
+    examples.secrets             the key that examples/load gives its users
+    <part>/                      what one part reads, one secret in each file, for its user only
+
+`python -m zato.common.quickstart.containers prepare PATH` makes what is missing, as root. What is there is kept, so it may
+run at every start. `… defaults PATH` creates the user and the channel that every cluster has, once a server answers.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from zato.common.cli.admin import Admin, Servers
+from zato.common.errors import ZatoError
+from zato.common.lifecycle.folders import CLUSTER_FILE, PART_FILE, write_secret
+from zato.common.lifecycle.toml import toml_document
+from zato.common.quickstart.cluster import Cluster, generate_secrets, load_cluster, save_cluster
+from zato.common.quickstart.defaults import ensure_defaults
+from zato.common.quickstart.redis_server import RedisSettings, configuration
+from zato.common.quickstart.roles import Member
+from zato.common.secrets import generate_token
+
+# A part is where its service's name leads, whichever of its containers that is.
+_MEMBERS = (
+    Member("lb-agent", "lb-agent", {"frontend_address": "lb-agent:11223", "grpc_address": "lb-agent:20151"}),
+    Member("server", "server", {"http_address": "server:17010", "grpc_address": "server:17110"}),
+)
+_SERVER_USER, _LB_AGENT_USER = 10001, 10002  # of our images
+_DATABASE_USER = 999  # of the images postgres and redis alike
+_READ, _ENTER, _FILL, _READABLE_BY_ALL = 0o400, 0o500, 0o700, 0o444
+
+
+@dataclass(frozen=True)
+class Reader:
+    """
+    Args:
+        user: The only one who may read the files.
+        files: Returns their contents by their names.
+    """
+
+    user: int
+    files: Callable[[Mapping[str, str]], Mapping[str, str]]
+
+
+def _server(secrets: Mapping[str, str]) -> Mapping[str, str]:
+    return {
+        "token": secrets["token"],
+        "secret_key": secrets["secret_key"],
+        "odb_url": f"postgresql://zato:{secrets['postgres_password']}@postgres:5432/zato",
+        "redis_url": f"redis://:{secrets['redis_password']}@redis:6379/0",
+    }
+
+
+def _lb_agent(secrets: Mapping[str, str]) -> Mapping[str, str]:
+    # By the files `zato lb` knows whose folder it is.
+    return {
+        "token": secrets["token"],
+        "stats_password": secrets["stats_password"],
+        PART_FILE: toml_document({"part": "lb-agent"}),
+        "settings.toml": "",
+        "secrets.toml": "",
+    }
+
+
+def _redis(secrets: Mapping[str, str]) -> Mapping[str, str]:
+    settings = RedisSettings(address="0.0.0.0:6379", password=secrets["redis_password"], data_folder=Path("/data"))
+    return {"password": secrets["redis_password"], "redis.conf": configuration(settings)}
+
+
+READERS = {
+    "server": Reader(_SERVER_USER, _server),
+    "lb-agent": Reader(_LB_AGENT_USER, _lb_agent),
+    "redis": Reader(_DATABASE_USER, _redis),
+    "postgres": Reader(_DATABASE_USER, lambda secrets: {"password": secrets["postgres_password"]}),
+}
+
+
+def prepare(path: Path) -> Cluster:
+    """
+    Make the folder, or what it lacks.
+
+    Raises:
+        InvalidOptions: The files of a cluster that is there are damaged.
+    """
+    found = load_cluster(path) if (path / CLUSTER_FILE).exists() else Cluster(path, "zato", "", _MEMBERS, {})
+    secrets = {**generate_secrets(), "postgres_password": generate_token(), **found.secrets}
+    cluster = replace(found, members=_MEMBERS, secrets=secrets)
+    for folder, reader in READERS.items():
+        _fill(path / folder, reader, secrets)
+    _write(cluster.secrets_file, toml_document(secrets), _SERVER_USER)
+    examples = path / "examples.secrets"
+    if not examples.exists():
+        _write(examples, generate_token(), _SERVER_USER)
+    # Last, since it is what says that all the rest is there.
+    save_cluster(cluster)
+    (path / CLUSTER_FILE).chmod(_READABLE_BY_ALL)
+    return cluster
+
+
+def defaults(path: Path) -> list[str]:
+    """Create the user and the channel that every cluster has, and return the names of what was created."""
+    cluster = load_cluster(path)
+    addresses = tuple(member.addresses["grpc_address"] for member in cluster.servers)
+    with Admin(Servers(addresses, cluster.secrets["token"], str(cluster.path))) as admin:
+        return ensure_defaults(cluster, admin)
+
+
+def _fill(folder: Path, reader: Reader, secrets: Mapping[str, str]) -> None:
+    folder.mkdir(exist_ok=True)
+    folder.chmod(_FILL)
+    for name, content in reader.files(secrets).items():
+        _write(folder / name, content, reader.user)
+    folder.chmod(_ENTER)
+    _give(folder, reader.user)
+
+
+def _write(file: Path, content: str, user: int) -> None:
+    write_secret(file, content)
+    file.chmod(_READ)
+    _give(file, user)
+
+
+def _give(path: Path, user: int) -> None:
+    """Make it the user's, who alone may read it then. Whoever is not root keeps it."""
+    if os.geteuid() == 0:
+        os.chown(path, user, user)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m zato.common.quickstart.containers", description=__doc__)
+    parser.add_argument("action", choices=("prepare", "defaults"))
+    parser.add_argument("path", type=Path, help="Folder of the cluster")
+    options = parser.parse_args()
+    try:
+        if options.action == "prepare":
+            prepare(options.path)
+        else:
+            defaults(options.path)
+    except (ZatoError, OSError) as exc:
+        sys.stderr.write(f"{exc}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
