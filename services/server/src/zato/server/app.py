@@ -14,9 +14,11 @@ from zato.common.errors import NotFound, Unauthorized, Unavailable, ZatoError
 from zato.common.logs import get_logger
 from zato.common.secrets import SecretBox
 from zato.proto.control_plane.v1.control_plane_pb2 import RegisterKindsRequest
+from zato.server.admin.pings import ping_actions
 from zato.server.admin.services import Admin, admin_services, internal_services
 from zato.server.config import ServerSettings
 from zato.server.connections.outgoing import Outgoing
+from zato.server.connections.reporting import StatusReporter
 from zato.server.control.changes import Author
 from zato.server.control.deployments import Deployments, load_live, older_versions
 from zato.server.control.follower import Follower, Update
@@ -76,6 +78,7 @@ log = get_logger(__name__)
 
 _RPC_MAX_BODY_BYTES = 64 * 1024 * 1024
 _RETRY_LOAD_S = 1.0
+_REPORT_CONNECTIONS_EVERY_S = 2.0
 # Requests that began with the old connections have this long to end before these are closed.
 _CLOSE_CONNECTIONS_AFTER_S = 60.0
 _VERIFIERS: dict[str, Any] = {
@@ -130,6 +133,8 @@ class WorkerApp:
         box = SecretBox(settings.secret_keys)
         objects = Objects(self._database, self._kinds, box, bus, self._topic)
         tasks = Tasks(settings.redis_url, f"zato:{settings.cluster}:async", _task_settings(settings))
+        self._pings = ping_actions(lambda: self._follower.configuration)
+        self._status = StatusReporter(self._database, settings.name)
         self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
         deployments = Deployments(
             self._database, self._deployer, bus, self._topic, settings.name, self._pid, self._follower.catch_up_with
@@ -154,6 +159,7 @@ class WorkerApp:
         if not self._try_to_load():
             gevent.spawn(self._load_at_last)
         gevent.spawn(self._say_that_we_live)
+        gevent.spawn(self._say_how_connections_fare)
         self._overseer.start()
 
     def _make_context(self, invoker: Invoker, box: SecretBox, tasks: Tasks) -> ServerContext:
@@ -269,7 +275,7 @@ class WorkerApp:
             gone = self._deployer.file_names - {file.name for file in update.changed_files}
             removed = {**dict.fromkeys(gone, 0), **removed}
         outcomes = self._deployer.apply(update.changed_files, removed)
-        self._store.replace_internal([*internal_services(), *admin_services(self._admin)])
+        self._store.replace_internal([*internal_services(), *admin_services(self._admin, self._pings)])
         old = self._state
         router = Router(compile_channels(configuration))
         limits = dict(definition_limits(configuration))
@@ -305,6 +311,11 @@ class WorkerApp:
                     forget_silent_workers(session)
             except ZatoError as exc:
                 log.warning("worker_report_failed", error=exc.message)
+
+    def _say_how_connections_fare(self) -> None:
+        while True:
+            gevent.sleep(_REPORT_CONNECTIONS_EVERY_S)
+            self._status.report(self._state.connections)
 
     def _register_kinds(self, request: RegisterKindsRequest, author: Author) -> None:
         register_kinds(self._database, self._bus, self._topic, request.part, request.kinds, author, _OWN_KINDS)

@@ -5,6 +5,7 @@ cluster, its services and deployments.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from google.protobuf.json_format import MessageToDict
@@ -90,9 +91,9 @@ def internal_services() -> list[ServiceEntry]:
     return [describe_service(cls, cls.__module__) for cls in classes]
 
 
-def admin_services(admin: Admin) -> list[ServiceEntry]:
-    """Return the admin services of the kinds known now, and the fixed ones."""
-    actions = dict(_FIXED)
+def admin_services(admin: Admin, others: Mapping[str, Action] = MappingProxyType({})) -> list[ServiceEntry]:
+    """Return the admin services of the kinds known now, the fixed ones, and `others` by their names."""
+    actions = {**_FIXED, **others}
     for kind in admin.kinds.registry:
         actions.update(_kind_actions(kind))
     return [_entry(name, action, admin) for name, action in actions.items()]
