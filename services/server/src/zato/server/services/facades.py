@@ -145,4 +145,4 @@ class Facades:
     def commands(self) -> "Commands":
         from zato.server.services.shell import Commands
 
-        return Commands(self.cid, self.server.spawn)
+        return Commands(self.cid, self.server.spawn, self.invoke)  # type: ignore[attr-defined]  # each is a Service
