@@ -1,6 +1,5 @@
 """The client that services use: `self.out.rest["crm"].conn.get(self.cid, {"id": 1})`."""
 
-import base64
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,13 @@ from zato.common.errors import Unavailable, ZatoError
 from zato.server.connections.deadline import within
 from zato.server.connections.failures import Named, credentials_refused, timed_out
 from zato.server.connections.http.answer import Answer
-from zato.server.connections.http.credentials import NO_CREDENTIALS, Credentials, FixedCredentials
 from zato.server.connections.http.options import OutgoingHTTPOptions
 from zato.server.connections.http.policy import make_pool, make_retries
 from zato.server.connections.http.sending import Address, cid_header, clean_headers, encode_body, encode_files
 from zato.server.control.state import ConfigObject, Configuration
 from zato.server.http import formats
-from zato.server.security.basic_auth import BasicAuthOptions
-from zato.server.security.definitions import SECURITY_KINDS
+from zato.server.security.outgoing import Credentials, FixedCredentials, basic_auth_header, credentials_of
+from zato.server.security.tls_key_cert import tls_key_cert_of
 
 _CHUNK_BYTES = 64 * 1024
 _REFUSALS = (401, 407)
@@ -128,7 +126,7 @@ class HTTPConnection(Named):
         if cookies:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
         sent.update(clean_headers(headers or {}))
-        credentials = FixedCredentials(_basic_auth(*auth)) if auth is not None else self._credentials
+        credentials = FixedCredentials(basic_auth_header(*auth)) if auth is not None else self._credentials
         return self.exchange(method, self._address.url(params), body, sent, credentials, timeout, allow_redirects)
 
     def _encode(self, data: Any, json: Any, files: Mapping[str, Any] | None) -> tuple[Any, str]:
@@ -217,20 +215,7 @@ _WORDS: Mapping[type[BaseException], str] = {
 
 def connect(config_object: ConfigObject, configuration: Configuration) -> HTTPConnection:
     options: OutgoingHTTPOptions = config_object.options
-    return HTTPConnection(config_object.name, options, _credentials(options.security, configuration))
-
-
-def _credentials(security: str, configuration: Configuration) -> Credentials:
-    """Return what is called before each request for the headers that say who we are."""
-    if not security:
-        return NO_CREDENTIALS
-    definition = configuration.find(SECURITY_KINDS, security).options
-    if isinstance(definition, BasicAuthOptions):
-        headers = _basic_auth(definition.username, definition.password)
-    else:
-        headers = {definition.header: definition.key}
-    return FixedCredentials(headers)
-
-
-def _basic_auth(username: str, password: str) -> Mapping[str, str]:
-    return {"Authorization": f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"}
+    credentials = credentials_of(options.security, configuration)
+    own = tls_key_cert_of(options.security, configuration)
+    # The definition's text has the certificate and its key.
+    return HTTPConnection(config_object.name, options, credentials, own.value if own is not None else "")

@@ -5,7 +5,7 @@ import re
 from zato.common.options import option, options
 from zato.server.connections.tls import client_context
 from zato.server.http.formats import DATA_FORMATS
-from zato.server.security.definitions import SECURITY_KINDS
+from zato.server.security.definitions import OUTGOING_KINDS
 
 PING_METHODS = ("HEAD", "GET", "OPTIONS", "POST")
 
@@ -26,7 +26,7 @@ class OutgoingHTTPOptions:
     follow_redirects: bool = option("Go where the other side sends us, up to ten times", default=True)
     max_response_bytes: int = option("Longest answer that is read", default=64 * 1024 * 1024, minimum=1)
     ping_method: str = option("HTTP method of a ping", default="HEAD", choices=PING_METHODS)
-    security: str = option("Credentials that we send", default="", reference=SECURITY_KINDS)
+    security: str = option("Credentials that we send", default="", reference=OUTGOING_KINDS)
     tls_verify: bool = option("Refuse a server whose certificate is not trusted", default=True)
     ca_certificates: str = option("PEM of authorities to trust; the machine's when empty", default="")
     client_certificate: str = option("PEM of our certificate, with its chain", default="")

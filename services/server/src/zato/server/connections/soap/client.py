@@ -10,13 +10,13 @@ from zato.common.cid import CID_HEADER
 from zato.common.errors import BadRequest, ZatoError
 from zato.server.connections.extras import need
 from zato.server.connections.http.answer import Answer
-from zato.server.connections.http.client import HTTPConnection, _credentials
-from zato.server.connections.http.credentials import NO_CREDENTIALS, Credentials
+from zato.server.connections.http.client import HTTPConnection
 from zato.server.connections.http.sending import cid_header, clean_headers
 from zato.server.connections.soap.options import OutgoingSOAPOptions
 from zato.server.connections.soap.suds import SOAPClient, SOAPFault
 from zato.server.control.state import ConfigObject, Configuration
 from zato.server.http import formats
+from zato.server.security.outgoing import NO_CREDENTIALS, Credentials, credentials_of
 
 if TYPE_CHECKING:
     import zeep
@@ -132,4 +132,4 @@ def _enveloped(body: bytes, version: str) -> bytes:
 
 def connect(config_object: ConfigObject, configuration: Configuration) -> SOAPConnection:
     options: OutgoingSOAPOptions = config_object.options
-    return SOAPConnection(config_object.name, options, _credentials(options.security, configuration))
+    return SOAPConnection(config_object.name, options, credentials_of(options.security, configuration))
