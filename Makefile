@@ -46,6 +46,20 @@ test-%: venv test-packages ## Tests of one part, e.g. test-server
 lint: venv ## Check style and types
 	@$(BIN)/python scripts/test lint types
 
+# The rivals' packages stay out of our own environment.
+var/bench/venv/.installed: bench/rivals/requirements.txt | venv
+	@scripts/system-packages bench
+	@$(BIN)/uv venv --quiet --clear var/bench/venv
+	@$(BIN)/uv pip install --quiet --python var/bench/venv/bin/python --require-hashes --requirement $<
+	@touch $@
+
+.PHONY: bench bench-short
+bench: var/bench/venv/.installed ## Our server measured beside others, about ten minutes
+	@$(BIN)/python -m bench.run
+
+bench-short: var/bench/venv/.installed ## The same in about one minute, less exact
+	@$(BIN)/python -m bench.run --short
+
 .PHONY: format
 format: venv ## Rewrite the code in our style
 	@$(BIN)/ruff check --fix

@@ -196,7 +196,7 @@ def _check_error(answer: Answer, case: Case) -> None:
     if case.status == 405:
         assert answer.headers["allow"]
     if case.status == 401:
-        assert answer.headers["www-authenticate"] == 'Basic realm="API"'
+        assert answer.headers["www-authenticate"] == 'Basic realm="API", charset="UTF-8"'
 
 
 def test_the_table_is_as_long_as_was_asked_for() -> None:

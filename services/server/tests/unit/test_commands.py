@@ -350,6 +350,16 @@ def test_an_object_is_created_read_changed_listed_and_deleted(zato: Zato, cluste
     assert "zato object create" in zato("object", "list").out
 
 
+def test_a_connection_is_pinged_and_what_is_wrong_with_it_said(zato: Zato, cluster: Cluster) -> None:
+    cluster.answers["zato.outgoing-sql.ping"] = {"is_ok": True, "error": "", "duration_ms": 12.5}
+    answered = zato("object", "ping", "outgoing-sql", "crm")
+    assert (answered.code, answered.out) == (0, "outgoing-sql 'crm' answers, after 12.5 ms\n")
+    assert json.loads(cluster.payloads[-1]) == {"name": "crm"}
+    cluster.answers["zato.outgoing-sql.ping"] = {"is_ok": False, "error": "Connection 'crm' failed", "duration_ms": 1}
+    failed = zato("object", "ping", "outgoing-sql", "crm")
+    assert (failed.code, failed.err) == (1, "error: Connection 'crm' failed\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -17,6 +17,8 @@ from zato.server.http.channel import HTTPChannelOptions
 from zato.server.http.request import Request
 from zato.server.http.router import Router
 from zato.server.security.basic_auth import BasicAuthOptions
+from zato.server.security.context import SecurityContext
+from zato.server.security.gate import Gate
 
 KIND = "outgoing-fake"
 
@@ -134,7 +136,9 @@ def channel(number: int, name: str, *, is_active: bool = True, security: str = "
 
 
 def routed(*objects: ConfigObject) -> Router:
-    return Router(compile_channels(configured(*objects)))
+    configuration = configured(*objects)
+    gate = Gate(SecurityContext.connect("test", ["secret"], "redis://127.0.0.1:1/0"))
+    return Router(compile_channels(configuration, gate.follow(configuration)))
 
 
 def verify(router: Router, path: str) -> None:

@@ -10,13 +10,15 @@ import gevent
 
 from zato.common.bus import Bus, MemoryBus, RedisBus
 from zato.common.cid import new_cid
-from zato.common.errors import NotFound, Unauthorized, Unavailable, ZatoError
+from zato.common.errors import Unavailable, ZatoError
 from zato.common.logs import get_logger
 from zato.common.secrets import SecretBox
 from zato.proto.control_plane.v1.control_plane_pb2 import RegisterKindsRequest
+from zato.server.admin.pings import ping_actions
 from zato.server.admin.services import Admin, admin_services, internal_services
 from zato.server.config import ServerSettings
 from zato.server.connections.outgoing import Outgoing
+from zato.server.connections.reporting import StatusReporter
 from zato.server.control.changes import Author
 from zato.server.control.deployments import Deployments, load_live, older_versions
 from zato.server.control.follower import Follower, Update
@@ -51,6 +53,7 @@ from zato.server.http.rate_limits import LocalCounter, RateLimiter
 from zato.server.http.redis_counter import RedisCounter
 from zato.server.http.request import Request
 from zato.server.http.router import Router
+from zato.server.http.soap.contracts import Contracts
 from zato.server.http.steps import Handler, fold
 from zato.server.http.worker import Worker
 from zato.server.jobs.admin import Jobs
@@ -65,14 +68,17 @@ from zato.server.metrics import Metrics
 from zato.server.odb import gevent_psycopg2
 from zato.server.odb.database import Database
 from zato.server.rpc import RPC
-from zato.server.security import api_key, basic_auth
 from zato.server.security.check import check_security
-from zato.server.security.definitions import SECURITY_KINDS, Identity, Verifier
+from zato.server.security.context import SecurityContext
+from zato.server.security.gate import Gate
+from zato.server.security.services import security_channels, security_services
+from zato.server.service import Service
 from zato.server.services.asynchronous import run_task
 from zato.server.services.context import KeyValueDB, ServerContext
 from zato.server.services.deployer import Deployer, Outcome
 from zato.server.services.invoke import Invoker
 from zato.server.services.schemas import Schemas
+from zato.server.services.simpleio.declaration import read_declaration
 from zato.server.services.store import ServiceStore
 from zato.server.services.task_consumer import TaskConsumer
 from zato.server.services.tasks import Tasks, TaskSettings
@@ -83,13 +89,10 @@ log = get_logger(__name__)
 
 _RPC_MAX_BODY_BYTES = 64 * 1024 * 1024
 _RETRY_LOAD_S = 1.0
+_REPORT_CONNECTIONS_EVERY_S = 2.0
 # Requests that began with the old connections have this long to end before these are closed.
 _CLOSE_CONNECTIONS_AFTER_S = 60.0
 _DAY_S = 86_400.0
-_VERIFIERS: dict[str, Any] = {
-    basic_auth.KIND.name: basic_auth.make_verifier,
-    api_key.KIND.name: api_key.make_verifier,
-}
 _OWN_KINDS = frozenset(kind.name for kind in own_kinds())
 _PING = HTTPChannelOptions(url_path="/zato/ping", service="zato.ping")
 
@@ -135,9 +138,12 @@ class WorkerApp:
             partial(older_versions, self._database),
             Schemas(settings.services_folder / "schema" / "json"),
         )
+        self._gate = Gate(SecurityContext.connect(settings.cluster, settings.secret_keys, settings.redis_url))
         box = SecretBox(settings.secret_keys)
         objects = Objects(self._database, self._kinds, box, bus, self._topic)
         tasks = Tasks(settings.redis_url, f"zato:{settings.cluster}:async", _task_settings(settings))
+        self._pings = ping_actions(lambda: self._follower.configuration)
+        self._status = StatusReporter(self._database, settings.name)
         self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
         deployments = Deployments(
             self._database, self._deployer, bus, self._topic, settings.name, self._pid, self._follower.catch_up_with
@@ -166,6 +172,7 @@ class WorkerApp:
         if not self._try_to_load():
             gevent.spawn(self._load_at_last)
         gevent.spawn(self._say_that_we_live)
+        gevent.spawn(self._say_how_connections_fare)
         self._overseer.start()
 
     def _make_context(self, invoker: Invoker, box: SecretBox, tasks: Tasks) -> ServerContext:
@@ -251,7 +258,8 @@ class WorkerApp:
             make_limits_step(RateLimiter(LocalCounter(), self._shared_counter)),
             make_deadline_step(self._overseer),
         ]
-        return fold(steps, make_endpoint(invoker))
+        contracts = Contracts(lambda service: self._store.get(service).cls, lambda cls: read_declaration(cls, Service))
+        return fold(steps, make_endpoint(invoker, contracts))
 
     def _current_state(self) -> WorkerState:
         if not self._is_loaded:
@@ -281,9 +289,12 @@ class WorkerApp:
             gone = self._deployer.file_names - {file.name for file in update.changed_files}
             removed = {**dict.fromkeys(gone, 0), **removed}
         outcomes = self._deployer.apply(update.changed_files, removed)
-        self._store.replace_internal([*internal_services(), *admin_services(self._admin)])
+        log_in_services = security_services(lambda: self._gate.log_in)
+        own_services = [*internal_services(), *log_in_services, *admin_services(self._admin, self._pings)]
+        self._store.replace_internal(own_services)
         old = self._state
-        router = Router(compile_channels(configuration))
+        gate = self._gate = self._gate.follow(configuration)
+        router = Router(compile_channels(configuration, gate))
         limits = dict(definition_limits(configuration))
         self._state = WorkerState(configuration, router, old.connections.follow(configuration), limits)
         gevent.spawn_later(_CLOSE_CONNECTIONS_AFTER_S, old.connections.close_all_but, self._state.connections)
@@ -318,6 +329,11 @@ class WorkerApp:
                 self._job_runs.sweep(self._settings.job_runs_days * _DAY_S)
             except ZatoError as exc:
                 log.warning("worker_report_failed", error=exc.message)
+
+    def _say_how_connections_fare(self) -> None:
+        while True:
+            gevent.sleep(_REPORT_CONNECTIONS_EVERY_S)
+            self._status.report(self._state.connections)
 
     def _register_kinds(self, request: RegisterKindsRequest, author: Author) -> None:
         register_kinds(self._database, self._bus, self._topic, request.part, request.kinds, author, _OWN_KINDS)
@@ -360,30 +376,10 @@ def _shared_counter(settings: ServerSettings) -> RedisCounter:
     return RedisCounter(settings.redis_url, f"zato:{settings.cluster}:rate", fallback)
 
 
-def compile_channels(configuration: Configuration) -> list[Channel]:
-    channels = [compile_channel("zato.ping", _PING, None)]
+def compile_channels(configuration: Configuration, gate: Gate) -> list[Channel]:
+    channels = [compile_channel("zato.ping", _PING, None), *security_channels()]
     for each in (*configuration.of_kind("channel-http"), *configuration.of_kind("channel-soap")):
         if each.is_active:
-            security = each.options.security
-            verify = _verifier(configuration, security) if security else None
-            limits = limits_of(each.kind, each.name, each.options)
-            channels.append(compile_channel(each.name, each.options, verify, security, limits))
+            verify, limits = gate.guard(each.options), limits_of(each.kind, each.name, each.options)
+            channels.append(compile_channel(each.name, each.options, verify, each.options.security, limits))
     return channels
-
-
-def _verifier(configuration: Configuration, name: str) -> Verifier:
-    try:
-        definition = configuration.find(SECURITY_KINDS, name)
-    except NotFound:
-        # It can't be read, since its secrets were encrypted with another key for one: see object_not_usable in the log.
-        log.error("security_definition_missing", name=name)
-        return _refuse_everyone
-    if not definition.is_active:
-        return _refuse_everyone
-    made: Verifier = _VERIFIERS[definition.kind](name, definition.options)
-    return made
-
-
-def _refuse_everyone(_request: Request) -> Identity:
-    """A definition that is switched off, or can't be read, lets nobody in rather than everybody."""
-    raise Unauthorized("The credentials for this address are switched off")

@@ -4,9 +4,9 @@ from zato.common.kinds import Kind
 from zato.server.connections.types import connection_types
 from zato.server.http import channel
 from zato.server.http.soap import channel as soap_channel
-from zato.server.security import api_key, basic_auth
+from zato.server.security.kinds import KINDS as SECURITY_KINDS
 
 
 def own_kinds() -> tuple[Kind, ...]:
     connections = (connection_type.kind for connection_type in connection_types().values())
-    return (channel.KIND, soap_channel.KIND, basic_auth.KIND, api_key.KIND, *connections)
+    return (channel.KIND, soap_channel.KIND, *SECURITY_KINDS, *connections)

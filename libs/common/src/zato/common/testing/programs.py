@@ -6,7 +6,15 @@ import sys
 from pathlib import Path
 
 # What the Debian package of a program is called.
-PACKAGES = {"redis-server": "redis-server", "postgres": "postgresql", "haproxy": "haproxy"}
+PACKAGES = {
+    "redis-server": "redis-server",
+    "postgres": "postgresql",
+    "haproxy": "haproxy",
+    "mariadbd": "mariadb-server",
+    "dovecot": "dovecot-imapd",
+    "slapd": "slapd",
+    "sshd": "openssh-server",
+}
 
 # Installed ones count first, wherever an environment's own folder is on the PATH: packages of Python bring servers too,
 # of older releases. Of PostgreSQL the newest, and not Debian's wrappers, which look for clusters of the system.

@@ -5,11 +5,12 @@ cluster, its services and deployments.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from google.protobuf.json_format import MessageToDict
 
-from zato.common.errors import Forbidden, NotFound, Unavailable
+from zato.common.errors import BadRequest, Forbidden, NotFound, Unavailable
 from zato.common.kinds import Kind
 from zato.server.admin.tasks import dead_letters, delete_dead_letter, retry_dead_letter, task_status
 from zato.server.control.changes import Author
@@ -21,6 +22,7 @@ from zato.server.jobs.admin import ACTIONS as JOB_ACTIONS
 from zato.server.jobs.admin import Action as JobAction
 from zato.server.jobs.admin import Jobs, run_action
 from zato.server.odb.database import Database
+from zato.server.security.kinds import SEC_TYPES
 from zato.server.service import Service
 from zato.server.services.finding import describe_service
 from zato.server.services.helpers import HELPERS
@@ -94,9 +96,9 @@ def internal_services() -> list[ServiceEntry]:
     return [describe_service(cls, cls.__module__) for cls in classes]
 
 
-def admin_services(admin: Admin) -> list[ServiceEntry]:
-    """Return the admin services of the kinds known now, and the fixed ones."""
-    actions = dict(_FIXED)
+def admin_services(admin: Admin, others: Mapping[str, Action] = MappingProxyType({})) -> list[ServiceEntry]:
+    """Return the admin services of the kinds known now, the fixed ones, and `others` by their names."""
+    actions = {**_FIXED, **others}
     for kind in admin.kinds.registry:
         actions.update(_kind_actions(kind))
     if admin.jobs is not None:
@@ -110,7 +112,8 @@ def _job_action(jobs: Jobs, action: JobAction) -> Action:
 
 def _kind_actions(kind: Kind) -> dict[str, Action]:
     name = kind.name
-    return {
+    changes = {f"zato.{name}.change-password": _make_change_password(kind)} if len(kind.secret_names) == 1 else {}
+    return changes | {
         f"zato.{name}.create": lambda admin, values, author: admin.objects.create(name, values, author),
         f"zato.{name}.edit": lambda admin, values, author: admin.objects.edit(name, values, author),
         f"zato.{name}.delete": lambda admin, values, author: admin.objects.delete(name, values, author),
@@ -118,6 +121,23 @@ def _kind_actions(kind: Kind) -> dict[str, Action]:
         f"zato.{name}.get-list": lambda admin, values, author: admin.objects.get_list(name),
         f"zato.{name}.get-status": lambda admin, values, author: object_statuses(admin.database, name),
     }
+
+
+def _make_change_password(kind: Kind) -> Action:
+    """Of kinds with one secret: it is given twice, as people do who can't see what they type."""
+    (secret,) = kind.secret_names
+
+    def change_password(admin: Admin, values: Mapping[str, Any], author: Author) -> Any:
+        given = dict(values)
+        first, second = given.pop("password1", ""), given.pop("password2", "")
+        if not isinstance(first, str) or not first or first != second:
+            raise BadRequest("'password1' and 'password2' have to be the same text, which is not empty")
+        unknown = given.keys() - {"id", "name"}
+        if unknown:
+            raise BadRequest(f"There is no such input: {', '.join(sorted(unknown))}; it takes id or name, password1, password2")
+        return admin.objects.edit(kind.name, {**given, secret: first}, author)
+
+    return change_password
 
 
 def _entry(name: str, action: Action, admin: Admin) -> ServiceEntry:
@@ -145,8 +165,15 @@ def _list_services(admin: Admin, _values: Mapping[str, Any], _author: Author) ->
     ]
 
 
+def _list_security(admin: Admin, _values: Mapping[str, Any], _author: Author) -> list[dict[str, Any]]:
+    """Return all security definitions, whatever their kind, in the order of their names."""
+    found = [{**each, "sec_type": sec_type} for kind, sec_type in SEC_TYPES.items() for each in admin.objects.get_list(kind)]
+    return sorted(found, key=lambda each: str(each["name"]))
+
+
 _FIXED: dict[str, Action] = {
     "zato.kind.get-list": _describe_kinds,
+    "zato.security.get-list": _list_security,
     "zato.service.get-list": _list_services,
     "zato.deployment.get-list": lambda admin, values, author: admin.deployments.get_list(),
     "zato.async.get-status": lambda admin, values, author: task_status(admin.queue),

@@ -11,7 +11,7 @@ from typing import Any
 from zato.common.cli.admin import Admin, add_cluster_arguments, connect
 from zato.common.cli.commands import Command, ExitCode, Group, completes_files
 from zato.common.cli.console import Console
-from zato.common.errors import BadRequest, NotFound
+from zato.common.errors import BadRequest, NotFound, Unavailable
 
 # What every object has, whatever its kind.
 _COMMON = ("id", "name", "kind", "is_active", "version", "config_version")
@@ -163,6 +163,16 @@ def _delete(options: argparse.Namespace, console: Console) -> int:
     return ExitCode.OK
 
 
+def _ping(options: argparse.Namespace, console: Console) -> int:
+    with connect(options) as admin:
+        answer: dict[str, Any] = _on_kind(admin, options.kind, "ping", {"name": options.name}, is_idempotent=True)
+    console.data(answer)
+    if not answer["is_ok"]:
+        raise Unavailable(answer["error"])
+    console.print(f"{options.kind} '{options.name}' answers, after {answer['duration_ms']:g} ms")
+    return ExitCode.OK
+
+
 # Import
 
 
@@ -308,6 +318,13 @@ OBJECT_COMMANDS: tuple[Command | Group, ...] = (
         configure=_kind_and_name,
         run=_delete,
         examples=("zato object delete channel-http orders",),
+    ),
+    Command(
+        path=("object", "ping"),
+        help="See whether the other side of an outgoing connection answers, also while it is switched off",
+        configure=_kind_and_name,
+        run=_ping,
+        examples=("zato object ping outgoing-sql crm",),
     ),
     Command(
         path=("object", "import"),

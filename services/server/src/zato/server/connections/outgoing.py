@@ -1,9 +1,11 @@
-"""`self.outgoing`, or `self.out`: how services get at their connections."""
+"""`self.outgoing`, or `self.out`, and `self.email`: how services get at their connections."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from zato.server.connections.pool import ConnectionPool
+from zato.server.connections.types import connection_types
 
 
 class ByName:
@@ -16,20 +18,53 @@ class ByName:
     def __getitem__(self, name: str) -> Any:
         return self._current().get(self._kind, name)
 
-    def get(self, name: str) -> Any:
-        """Raises NotFound, or Conflict when the connection is inactive."""
+    def get(self, name: str, enforce_is_active: bool = True) -> Any:
+        """
+        Args:
+            enforce_is_active: Taken since services pass it; one that is switched off is never handed out.
+
+        Raises:
+            NotFound: There is no such connection.
+            Conflict: It is switched off.
+        """
         return self[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._current().names(self._kind)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._current().names(self._kind))
 
 
-class Outgoing:
+class Group:
+    """Types of connections that belong together: `self.out`, or `self.email`."""
+
+    def __init__(self, name: str, types: Mapping[str, ByName]) -> None:
+        self._name = name
+        self._types = types
+
+    def __getattr__(self, name: str) -> ByName:
+        try:
+            return self._types[name]
+        except KeyError:
+            there_are = ", ".join(sorted(self._types)) or "nothing"
+            raise AttributeError(f"There is no {self._name}.{name}; there are: {there_are}") from None
+
+
+class Outgoing(Group):
     """
     Args:
         current: Returns the connections of the configuration that runs now.
     """
 
     def __init__(self, current: Callable[[], ConnectionPool]) -> None:
-        self.rest = self.plain_http = ByName("outgoing-http", current)
-        self.sql = ByName("outgoing-sql", current)
+        self._groups: dict[str, dict[str, ByName]] = {"out": {}}
+        for kind, connection_type in connection_types().items():
+            for path in connection_type.reached_by:
+                group, _, name = path.partition(".")
+                self._groups.setdefault(group, {})[name] = ByName(kind, current)
+        super().__init__("out", self._groups["out"])
+
+    @cached_property
+    def email(self) -> Group:
+        return Group("email", self._groups.get("email", {}))

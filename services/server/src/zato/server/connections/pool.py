@@ -1,21 +1,24 @@
 """The live connections of one configuration version."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from zato.common.errors import Conflict, NotFound, Unavailable
 from zato.common.logs import get_logger
+from zato.server.connections.failures import Health
 from zato.server.connections.types import connection_types
 from zato.server.control.state import Configuration
 
 log = get_logger(__name__)
 
 _Key = tuple[str, str]
+_SEE_LOG = "see connection_not_made in the log"
 
 
 @dataclass(frozen=True, slots=True)
 class _Live:
+    object_id: int
     version: int
     reference_versions: tuple[int, ...]
     connection: Any
@@ -27,8 +30,8 @@ class ConnectionPool:
 
     _live: Mapping[_Key, _Live] = field(default_factory=dict)
     _inactive: frozenset[_Key] = frozenset()
-    # Those that could not be made. Why is in the log: a client's error must not carry what a library said of our set-up.
-    _broken: frozenset[_Key] = frozenset()
+    # Those that could not be made, and why. What a library said of our set-up is in the log alone: a client may see this.
+    _broken: Mapping[_Key, str] = field(default_factory=dict)
 
     def get(self, kind: str, name: str) -> Any:
         """
@@ -43,17 +46,23 @@ class ConnectionPool:
         if (kind, name) in self._inactive:
             raise Conflict(f"Connection '{name}' ({kind}) is inactive: switch it on to use it", name=name)
         if (kind, name) in self._broken:
-            raise Unavailable(f"Connection '{name}' ({kind}) could not be made: see connection_not_made in the log", name=name)
+            raise Unavailable(f"Connection '{name}' ({kind}) could not be made: {self._broken[kind, name]}", name=name)
         raise NotFound(f"There is no connection '{name}' ({kind}): check the name, or create it", name=name)
 
     def names(self, kind: str) -> list[str]:
         return sorted(name for live_kind, name in self._live if live_kind == kind)
 
+    def health(self) -> Iterator[tuple[int, int, Health]]:
+        """Yield the object's id, its version and how it fares, of each connection that has been used."""
+        for live in self._live.values():
+            if (health := getattr(live.connection, "health", None)) is not None:
+                yield live.object_id, live.version, health
+
     def follow(self, configuration: Configuration) -> "ConnectionPool":
         """Return the connections of `configuration`; those that have not changed are the same ones."""
         live: dict[_Key, _Live] = {}
         inactive: set[_Key] = set()
-        broken: set[_Key] = set()
+        broken: dict[_Key, str] = {}
         for kind, connection_type in connection_types().items():
             for each in configuration.of_kind(kind):
                 if not each.is_active:
@@ -65,12 +74,12 @@ class ConnectionPool:
                     live[kind, each.name] = old
                     continue
                 try:
-                    live[kind, each.name] = _Live(each.version, versions, connection_type.connect(each, configuration))
-                except Exception:
+                    live[kind, each.name] = _Live(each.id, each.version, versions, connection_type.connect(each, configuration))
+                except Exception as exc:
                     # One that can't be made must not keep the rest of the configuration from being used.
                     log.exception("connection_not_made", kind=kind, name=each.name)
-                    broken.add((kind, each.name))
-        return ConnectionPool(live, frozenset(inactive), frozenset(broken))
+                    broken[kind, each.name] = exc.message if isinstance(exc, Unavailable) else _SEE_LOG
+        return ConnectionPool(live, frozenset(inactive), broken)
 
     def close_all_but(self, others: "ConnectionPool") -> None:
         """Close what `others`, the newer pool, has not carried over."""

@@ -32,10 +32,12 @@ class ConnectionType:
     Args:
         kind: Its declaration.
         connect: Makes the connection; must not wait for the other side, which may be down.
+        reached_by: Where services find it, e.g. ("out.sql",) for `self.out.sql["name"]`.
     """
 
     kind: Kind
     connect: ConnectionFactory
+    reached_by: tuple[str, ...] = ()
 
 
 @cache

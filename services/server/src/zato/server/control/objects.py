@@ -46,7 +46,7 @@ class Objects:
         """
         kind = self._kinds.registry.get(kind_name)
         name, is_active, given = _split(kind, values)
-        options: object = kind.parse(given, what=f"{kind.name} '{name}'")
+        options: object = _stored_after(kind.parse(given, what=f"{kind.name} '{name}'"), None, kind, name)
         with self._database.transaction() as session:
             version = next_version(session)
             if _find(session, kind, name) is not None:
@@ -78,6 +78,7 @@ class Objects:
             wanted["name"] = wanted.pop("new_name", row.name)
             name, is_active, given = _split(kind, wanted)
             options: object = kind.parse(given, what=f"{kind.name} '{name}'")
+            options = _stored_after(options, self._options(session, kind, row), kind, name)
             if (name, is_active, option_values(options)) == (
                 row.name,
                 row.is_active,
@@ -148,10 +149,7 @@ class Objects:
     def load(self, session: Session, row: ObjectRow) -> ConfigObject:
         """Return what a worker or another part runs with: options checked, secrets decrypted."""
         kind = self._kinds.registry.get(row.kind)
-        options: object = parse_options(
-            kind.options, self._current_options(session, kind, row), what=f"{row.kind} '{row.name}'"
-        )
-        return ConfigObject(row.id, row.kind, row.name, row.is_active, row.version, options)
+        return ConfigObject(row.id, row.kind, row.name, row.is_active, row.version, self._options(session, kind, row))
 
     def _changed(self, row: ObjectRow, version: int) -> dict[str, Any]:
         self._bus.publish(self._topic, str(version))
@@ -166,12 +164,33 @@ class Objects:
         session.flush()
         _store_references(session, kind, row, references)
 
+    def _options(self, session: Session, kind: Kind, row: ObjectRow) -> object:
+        values = self._current_options(session, kind, row)
+        options: object = parse_options(kind.options, values, what=f"{row.kind} '{row.name}'")
+        return options
+
     def _current(self, session: Session, kind: Kind, row: ObjectRow) -> dict[str, Any]:
         return {"is_active": row.is_active, **self._current_options(session, kind, row)}
 
     def _current_options(self, session: Session, kind: Kind, row: ObjectRow) -> dict[str, Any]:
         secrets = {name: self._box.decrypt(token) for name, token in row.secrets.items()}
         return {**row.data, **secrets, **_references(session, kind, row)}
+
+
+def _stored_after(options: Any, stored: object | None, kind: Kind, name: str) -> object:
+    """
+    Return what is kept of the options that someone gave: a class may keep other ones, the hash of a password for one.
+
+    Args:
+        stored: What is kept now, None of a new object.
+    """
+    made: object = options
+    if hasattr(options, "stored_after"):
+        try:
+            made = options.stored_after(stored)
+        except ValueError as exc:
+            raise InvalidOptions(f"{kind.name} '{name}': {exc}") from exc
+    return made
 
 
 def _split(kind: Kind, values: Values) -> tuple[str, bool, dict[str, Any]]:

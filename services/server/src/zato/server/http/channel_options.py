@@ -17,6 +17,10 @@ class ChannelOptions:
     security: str = option(
         "Definition that callers have to satisfy; everyone may call when empty", default="", reference=SECURITY_KINDS
     )
+    has_rbac: bool = option("Whether callers also need a role that may use the service by this method", default=False)
+    sec_use_rbac: bool = option(
+        "Whether any definition with such a role lets its callers in, instead of the one in 'security'", default=False
+    )
     match_slash: bool = option("Whether a parameter may hold slashes", default=True)
     content_encoding: str = option("gzip: answers are compressed for clients that take it", default="", choices=("", "gzip"))
     max_body_bytes: int = option("Largest body, decompressed; 0 for the server's own limit", default=0, minimum=0)
@@ -40,4 +44,6 @@ def check_channel_options(made: ChannelOptions) -> None:
         raise ValueError(f"'url_path' takes a path that begins with a slash, without a query, not {made.url_path!r}")
     if "%" in made.url_path:
         raise ValueError(f"'url_path' takes a path as people read it, not percent-encoded: {made.url_path!r}")
+    if made.sec_use_rbac and made.security:
+        raise ValueError("'security' has to be empty with 'sec_use_rbac', by which the roles say who may call")
     parse_rules(made.rate_limit_def)

@@ -25,6 +25,7 @@ def make_client_address_step(trusted: Sequence[_Network]) -> Step:
 
     def find_client_address(request: Request, next: Handler) -> Response:
         if is_trusted(request.remote_address):
+            request.is_from_proxy = True
             request.remote_address = _forwarded_for(request) or request.remote_address
         return next(request)
 

@@ -18,7 +18,7 @@ class Request:
         received_at: When its last byte had arrived, in seconds of the monotonic clock.
 
     `channel`, `path_parameters` and `identity` are filled by the pipeline's steps on the way in; `state` is the
-    configuration that the request began with and keeps.
+    configuration that the request began with and keeps; `is_from_proxy` is whether a load-balancer that we trust sent it.
     """
 
     __slots__ = (
@@ -27,6 +27,7 @@ class Request:
         "cid",
         "headers",
         "identity",
+        "is_from_proxy",
         "method",
         "path",
         "path_parameters",
@@ -56,6 +57,7 @@ class Request:
         self.cid = cid
         self.remote_address = remote_address
         self.received_at = received_at
+        self.is_from_proxy = False
         self.channel: Channel | None = None
         self.path_parameters: Mapping[str, str] = {}
         self.identity: Identity | None = None

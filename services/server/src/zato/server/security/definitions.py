@@ -1,13 +1,35 @@
 """What security definitions have in common."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from zato.common.errors import Unauthorized
 
 if TYPE_CHECKING:
     from zato.server.http.request import Request
 
-SECURITY_KINDS = ("security-basic-auth", "security-api-key")
+# Definitions that a channel may ask its callers to satisfy.
+SECURITY_KINDS = (
+    "security-basic-auth",
+    "security-api-key",
+    "security-jwt",
+    "security-jwt-issuer",
+    "security-oauth",
+    "security-tech-account",
+    "security-tls-channel",
+    "security-wss",
+    "security-xpath",
+)
+# Definitions that hold what an outgoing connection shows to the other side.
+OUTGOING_KINDS = (
+    "security-basic-auth",
+    "security-api-key",
+    "security-bearer-token",
+    "security-ntlm",
+    "security-tls-key-cert",
+    "security-wss",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +43,22 @@ class Identity:
 
 # Returns who it is, or raises Unauthorized with the challenge for the client.
 Verifier = Callable[["Request"], Identity]
+# Of a channel with roles: by HTTP method, the (kind, name) of each definition that may call.
+Allowed = Mapping[str, frozenset[tuple[str, str]]]
+
+
+class BadCredentials(Unauthorized):
+    """
+    The credentials of a request are missing or wrong.
+
+    Args:
+        message: For the client; general.
+        reason: For the log: precise, but quotes nothing that was sent.
+    """
+
+    def __init__(
+        self, message: str, /, challenge: str = "", *, definition: str = "", reason: str = "", **attributes: object
+    ) -> None:
+        super().__init__(message, challenge=challenge, **attributes)
+        self.definition = definition
+        self.reason = reason

@@ -9,7 +9,8 @@ from zato.server.services.lazy import lazy
 from zato.server.services.moments import utc
 
 if TYPE_CHECKING:
-    from zato.server.connections.outgoing import Outgoing
+    from zato.server.connections.http.facade import RESTFacade
+    from zato.server.connections.outgoing import Group, Outgoing
     from zato.server.services.caches import Caches
     from zato.server.services.context import ChannelInfo, KeyValueDB, ServerContext
     from zato.server.services.crypto import Crypto
@@ -93,6 +94,18 @@ class Facades:
         return self.outgoing
 
     @lazy
+    def rest(self) -> "RESTFacade":
+        """REST connections without the cid: `self.rest["My CRM"].get({"id": 1})`, `self.rest.my_crm.get({"id": 1})`."""
+        from zato.server.connections.http.facade import RESTFacade
+
+        return RESTFacade(self.outgoing.rest, self.cid)
+
+    @lazy
+    def email(self) -> "Group":
+        """Connections to mail servers: `self.email.smtp.get("name").conn`, `self.email.imap.get("name").conn`."""
+        return self.outgoing.email
+
+    @lazy
     def kvdb(self) -> "KeyValueDB":
         """Redis: `self.kvdb.conn.get("key")`, or `self.kvdb.get("key")`."""
         return self.server.kvdb
@@ -132,4 +145,4 @@ class Facades:
     def commands(self) -> "Commands":
         from zato.server.services.shell import Commands
 
-        return Commands(self.cid, self.server.spawn)
+        return Commands(self.cid, self.server.spawn, self.invoke)  # type: ignore[attr-defined]  # each is a Service

@@ -1,167 +1,221 @@
 """The client that services use: `self.out.rest["crm"].conn.get(self.cid, {"id": 1})`."""
 
-import base64
-import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import urllib3
 
 from zato.common.cid import CID_HEADER
-from zato.common.errors import BadRequest, DeadlineExceeded, Unavailable
+from zato.common.errors import Unavailable, ZatoError
+from zato.server.connections.deadline import within
+from zato.server.connections.failures import Named, credentials_refused, timed_out
+from zato.server.connections.http.answer import Answer
 from zato.server.connections.http.options import OutgoingHTTPOptions
+from zato.server.connections.http.policy import make_pool, make_retries
+from zato.server.connections.http.sending import Address, cid_header, clean_headers, encode_body, encode_files
 from zato.server.control.state import ConfigObject, Configuration
 from zato.server.http import formats
-from zato.server.security.basic_auth import BasicAuthOptions
-from zato.server.security.definitions import SECURITY_KINDS
+from zato.server.security.outgoing import Credentials, FixedCredentials, basic_auth_header, credentials_of
+from zato.server.security.tls_key_cert import tls_key_cert_of
 
-_PARAMETER = re.compile(r"{([A-Za-z_]\w*)}")
-
-
-class Answer:
-    """What the other side answered. A status of 400 and above is an answer too: look at `ok` or `status_code`."""
-
-    def __init__(self, response: urllib3.BaseHTTPResponse, data_format: str) -> None:
-        self.status_code = response.status
-        self.headers = response.headers
-        self.content = response.data
-        self._is_json = data_format == "json" or "json" in response.headers.get("content-type", "")
-
-    @property
-    def ok(self) -> bool:
-        return self.status_code < 400
-
-    @property
-    def text(self) -> str:
-        return self.content.decode(errors="replace")
-
-    def json(self) -> Any:
-        return formats.load_json(self.content)
-
-    @property
-    def data(self) -> Any:
-        """The parsed body where the connection or the answer says JSON, else its text."""
-        return self.json() if self._is_json and self.content else self.text
+_CHUNK_BYTES = 64 * 1024
+_REFUSALS = (401, 407)
 
 
-class HTTPConnection:
-    """`conn` is the connection itself, as services of all releases write it."""
+class HTTPConnection(Named):
+    """
+    Args:
+        own_certificate: PEM of a certificate with its key, shown instead of the one in the options.
+    """
 
-    def __init__(self, name: str, options: OutgoingHTTPOptions, headers: Mapping[str, str]) -> None:
-        self.name = name
+    kind = "outgoing-http"
+
+    def __init__(self, name: str, options: OutgoingHTTPOptions, credentials: Credentials, own_certificate: str = "") -> None:
+        super().__init__(name)
         self._options = options
-        self._headers = headers
-        self._base = options.host.rstrip("/")
-        self._placeholders = _PARAMETER.findall(options.url_path)
-        # No retries: whether a call may be sent twice is for the service to say.
-        self._pool = urllib3.PoolManager(
-            maxsize=options.pool_size, block=False, retries=False, timeout=urllib3.Timeout(total=options.timeout)
-        )
+        self._credentials = credentials
+        self._address = Address(name, options.host, options.url_path)
+        self._pool = make_pool(options, own_certificate)
+        backoff_s = options.retry_backoff_s * (2**options.retries - 1) if options.retries else 0.0
+        self._overhead_s = options.timeout * options.retries + backoff_s
 
-    @property
-    def conn(self) -> "HTTPConnection":
-        return self
+    def get(self, cid: Any = "", params: Any = None, **kwargs: Any) -> Answer:
+        return self.call("GET", cid, None, params, **kwargs)
 
-    def get(self, cid: str, params: Mapping[str, Any] | None = None, **kwargs: Any) -> Answer:
-        return self._call("GET", cid, None, params, **kwargs)
+    def delete(self, cid: Any = "", params: Any = None, data: Any = None, **kwargs: Any) -> Answer:
+        return self.call("DELETE", cid, data, params, **kwargs)
 
-    def delete(self, cid: str, params: Mapping[str, Any] | None = None, **kwargs: Any) -> Answer:
-        return self._call("DELETE", cid, None, params, **kwargs)
+    def options(self, cid: Any = "", params: Any = None, **kwargs: Any) -> Answer:
+        return self.call("OPTIONS", cid, None, params, **kwargs)
 
-    def options(self, cid: str, params: Mapping[str, Any] | None = None, **kwargs: Any) -> Answer:
-        return self._call("OPTIONS", cid, None, params, **kwargs)
+    def head(self, cid: Any = "", params: Any = None, **kwargs: Any) -> Answer:
+        return self.call("HEAD", cid, None, params, **kwargs)
 
-    def post(self, cid: str, data: Any = "", params: Mapping[str, Any] | None = None, **kwargs: Any) -> Answer:
-        return self._call("POST", cid, data, params, **kwargs)
+    def post(self, cid: Any = "", data: Any = "", params: Any = None, **kwargs: Any) -> Answer:
+        return self.call("POST", cid, data, params, **kwargs)
 
     send = post
 
-    def put(self, cid: str, data: Any = "", params: Mapping[str, Any] | None = None, **kwargs: Any) -> Answer:
-        return self._call("PUT", cid, data, params, **kwargs)
+    def put(self, cid: Any = "", data: Any = "", params: Any = None, **kwargs: Any) -> Answer:
+        return self.call("PUT", cid, data, params, **kwargs)
 
-    def patch(self, cid: str, data: Any = "", params: Mapping[str, Any] | None = None, **kwargs: Any) -> Answer:
-        return self._call("PATCH", cid, data, params, **kwargs)
+    def patch(self, cid: Any = "", data: Any = "", params: Any = None, **kwargs: Any) -> Answer:
+        return self.call("PATCH", cid, data, params, **kwargs)
 
-    def ping(self, cid: str = "") -> None:
-        """Raise Unavailable unless something answers; what it answers does not matter."""
-        self._send(self._options.ping_method, self._base + _PARAMETER.sub("", self._options.url_path), cid, b"", {})
+    def upload(self, cid: Any, item: Any, field_name: str = "data", mime_type: str = "text/plain", **kwargs: Any) -> Answer:
+        """Send a file as a form's field. `item` is its path, or its bytes."""
+        name, content = (Path(item).name, Path(item).read_bytes()) if isinstance(item, str | Path) else (field_name, item)
+        return self.call("POST", cid, None, files={field_name: (name, content, mime_type)}, **kwargs)
+
+    def rest_call(self, cid: Any = "", data: Any = "", params: Any = None, method: str = "GET", **kwargs: Any) -> Any:
+        """Call, raise BadAnswer for a status of 400 and above, and return the answer's data."""
+        answer = self.call(method, cid, data, params, **kwargs)
+        answer.raise_for_status()
+        return answer.data
+
+    def ping(self, cid: Any = "") -> None:
+        """
+        See that the other side answers; whatever it answers is good, unless it does not know us.
+
+        Raises:
+            Unavailable: It did not; CredentialsRefused when it did not accept our credentials.
+        """
+        method, url = self._options.ping_method, self._address.for_ping()
+        answer = self.exchange(method, url, None, {CID_HEADER: cid_header(cid)}, self._credentials)
+        if answer.status_code in _REFUSALS and self._credentials():
+            raise credentials_refused(self.name)
 
     def close(self) -> None:
         self._pool.clear()
 
-    def _call(
-        self, method: str, cid: Any, data: Any, params: Mapping[str, Any] | None, headers: Mapping[str, str] | None = None
+    def call(
+        self,
+        method: str,
+        cid: Any = "",
+        data: Any = None,
+        params: Any = None,
+        *,
+        headers: Mapping[str, Any] | None = None,
+        json: Any = None,
+        files: Mapping[str, Any] | None = None,
+        auth: tuple[str, str] | None = None,
+        cookies: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        allow_redirects: bool | None = None,
     ) -> Answer:
         """
+        Args:
+            cid: Sent in the header X-Zato-CID.
+            data: A dict goes out in the connection's data format, or as a form where it has none.
+            params: Parameters of the path, and the query.
+            headers: Go over those that we make.
+            json: Sent as JSON whatever the connection's format.
+            auth: User name and password instead of the connection's credentials.
+            timeout: Seconds, instead of the connection's.
+
         Raises:
-            BadRequest: A parameter of the path is missing.
-            DeadlineExceeded: No answer in time.
-            Unavailable: Nobody could be reached.
+            MissingParameter: One of the path is not among `params`.
+            DeadlineExceeded: No whole answer in time.
+            Unavailable: Nobody could be reached, or the answer was cut off or too long.
         """
-        body, content_type = self._encode(data)
-        sent = {**({"Content-Type": content_type} if content_type else {}), **(headers or {})}
-        return Answer(self._send(method, self._url(dict(params or {})), str(cid), body, sent), self._options.data_format)
+        body, content_type = self._encode(data, json, files)
+        sent = {CID_HEADER: cid_header(cid), "User-Agent": "Zato"}
+        if content_type:
+            sent["Content-Type"] = content_type
+        if cookies:
+            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        sent.update(clean_headers(headers or {}))
+        credentials = FixedCredentials(basic_auth_header(*auth)) if auth is not None else self._credentials
+        return self.exchange(method, self._address.url(params), body, sent, credentials, timeout, allow_redirects)
 
-    def _url(self, params: dict[str, Any]) -> str:
-        missing = [name for name in self._placeholders if name not in params]
-        if missing:
-            raise BadRequest(
-                f"Connection '{self.name}' needs {', '.join(missing)} among its params, for {self._options.url_path}"
+    def _encode(self, data: Any, json: Any, files: Mapping[str, Any] | None) -> tuple[Any, str]:
+        if files is not None:
+            return encode_files(files, data)
+        if json is not None:
+            return formats.dump("json", json)
+        body, content_type = encode_body(data, self._options.data_format)
+        return body, (self._options.content_type or content_type) if body is not None else ""
+
+    def exchange(
+        self,
+        method: str,
+        url: str,
+        body: Any,
+        headers: Mapping[str, str],
+        credentials: Credentials,
+        timeout: float | None = None,
+        allow_redirects: bool | None = None,
+    ) -> Answer:
+        """Send what is ready to be sent, and return what was answered. Raises as `call` does."""
+        who = credentials()
+        answer = self._exchange(method, url, body, headers, who, timeout, allow_redirects)
+        # 401 says that nothing was done, so any method may be repeated.
+        if answer.status_code == 401 and credentials.refused(who):
+            return self._exchange(method, url, body, headers, credentials(), timeout, allow_redirects)
+        return answer
+
+    def _exchange(
+        self,
+        method: str,
+        url: str,
+        body: Any,
+        headers: Mapping[str, str],
+        credentials: Mapping[str, str],
+        timeout: float | None,
+        allow_redirects: bool | None,
+    ) -> Answer:
+        seconds = self._options.timeout if timeout is None else timeout
+        # What the service says for itself counts more than the connection's credentials.
+        own = {name.lower() for name in headers}
+        sent = {**{name: value for name, value in credentials.items() if name.lower() not in own}, **headers}
+        follow = self._options.follow_redirects if allow_redirects is None else allow_redirects
+        # Limits of the sockets are for each packet: who sends one byte a second would keep a service for ever.
+        whole = within(seconds + self._overhead_s, lambda: timed_out(self.name))
+        with self.errors_explained(urllib3.exceptions.HTTPError), whole:
+            response = self._pool.urlopen(
+                method,
+                url,
+                body=body,
+                headers=sent,
+                preload_content=False,
+                timeout=urllib3.Timeout(total=seconds),
+                retries=make_retries(self._options, follow, credentials),
+                redirect=follow,
             )
-        path = _PARAMETER.sub(lambda match: quote(str(params.pop(match[1])), safe=""), self._options.url_path)
-        query = urlencode(params, doseq=True)
-        return f"{self._base}{path}?{query}" if query else f"{self._base}{path}"
+            content = self._read(response)
+        return Answer(self.name, response.status, response.headers, content, self._options.data_format)
 
-    def _encode(self, data: Any) -> tuple[bytes, str]:
-        if data in (None, "", b""):
-            return b"", ""
-        if isinstance(data, bytes):
-            return data, ""
-        if isinstance(data, str):
-            return data.encode(), formats.CONTENT_TYPES[self._options.data_format]
-        if self._options.data_format in ("json", "xml"):
-            return formats.dump(self._options.data_format, data)
-        if isinstance(data, Mapping):
-            return urlencode(data, doseq=True).encode(), formats.CONTENT_TYPES["form"]
-        return formats.dump("json", data)
-
-    def _send(self, method: str, url: str, cid: str, body: bytes, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
-        sent = {**self._headers, CID_HEADER: _header_value(cid), **headers}
+    def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
+        chunks, size = [], 0
         try:
-            return self._pool.request(method, url, body=body or None, headers=sent)
-        except urllib3.exceptions.NewConnectionError as exc:  # a kind of time-out to the library, even when it was refused
-            raise self._unreachable(exc) from exc
-        except urllib3.exceptions.TimeoutError as exc:
-            raise DeadlineExceeded(
-                f"Connection '{self.name}' got no answer from {self._base} within {self._options.timeout:g} s",
-                public=f"Connection '{self.name}' got no answer in time",
-            ) from exc
-        except urllib3.exceptions.HTTPError as exc:
-            raise self._unreachable(exc) from exc
+            for chunk in response.stream(_CHUNK_BYTES, decode_content=True):
+                size += len(chunk)
+                if size > self._options.max_response_bytes:
+                    response.close()
+                    raise Unavailable(f"Connection '{self.name}' was answered with more than max_response_bytes")
+                chunks.append(chunk)
+        finally:
+            response.release_conn()
+        return b"".join(chunks)
 
-    def _unreachable(self, exc: Exception) -> Unavailable:
-        return Unavailable(
-            f"Connection '{self.name}' could not reach {self._base}: {exc}",
-            public=f"Connection '{self.name}' could not reach the other side",
-        )
+    def explain(self, exc: BaseException) -> ZatoError | str | None:
+        # A timeout by its class, yet what happened is in its cause.
+        if isinstance(exc, urllib3.exceptions.NewConnectionError):
+            return None
+        return next((words for kind, words in _WORDS.items() if isinstance(exc, kind)), None)
+
+
+_WORDS: Mapping[type[BaseException], str] = {
+    urllib3.exceptions.TimeoutError: "it did not answer in time",
+    urllib3.exceptions.DecodeError: "its answer is compressed in a way that cannot be undone",
+    urllib3.exceptions.IncompleteRead: "its answer was cut off",
+}
 
 
 def connect(config_object: ConfigObject, configuration: Configuration) -> HTTPConnection:
     options: OutgoingHTTPOptions = config_object.options
-    return HTTPConnection(config_object.name, options, _credentials(options.security, configuration))
-
-
-def _credentials(security: str, configuration: Configuration) -> Mapping[str, str]:
-    if not security:
-        return {}
-    definition = configuration.find(SECURITY_KINDS, security).options
-    if isinstance(definition, BasicAuthOptions):
-        encoded = base64.b64encode(f"{definition.username}:{definition.password}".encode()).decode()
-        return {"Authorization": f"Basic {encoded}"}
-    return {definition.header: definition.key}
-
-
-def _header_value(text: str) -> str:
-    """Services of the oldest generation pass their whole request as the first argument, which is the cid's place."""
-    return "".join(character if character.isprintable() and character.isascii() else " " for character in text)[:1000]
+    credentials = credentials_of(options.security, configuration)
+    own = tls_key_cert_of(options.security, configuration)
+    # The definition's text has the certificate and its key.
+    return HTTPConnection(config_object.name, options, credentials, own.value if own is not None else "")

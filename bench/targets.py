@@ -1,0 +1,171 @@
+"""What is measured against what: our server and its rivals, each with one worker on one processor."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from zato.common.testing.processes import ServerProcess, free_port
+
+HERE = Path(__file__).parent
+BIN = Path(sys.executable).parent
+# The rivals have an environment of their own: what they need is no business of ours.
+RIVALS_BIN = Path("var/bench/venv/bin").resolve()
+# The server runs on one processor and the load on the other, so that neither takes the other's time.
+SERVER_CPU, LOAD_CPU = 0, 1
+
+
+@dataclass(frozen=True)
+class Running:
+    """
+    Args:
+        addresses: Where it answers, by the name in the report; a load-balancer in front is one more of them.
+        paths: Rows' paths that it answers; all when empty.
+        root_pids: Processes whose time, and whose children's, is counted.
+    """
+
+    addresses: dict[str, str]
+    paths: frozenset[str]
+    root_pids: tuple[int, ...]
+    stop: Callable[[], None]
+
+    def cpu_seconds(self) -> float:
+        """Processor time of all its processes until now."""
+        total = 0.0
+        for root in self.root_pids:
+            parent = psutil.Process(root)
+            for process in (parent, *parent.children(recursive=True)):
+                times = process.cpu_times()
+                total += times.user + times.system
+        return total
+
+
+def start_rival(name: str, command: Sequence[str], paths: frozenset[str]) -> Running:
+    port = free_port()
+    folder = Path(tempfile.mkdtemp(prefix="zato-bench-"))
+    filled = [word.format(port=port) for word in command]
+    process = ServerProcess(
+        ["taskset", "-c", str(SERVER_CPU), *filled], log=folder / "log", is_ready=lambda: _answers(f"http://127.0.0.1:{port}/")
+    )
+    process.start()
+    return Running({name: f"http://127.0.0.1:{port}"}, paths, (process.pid,), process.stop)
+
+
+def start_zato() -> Running:
+    """A cluster of one server with one worker behind HAProxy, with the benchmark's services and channels."""
+    folder = Path(tempfile.mkdtemp(prefix="zato-bench-")) / "cluster"
+    environment = {**os.environ, "ZATO_CLUSTER": str(folder), "ZATO_SERVER_WORKERS": "1", "NO_COLOR": "1"}
+
+    def zato(*arguments: str) -> str:
+        command = ["taskset", "-c", str(SERVER_CPU), str(BIN / "zato"), *arguments]
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+
+    def stop() -> None:
+        zato("quickstart", "stop", str(folder))
+
+    zato("quickstart", "create", str(folder), "--servers", "1")
+    zato("quickstart", "start", str(folder))
+    zato("service", "deploy", str(HERE / "services" / "bench_services.py"), "--wait", "20")
+    zato("object", "import", str(HERE / "services" / "objects.toml"))
+    zato("wait", "--timeout", "20")
+    parts = {part["name"]: part for part in _parts(folder)}
+    addresses = {
+        "zato": f"http://{parts['server1']['http_address']}",
+        "zato+haproxy": f"http://{parts['lb-agent']['frontend_address']}",
+    }
+    return Running(addresses, frozenset(), (_server_pid(folder),), stop)
+
+
+def _parts(folder: Path) -> list[dict[str, str]]:
+    import tomllib
+
+    parts: list[dict[str, str]] = tomllib.loads((folder / "cluster.toml").read_text())["parts"]
+    return parts
+
+
+def _server_pid(folder: Path) -> int:
+    import re
+
+    match = re.search(r"\d+", (folder / "server1" / "run" / "server.pid").read_text())
+    assert match is not None
+    return int(match[0])
+
+
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=2)  # noqa: S310
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+PLAIN = frozenset({"/plain"})
+GUNICORN = (str(RIVALS_BIN / "gunicorn"), "--worker-class", "gevent", "--workers", "1", "--bind", "127.0.0.1:{port}", "--chdir")
+RIVALS: dict[str, tuple[Sequence[str], frozenset[str]]] = {
+    "gunicorn": ((*GUNICORN, str(HERE / "rivals"), "hello:application"), PLAIN),
+    "flask": ((*GUNICORN, str(HERE / "rivals"), "flask_app:application"), PLAIN),
+    "fastapi": (
+        (
+            *(str(RIVALS_BIN / "uvicorn"), "--app-dir", str(HERE / "rivals"), "--port", "{port}", "--loop", "uvloop"),
+            *("--http", "httptools", "--no-access-log", "--log-level", "warning", "fastapi_app:application"),
+        ),
+        frozenset({"/plain", "/simple-io", "/model"}),
+    ),
+    "granian": (
+        (
+            *(str(RIVALS_BIN / "granian"), "--interface", "asgi", "--port", "{port}", "--no-access-log", "--working-dir"),
+            *(str(HERE / "rivals"), "fastapi_app:application"),
+        ),
+        frozenset({"/plain", "/simple-io", "/model"}),
+    ),
+}
+
+
+def start_haproxy() -> Running:
+    """The physical limit: HAProxy answers by itself, without reading what it was sent."""
+    port = free_port()
+    folder = Path(tempfile.mkdtemp(prefix="zato-bench-"))
+    (folder / "haproxy.cfg").write_text(
+        "global\n  nbthread 1\ndefaults\n  mode http\n  timeout client 30s\n  timeout connect 1s\n  timeout server 30s\n"
+        f"frontend f\n  bind 127.0.0.1:{port}\n"
+        "  http-request return status 200 content-type application/json string '{\"order_id\":12345}'\n"
+    )
+    command = ["taskset", "-c", str(SERVER_CPU), "haproxy", "-db", "-f", str(folder / "haproxy.cfg")]
+    process = ServerProcess(
+        command,
+        log=folder / "log",
+        is_ready=lambda: _answers(f"http://127.0.0.1:{port}/"),
+        stop_signal=signal.SIGTERM,
+    )
+    process.start()
+    return Running({"haproxy-200": f"http://127.0.0.1:{port}"}, PLAIN, (process.pid,), process.stop)
+
+
+def start_all(names: Sequence[str]) -> dict[str, Running]:
+    """Start the targets of these names; `zato` comes with its load-balancer."""
+    starters: dict[str, Callable[[], Running]] = {"zato": start_zato, "haproxy-200": start_haproxy}
+    for name, (command, paths) in RIVALS.items():
+        starters[name] = lambda name=name, command=command, paths=paths: start_rival(name, command, paths)  # type: ignore[misc]
+    running: dict[str, Running] = {}
+    try:
+        for name in names:
+            running[name] = starters[name]()
+    except BaseException:
+        stop_all(running)
+        raise
+    return running
+
+
+def stop_all(running: dict[str, Running]) -> None:
+    for each in running.values():
+        each.stop()
