@@ -38,40 +38,55 @@ class Claims:
                     bound_waits(session)
                     if check_epoch(session, request.epoch).is_paused:
                         raise JobsPaused("All jobs are paused: 'zato scheduler resume' lets them fire again")
-                    return self._claim(session, request)
+                    batch = _Batch(session, request)
+                    rows = [batch.claim(fire) for fire in request.fires]
+                    session.flush()
+                    return messages.ClaimResponse(claims=[_message(*claimed) for claimed in rows])
             except IntegrityError:
                 continue
         raise Unavailable("The same fires are being claimed by another call")
 
-    def _claim(self, session: Session, request: messages.ClaimRequest) -> messages.ClaimResponse:
+
+# State of the claim, its row if there is one, and the deadline of the job.
+_Claimed = tuple[Any, JobRunRow | None, float]
+
+
+class _Batch:
+    """The fires of one call, and what the ODB has of their jobs, read at once for all of them."""
+
+    def __init__(self, session: Session, request: messages.ClaimRequest) -> None:
         ids = {fire.job_id for fire in request.fires}
-        objects = {row.id: row for row in session.execute(select(ObjectRow).where(ObjectRow.id.in_(ids))).scalars()}
-        taken = _taken(session, request.fires)
-        unfinished = _unfinished(session, ids)
-        states = {row.job_id: row for row in session.execute(select(JobStateRow).where(JobStateRow.job_id.in_(ids))).scalars()}
-        claims: list[tuple[int, JobRunRow | None, float]] = []
-        for fire in request.fires:
-            job = objects.get(fire.job_id)
-            if (row := taken.get((fire.job_id, fire.planned_us))) is not None:
-                state = messages.CLAIM_STATE_CLAIMED if row.state == "claimed" else messages.CLAIM_STATE_TAKEN
-                claims.append((state, row, 0.0))
-                continue
-            if job is None or not _is_current(job, fire):
-                claims.append((messages.CLAIM_STATE_CHANGED, None, 0.0))
-                continue
-            if (options := run_options(job)) is None:
-                claims.append((messages.CLAIM_STATE_CHANGED, None, 0.0))
-                continue
-            row = _new_run(job, fire, request.epoch, _reason_to_skip(options.overlap, unfinished.get(job.id, 0)))
-            session.add(row)
-            taken[fire.job_id, fire.planned_us] = row
-            _remember(session, states, job, fire.planned_us)
-            if row.state == "claimed":
-                unfinished[job.id] = unfinished.get(job.id, 0) + 1
-            state = messages.CLAIM_STATE_CLAIMED if row.state == "claimed" else messages.CLAIM_STATE_SKIPPED
-            claims.append((state, row, options.deadline_s))
-        session.flush()
-        return messages.ClaimResponse(claims=[_claim_message(*claim) for claim in claims])
+        self._session = session
+        self._epoch = request.epoch
+        self._jobs = {row.id: row for row in session.execute(select(ObjectRow).where(ObjectRow.id.in_(ids))).scalars()}
+        self._taken = _taken(session, request.fires)
+        self._unfinished = _unfinished(session, ids)
+        states = session.execute(select(JobStateRow).where(JobStateRow.job_id.in_(ids))).scalars()
+        self._states = {row.job_id: row for row in states}
+
+    def claim(self, fire: messages.Fire) -> _Claimed:
+        job = self._jobs.get(fire.job_id)
+        if (row := self._taken.get((fire.job_id, fire.planned_us))) is not None:
+            is_to_start = row.state == "claimed"
+            return (messages.CLAIM_STATE_CLAIMED if is_to_start else messages.CLAIM_STATE_TAKEN), row, 0.0
+        if job is None or not _is_current(job, fire) or (options := run_options(job)) is None:
+            return messages.CLAIM_STATE_CHANGED, None, 0.0
+        reason_to_skip = _reason_to_skip(options.overlap, self._unfinished.get(job.id, 0))
+        row = self._taken[fire.job_id, fire.planned_us] = _new_run(job, fire, self._epoch, reason_to_skip)
+        self._session.add(row)
+        self._remember(job, fire.planned_us)
+        if reason_to_skip:
+            return messages.CLAIM_STATE_SKIPPED, row, 0.0
+        self._unfinished[job.id] = self._unfinished.get(job.id, 0) + 1
+        return messages.CLAIM_STATE_CLAIMED, row, options.deadline_s
+
+    def _remember(self, job: ObjectRow, planned_us: int) -> None:
+        state = self._states.get(job.id)
+        if state is None:
+            state = self._states[job.id] = JobStateRow(job_id=job.id, version=job.version, last_planned_us=planned_us)
+            self._session.add(state)
+        elif state.version != job.version or state.last_planned_us < planned_us:
+            state.version, state.last_planned_us = job.version, planned_us
 
 
 def _taken(session: Session, fires: Sequence[messages.Fire]) -> dict[tuple[int, int], JobRunRow]:
@@ -120,16 +135,7 @@ def _new_run(job: ObjectRow, fire: messages.Fire, epoch: int, reason_to_skip: st
     )
 
 
-def _remember(session: Session, states: dict[int, JobStateRow], job: ObjectRow, planned_us: int) -> None:
-    state = states.get(job.id)
-    if state is None:
-        state = states[job.id] = JobStateRow(job_id=job.id, version=job.version, last_planned_us=planned_us)
-        session.add(state)
-    elif state.version != job.version or state.last_planned_us < planned_us:
-        state.version, state.last_planned_us = job.version, planned_us
-
-
-def _claim_message(state: Any, row: JobRunRow | None, deadline_s: float) -> messages.Claim:
+def _message(state: Any, row: JobRunRow | None, deadline_s: float) -> messages.Claim:
     return messages.Claim(state=state, run=pending(row, deadline_s) if row is not None else None)
 
 

@@ -97,18 +97,7 @@ class Runs:
                 return "waiting"
             row.state, row.started_at, row.server, row.pid = "running", utc_now(), self._server, self._pid
             row.drift_s = (to_us(row.started_at) - row.planned_us) / 1e6
-            return Started(
-                row.id,
-                row.job_id,
-                row.job_name,
-                options.job_type,
-                options.service,
-                options.extra,
-                row.cid,
-                row.trigger,
-                row.drift_s,
-                options.deadline_s,
-            )
+            return _started(row, options)
 
     def finish(self, run_id: int, outcome: Outcome) -> messages.PendingRun | None:
         """Write the end of a run, and return the next attempt when it is to be tried again."""
@@ -192,6 +181,21 @@ class Runs:
         if options.job_type == "one_time" and row.trigger != "manual":
             return None, _switch_off(session, row)
         return None, 0
+
+
+def _started(row: JobRunRow, options: RunOptions) -> Started:
+    return Started(
+        run_id=row.id,
+        job_id=row.job_id,
+        job_name=row.job_name,
+        job_type=options.job_type,
+        service=options.service,
+        extra=options.extra,
+        cid=row.cid,
+        trigger=row.trigger,
+        drift_s=row.drift_s,
+        deadline_s=options.deadline_s,
+    )
 
 
 def _options_of(session: Session, row: JobRunRow) -> RunOptions | None:
