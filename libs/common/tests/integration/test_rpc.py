@@ -1,5 +1,8 @@
 """gRPC between parts over real sockets: each server with each client."""
 
+import contextlib
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -133,6 +136,18 @@ def test_a_part_that_was_away_is_found_again_soon_after_its_return(
 
     eventually(is_found)
     assert time.monotonic() - back_at < 3
+
+
+def test_a_machine_that_is_gone_without_a_word_is_given_up_soon(caller: Any, served: Any) -> None:
+    connection = caller.connect(served.target)
+    connection.join()
+    timeouts = []
+    for descriptor in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError, IndexError), socket.socket(fileno=os.dup(int(descriptor))) as each:
+            if each.getpeername()[1] == served.port:
+                timeouts.append(each.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
+    assert timeouts
+    assert set(timeouts) == {5000}
 
 
 def test_the_callers_cid_is_in_the_log_of_the_called(

@@ -12,8 +12,15 @@ from zato.common.rpc.tls import TLSFiles
 
 Response = TypeVar("Response")
 
-# A part that was away is found again within a second of its return.
-RECONNECT_OPTIONS = (("grpc.initial_reconnect_backoff_ms", 200), ("grpc.max_reconnect_backoff_ms", 1000))
+RECONNECT_OPTIONS = (
+    # A part that was away is found again within a second of its return.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    # A machine or container that is gone without a word: what it has not acknowledged for 5 s breaks the connection
+    # (TCP_USER_TIMEOUT, which gRPC sets only where it pings too). Servers take more frequent pings for an attack.
+    ("grpc.keepalive_time_ms", 310_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+)
 # What servers send at most: a snapshot of the configuration is one message.
 _CHANNEL_OPTIONS = (*RECONNECT_OPTIONS, ("grpc.max_receive_message_length", 64 * 1024 * 1024))
 
