@@ -100,6 +100,15 @@ class Hooks(Service):
         self.note("after_interval_based_job")
 
 
+class Plan(Service):
+    """Has the next one run a second later."""
+
+    name = "test.plan"
+
+    def handle(self):
+        self.response.payload = {"id": self.schedule.onetime(self, Count, after_seconds=1, data=self.request.payload["file"])}
+
+
 class Fail(Service):
     name = "test.fail"
 

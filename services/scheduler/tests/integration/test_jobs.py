@@ -54,6 +54,14 @@ def test_a_one_time_job_that_is_over_already_runs_at_once(cluster: Cluster) -> N
     eventually(lambda: sum(cluster.written("past").values()) == 1, timeout_s=20)
 
 
+def test_a_service_has_another_one_run_later(cluster: Cluster) -> None:
+    planned = cluster.admin("test.plan", file=str(cluster.file("planned")))
+    eventually(lambda: len(cluster.written("planned")) == 1, timeout_s=20)
+    job = cluster.admin("zato.scheduler.job.get-by-id", id=planned["id"])
+    assert job["name"].startswith("test.plan.test.count.")
+    eventually(lambda: [run["state"] for run in cluster.runs(job["name"])] == ["ok"], timeout_s=20)
+
+
 def test_a_job_with_repeats_runs_so_often(cluster: Cluster) -> None:
     path = cluster.file("three")
     cluster.add_job("three", job_type="interval_based", service="test.count", seconds=1, repeats=3, extra=str(path))

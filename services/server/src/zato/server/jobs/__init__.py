@@ -7,6 +7,7 @@ Runs of scheduled jobs, in the ODB: which scheduler leads, which fires it claime
     runs            started once, ended, tried again, lost with their server
     history         runs as people search for them, and for how long they are kept
     runner          invokes the job's service
+    schedule        what services have run later
     rpc             the contract `Jobs`
     admin           the services zato.scheduler.*
 """

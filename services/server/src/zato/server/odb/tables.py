@@ -197,6 +197,7 @@ class JobRunRow(Base):
     __table_args__ = (
         UniqueConstraint("job_id", "planned_us", "attempt"),
         Index("ix_job_run_ended_at", "ended_at"),
+        Index("ix_job_run_job_name", "job_name", "id"),
         {"sqlite_autoincrement": True},
     )
 

@@ -55,6 +55,7 @@ def upgrade() -> None:
         sa.Column("cid", sa.String(64), nullable=False),
         sa.UniqueConstraint("job_id", "planned_us", "attempt"),
         sa.Index("ix_job_run_ended_at", "ended_at"),
+        sa.Index("ix_job_run_job_name", "job_name", "id"),
         sqlite_autoincrement=True,
     )
 
