@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -202,6 +203,7 @@ class Server(Part):
             "workers": 1,
             "log_format": "json",
         }
+        self.http_address = str(settings["http_address"])
         super().__init__("zato.server", settings)
 
     def is_ready(self) -> bool:
@@ -213,6 +215,10 @@ class Server(Part):
         request = InvokeRequest(service=service, payload=json.dumps(values).encode())
         response = self.client.call(InvokerStub(self.client.channel).Invoke, request, timeout_s=timeout_s)
         return json.loads(response.payload) if response.payload else None
+
+    def metrics(self) -> str:
+        with urllib.request.urlopen(f"http://{self.http_address}/metrics", timeout=5) as response:
+            return str(response.read().decode())
 
     def knows_jobs(self) -> bool:
         """Whether it has heard of the kind that a scheduler registered."""

@@ -82,6 +82,15 @@ def test_a_job_that_fails_is_tried_again(cluster: Cluster) -> None:
     eventually(lambda: not cluster.admin("zato.scheduler.job.get-by-name", name="fails")["is_active"], timeout_s=10)
 
 
+def test_runs_are_counted_in_the_servers_metrics(cluster: Cluster) -> None:
+    path = str(cluster.file("counted"))
+    cluster.add_job("counted", job_type="interval_based", service="test.count", seconds=1, repeats=2, extra=path)
+    eventually(lambda: len(cluster.written("counted")) == 2, timeout_s=20)
+    wanted = 'zato_job_runs_total{job="counted",state="ok"} 2.0'
+    eventually(lambda: wanted in cluster.servers[0].metrics(), timeout_s=10, what=wanted)
+    assert "zato_job_drift_seconds_count" in cluster.servers[0].metrics()
+
+
 def test_a_run_that_takes_too_long_is_cut(cluster: Cluster) -> None:
     extra = f"60 {cluster.file('late')}"
     start = in_seconds(0.2)

@@ -257,6 +257,20 @@ def test_a_pause_that_a_server_knows_of_first_is_no_failure(cluster: Cluster, sc
     assert sum(1 + fire.missed for fire in cluster.runs.values()) == 3
 
 
+def test_a_job_that_is_older_than_two_periods_is_told_of_in_the_log(
+    cluster: Cluster, scheduler: Scheduler, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scheduler.lead()
+    scheduler.run(2.25)
+    assert "job_overdue" not in capsys.readouterr().out
+    cluster.failures = [Unavailable("away")] * 8
+    scheduler.run(6)
+    shown = capsys.readouterr().out
+    assert 1 <= shown.count("servers_not_usable") <= 2, "not for each attempt"
+    assert "job_overdue" in shown
+    assert "job1" in shown
+
+
 def test_an_edited_job_fires_as_it_is_now_and_a_deleted_one_no_more(cluster: Cluster, scheduler: Scheduler) -> None:
     scheduler.lead()
     scheduler.run(2.25)

@@ -104,7 +104,6 @@ class Conductor:
             self._start_pending()
             if not self._lease.leader.is_paused:
                 self._fire()
-            self._trouble = ""
         except StaleEpoch as exc:
             log.warning("leadership_lost", reason=exc.message)
             self._lease.lose()
@@ -145,6 +144,7 @@ class Conductor:
             return
         wanted = frozenset(self._changed) if self._is_loaded else None
         state = self._backend.state(wanted)
+        self._trouble = ""
         for each in state.jobs:
             job = self._jobs.get(each.job_id)
             if job is not None:
@@ -208,6 +208,7 @@ class Conductor:
             if isinstance(exc, JobsPaused):
                 return
             raise
+        self._trouble = ""
         self._timetable.settle(dues)
         for due in dues:
             _tell(due)
