@@ -22,7 +22,7 @@ from zato.common.rpc.calls import (
     status_of,
 )
 from zato.common.rpc.channels import ReloadingChannel
-from zato.common.rpc.client import RECONNECT_OPTIONS, RETIRED_CHANNEL_S
+from zato.common.rpc.client import RECONNECT_OPTIONS
 from zato.common.rpc.details import as_zato_error, error_detail, sent_message
 from zato.common.rpc.peers import check_peer
 from zato.common.rpc.tls import TLSFiles, channel_credentials, server_credentials
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 Response = TypeVar("Response")
+
+# Longer than any call of an asyncio client takes.
+_RETIRED_CHANNEL_S = 300.0
 
 
 class AioServer:
@@ -181,6 +184,6 @@ class AioClient:
 
     def _retire(self, channel: aio.Channel) -> None:
         # Waits for the calls that run on it. The loop itself keeps no task alive.
-        task = asyncio.get_running_loop().create_task(channel.close(RETIRED_CHANNEL_S))
+        task = asyncio.get_running_loop().create_task(channel.close(_RETIRED_CHANNEL_S))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)

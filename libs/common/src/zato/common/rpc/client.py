@@ -1,21 +1,29 @@
 """Calling another part: a deadline on every call, the cluster's token, and the other side's error raised here."""
 
-import time
+from collections.abc import Iterator
 from typing import Any, Protocol, TypeVar, cast
 
 import grpc
 
 from zato.common.cid import new_cid
+from zato.common.errors import Unavailable
 from zato.common.rpc.calls import call_metadata, error_from_call
 from zato.common.rpc.channels import ReloadingChannel
 from zato.common.rpc.tls import TLSFiles, channel_credentials
 
 Response = TypeVar("Response")
 
-# A part that was away is found again within a second of its return.
-RECONNECT_OPTIONS = (("grpc.initial_reconnect_backoff_ms", 200), ("grpc.max_reconnect_backoff_ms", 1000))
-# Longer than any call takes; a stream that is cut then is begun anew.
-RETIRED_CHANNEL_S = 300.0
+RECONNECT_OPTIONS = (
+    # A part that was away is found again within a second of its return.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    # A machine or container that is gone without a word: what it has not acknowledged for 5 s breaks the connection
+    # (TCP_USER_TIMEOUT, which gRPC sets only where it pings too). Servers take more frequent pings for an attack.
+    ("grpc.keepalive_time_ms", 310_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+)
+# What servers send at most: a snapshot of the configuration is one message.
+_CHANNEL_OPTIONS = (*RECONNECT_OPTIONS, ("grpc.max_receive_message_length", 64 * 1024 * 1024))
 
 
 class UnaryMethod(Protocol[Response]):
@@ -37,24 +45,24 @@ class Client:
     def __init__(self, target: str, *, token: str, tls: TLSFiles | None = None) -> None:
         self.target = target
         self._token = token
-        self._retired: list[tuple[float, grpc.Channel]] = []
         self.channel: grpc.Channel
         if tls is not None and tls.is_on:
             channel = ReloadingChannel(
                 tls.reader(),
-                make=lambda material: grpc.secure_channel(target, channel_credentials(material), options=RECONNECT_OPTIONS),
-                retire=self._retire,
+                make=lambda material: grpc.secure_channel(target, channel_credentials(material), options=_CHANNEL_OPTIONS),
+                # Calls that run keep it; with the last of them it goes, and its connection.
+                retire=lambda _channel: None,
             )
             self.channel = cast("grpc.Channel", channel)
         else:
-            self.channel = grpc.insecure_channel(target, options=RECONNECT_OPTIONS)
+            self.channel = grpc.insecure_channel(target, options=_CHANNEL_OPTIONS)
 
     @classmethod
     def with_roots(cls, target: str, roots: bytes) -> "Client":
         """Return a client that shows no certificate and no token, and trusts servers of these roots (PEM)."""
         client = cls(target, token="")
         client.channel.close()
-        client.channel = grpc.secure_channel(target, grpc.ssl_channel_credentials(roots), options=RECONNECT_OPTIONS)
+        client.channel = grpc.secure_channel(target, grpc.ssl_channel_credentials(roots), options=_CHANNEL_OPTIONS)
         return client
 
     def call(self, method: UnaryMethod[Response], request: Any, *, timeout_s: float, cid: str = "") -> Response:
@@ -75,15 +83,28 @@ class Client:
             future.cancel()
             raise
 
+    def start(self, method: UnaryMethod[Response], request: Any, *, timeout_s: float, cid: str = "") -> "grpc.Future[Response]":
+        """Begin a call and return at once; `result_of` says what became of it."""
+        return method.future(request, timeout=timeout_s, metadata=call_metadata(self._token, cid or new_cid()))
+
+    def result_of(self, future: "grpc.Future[Response]") -> Response:
+        """Return the answer of a call that `start` began, or raise as `call` does."""
+        try:
+            return future.result()
+        except grpc.RpcError as exc:
+            raise error_from_call(exc, self.target) from exc
+        except grpc.FutureCancelledError as exc:
+            raise Unavailable(f"The call to {self.target} was cancelled") from exc
+
+    def stream(self, method: Any, request: Any, *, timeout_s: float) -> Iterator[Any]:
+        """Yield what a streaming method sends, until it ends or the time is up; raises as `call` does."""
+        responses = method(request, timeout=timeout_s, metadata=call_metadata(self._token, new_cid()))
+        try:
+            yield from responses
+        except grpc.RpcError as exc:
+            raise error_from_call(exc, self.target) from exc
+        finally:
+            responses.cancel()
+
     def close(self) -> None:
         self.channel.close()
-        for _, channel in self._retired:
-            channel.close()
-
-    def _retire(self, channel: grpc.Channel) -> None:
-        # Closing cancels calls; those on the channels before this one have ended long ago.
-        now = time.monotonic()
-        for retired_at, old in self._retired:
-            if now - retired_at > RETIRED_CHANNEL_S:
-                old.close()
-        self._retired = [each for each in self._retired if now - each[0] <= RETIRED_CHANNEL_S] + [(now, channel)]
