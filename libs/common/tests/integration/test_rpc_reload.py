@@ -2,9 +2,11 @@
 
 import datetime
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -145,3 +147,32 @@ def test_files_that_do_not_fit_together_are_not_taken(old: CertificateAuthority,
 
 def test_a_key_is_not_in_a_repr(old: CertificateAuthority) -> None:
     assert "PRIVATE" not in repr(old.issue("server").reader().newest())
+
+
+def test_a_call_that_runs_ends_on_the_connection_that_it_began_on(
+    caller: Any,
+    serve: Any,
+    part: Any,
+    old: CertificateAuthority,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = copy_of(old.issue("client"), tmp_path / "c")
+    served = serve(part, tls=old.issue("server"))
+    connected = caller.connect(served.target, tls=client)
+    connected.join()
+    seconds = [2.0]
+    # The first call that asks takes so long, the others take no time.
+    monkeypatch.setattr(type(part), "takes_s", property(lambda _self: seconds.pop() if seconds else 0.0), raising=False)
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(connected.join, timeout_s=20)
+        eventually(lambda: seconds == [])
+        replace(client, old.issue("client"), old)
+        eventually(lambda: connected.join() and connections(served.port) == 2)
+        assert running.result()
+    eventually(lambda: connected.join() and connections(served.port) == 1)
+
+
+def connections(port: int) -> int:
+    """How many clients are connected."""
+    return len([each for each in psutil.Process().net_connections("tcp") if each.raddr and each.raddr.port == port])
