@@ -95,9 +95,11 @@ def internal_services() -> list[ServiceEntry]:
 
 def admin_services(admin: Admin, others: Mapping[str, Action] = MappingProxyType({})) -> list[ServiceEntry]:
     """Return the admin services of the kinds known now, the fixed ones, and `others` by their names."""
-    actions = {**_FIXED, **others}
+    actions: dict[str, Action] = {}
     for kind in admin.kinds.registry:
         actions.update(_kind_actions(kind))
+    # The fixed ones last: of services some do more than an object's would.
+    actions |= {**_FIXED, **others}
     return [_entry(name, action, admin) for name, action in actions.items()]
 
 

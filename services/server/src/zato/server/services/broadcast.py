@@ -22,12 +22,16 @@ class BroadcastListener:
     Args:
         rules: Which targets this server is.
         run: Runs a task and returns the response's payload.
+        spawn: Runs a function in the background.
     """
 
-    def __init__(self, tasks: Tasks, rules: InvokeRules, run: Callable[[Task], Any]) -> None:
+    def __init__(
+        self, tasks: Tasks, rules: InvokeRules, run: Callable[[Task], Any], spawn: Callable[..., object] = gevent.spawn
+    ) -> None:
         self._tasks = tasks
         self._rules = rules
         self._run = run
+        self._spawn = spawn
 
     def __call__(self, message: str) -> None:
         # Empty: the connection was made (again). What was missed is lost, as whoever broadcasts knows.
@@ -39,7 +43,7 @@ class BroadcastListener:
             log.error("broadcast_not_readable", error=str(exc))
             return
         if not task.target or self._rules.targets.allows(task.target):
-            gevent.spawn(self._work, task)
+            self._spawn(self._work, task)
 
     def _work(self, task: Task) -> None:
         with bind_cid(task.cid):

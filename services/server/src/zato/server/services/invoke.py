@@ -177,28 +177,25 @@ class Invoker:
     def run(self, entry: ServiceEntry, instance: "Service") -> ServiceResponse:
         """Run the handler of a new instance, and all that its class has around it."""
         try:
-            return self._run(entry, instance)
+            if entry.is_plain:
+                if (usage := self.context.usage) is not None:
+                    usage.count(entry.name)
+                started = time.perf_counter()
+                handle = find_handler(entry, instance)
+                if entry.io is None:
+                    handle()
+                else:
+                    entry.io.before_handle(instance)
+                    handle()
+                    entry.io.after_handle(instance)
+                elapsed_ms = (time.perf_counter() - started) * 1000
+                if elapsed_ms > entry.plan.slow_threshold_ms:
+                    _report_slow(entry, elapsed_ms)
+            else:
+                self._run_steps(entry, instance)
         except AttributeError as exc:
             explain_absence(exc)
             raise
-
-    def _run(self, entry: ServiceEntry, instance: "Service") -> ServiceResponse:
-        if entry.is_plain:
-            if (usage := self.context.usage) is not None:
-                usage.count(entry.name)
-            started = time.perf_counter()
-            handle = find_handler(entry, instance)
-            if entry.io is None:
-                handle()
-            else:
-                entry.io.before_handle(instance)
-                handle()
-                entry.io.after_handle(instance)
-            elapsed_ms = (time.perf_counter() - started) * 1000
-            if elapsed_ms > entry.plan.slow_threshold_ms:
-                _report_slow(entry, elapsed_ms)
-        else:
-            self._run_steps(entry, instance)
         return instance.response
 
     def _run_as(self, cid: str, caller: "Service", entry: ServiceEntry, instance: "Service") -> None:
