@@ -22,6 +22,7 @@ from zato.server.services import snapshots
 from zato.server.services.facades import Facades
 from zato.server.services.hooks import Hooks
 from zato.server.services.lazy import lazy
+from zato.server.services.simpleio import defaults
 from zato.server.services.simpleio.elements import (
     CSV,
     UTC,
@@ -341,7 +342,7 @@ class Service(Hooks, Facades):
 
 def _unwrapped(result: Any, service: Service) -> Any:
     """Of {"response": …}, or what the service calls that, and of nothing else, return what is inside."""
-    element = getattr(getattr(service, "SimpleIO", None), "response_elem", None) or "response"
+    element = getattr(getattr(service, "SimpleIO", None), "response_elem", None) or defaults.current().response_elem
     return result[element] if isinstance(result, Mapping) and list(result) == [element] else result
 
 

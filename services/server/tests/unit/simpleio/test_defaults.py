@@ -108,6 +108,20 @@ def test_values_and_the_wrapper_may_be_others(tmp_path: Path) -> None:
     assert declared(input_optional="a", default_value="own").default_input == "own"
 
 
+def test_the_wrapper_is_taken_off_whatever_it_is_called(tmp_path: Path) -> None:
+    use(tmp_path, "[default]\nresponse_elem = answer\n")
+    sandbox = Sandbox()
+    io = type("SimpleIO", (), {"output_required": "a"})
+    inner = {"name": "inner", "SimpleIO": io, "handle": lambda self: setattr(self.response.payload, "a", 1)}
+    sandbox.deploy(type("Inner", (Service,), inner))
+
+    def handle(self: Service) -> None:
+        self.response.payload = [self.invoke("inner"), self.invoke("inner", skip_response_elem=True)]
+
+    answers = sandbox.invoke(type("Outer", (Service,), {"name": "outer", "handle": handle})).response.payload
+    assert answers == [{"answer": {"a": "1"}}, {"a": "1"}] or answers == [{"answer": {"a": 1}}, {"a": 1}]
+
+
 def test_empty_keys_may_be_left_out_by_default(tmp_path: Path) -> None:
     use(tmp_path, "[default]\nskip_empty_keys = True\n")
     made = declared(input_optional="a", output_optional="b")

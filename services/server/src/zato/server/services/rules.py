@@ -46,7 +46,7 @@ class InvokeRules:
 
 def _is_listed(caller: "Service", entry: "ServiceEntry") -> bool:
     """The platform's own services invoke whatever their clients name."""
-    invokes = caller.invokes
+    invokes = caller.invokes or ()
     listed = [invokes] if isinstance(invokes, str | type) else invokes
     return entry.name in listed or entry.cls in listed or type(caller).__module__.startswith("zato.server.")
 

@@ -63,9 +63,9 @@ def _anyjson() -> dict[str, Any]:
 
 
 def _helpers() -> dict[str, Any]:
-    from zato.server.services import html
+    from zato.server.services import helpers, html
 
-    return {"HTMLService": html.HTMLService}
+    return _public(helpers, html)
 
 
 def _adapter() -> dict[str, Any]:
