@@ -2,12 +2,14 @@
 
 import hashlib
 import os
+import sys
 import time
 from functools import partial
 from typing import Any
 
 import gevent
 
+from zato.common import logs
 from zato.common.bus import Bus, MemoryBus, RedisBus
 from zato.common.cid import new_cid
 from zato.common.errors import Unavailable, ZatoError
@@ -34,7 +36,7 @@ from zato.server.control.workers import (
     forget_worker,
     report_worker,
 )
-from zato.server.http.access_log import make_access_log_step
+from zato.server.http.access_log import AccessLog, make_access_log_step
 from zato.server.http.body_budget import BodyBudget
 from zato.server.http.channel import Channel, HTTPChannelOptions, compile_channel
 from zato.server.http.client_address import make_client_address_step
@@ -124,6 +126,8 @@ class WorkerApp:
         self._topic = f"zato:{settings.cluster}:config"
         self._pid = os.getpid()
         self._state = WorkerState()
+        is_for_people = logs.is_for_people(settings.log_format, sys.stderr)
+        self._access_log = AccessLog(settings.name, None if is_for_people else sys.stderr.buffer)
         self._is_loaded = False
         self._is_stopping = False
         self._stop_by = 0.0
@@ -208,6 +212,8 @@ class WorkerApp:
                 forget_worker(session, self._settings.name, self._pid)
         except ZatoError as exc:
             log.warning("worker_not_signed_off", error=exc.message)
+        self._access_log.flush()
+        self._metrics.flush()
         self._overseer.stop()
         self._shared_counter.close()
         self._bus.close()
@@ -215,6 +221,7 @@ class WorkerApp:
 
     def tick(self, open_connections: int) -> None:
         self._metrics.set_connections(open_connections)
+        self._metrics.flush()
 
     def http_settings(self, worker: Worker) -> ConnectionSettings:
         settings = self._settings
@@ -247,7 +254,7 @@ class WorkerApp:
         steps = [
             make_client_address_step(self._settings.trusted_networks),
             make_probe_step(self.is_ready, self._settings.metrics_folder),
-            make_access_log_step(self._metrics),
+            make_access_log_step(self._metrics, self._access_log),
             finish_response,
             make_error_step(return_tracebacks=self._settings.return_tracebacks),
             make_match_step(self._current_state, frozenset(self._settings.methods_allowed)),
