@@ -106,6 +106,7 @@ def stored(name: str, *, is_active: bool = True, **options: Any) -> Configuratio
 def test_objects_say_what_a_service_is_like() -> None:
     assert service_states(stored("a", is_active=False)) == {"a": ServiceState(is_active=False)}
     assert service_states(stored("a", slow_threshold=20)) == {"a": ServiceState(slow_threshold_ms=20)}
+    assert service_states(stored("a", slow_threshold=0)) == {"a": ServiceState(slow_threshold_ms=float("inf"))}
     assert service_states(Configuration()) == {}
     assert dict(service_limits(stored("a", rate_limit_def="* = 1/m"))) == {}
     with pytest.raises(InvalidOptions, match="rate_limit_def"):

@@ -58,6 +58,13 @@ from zato.server.http.router import Router
 from zato.server.http.soap.contracts import Contracts
 from zato.server.http.steps import Handler, fold
 from zato.server.http.worker import Worker
+from zato.server.jobs.admin import Jobs
+from zato.server.jobs.claims import Claims
+from zato.server.jobs.history import History
+from zato.server.jobs.leadership import Leadership
+from zato.server.jobs.rpc import JobsRPC
+from zato.server.jobs.runner import Runner
+from zato.server.jobs.runs import Runs
 from zato.server.kinds import own_kinds
 from zato.server.metrics import Metrics
 from zato.server.odb import gevent_psycopg2
@@ -92,6 +99,7 @@ _RETRY_LOAD_S = 1.0
 _REPORT_CONNECTIONS_EVERY_S = 2.0
 # Requests that began with the old connections have this long to end before these are closed.
 _CLOSE_CONNECTIONS_AFTER_S = 60.0
+_DAY_S = 86_400.0
 _OWN_KINDS = frozenset(kind.name for kind in own_kinds())
 _PING = HTTPChannelOptions(url_path="/zato/ping", service="zato.ping")
 
@@ -151,10 +159,13 @@ class WorkerApp:
         deployments = Deployments(
             self._database, self._deployer, bus, self._topic, settings.name, self._pid, self._follower.catch_up_with
         )
-        self._admin = Admin(self._database, self._kinds, objects, deployments, self._store, tasks)
         invoker = Invoker(self._store, _invoke_rules(settings))
         self._broadcasts = tasks.broadcasts
         self._hear_broadcast = BroadcastListener(tasks, invoker.rules, partial(run_task, invoker))
+        self._job_runs = Runs(self._database, bus, self._topic, settings.name, self._pid)
+        leadership, runner = Leadership(self._database), Runner(self._job_runs, invoker, metrics)
+        jobs = Jobs(objects, leadership, self._job_runs, runner, History(self._database))
+        self._admin = Admin(self._database, self._kinds, objects, deployments, self._store, tasks, jobs)
         self._task_consumer = TaskConsumer(tasks, f"{settings.name}:{self._pid}:{new_cid()}", partial(run_task, invoker))
         self._usage = Usage(tasks.conn, f"zato:{settings.cluster}:usage")
         invoker.context = self._make_context(invoker, box, tasks)
@@ -162,7 +173,8 @@ class WorkerApp:
         self._shared_counter = _shared_counter(settings)
         self._pipeline = self._make_pipeline(invoker)
         watch = Watch(self._database, self._follower)
-        self._rpc = RPC(settings.name, invoker, self._database, deployments, watch, self._register_kinds)
+        jobs_rpc = JobsRPC(leadership, Claims(self._database), self._job_runs, runner)
+        self._rpc = RPC(settings.name, invoker, self._database, deployments, watch, self._register_kinds, more=jobs_rpc.methods)
 
     @property
     def graceful_timeout_s(self) -> float:
@@ -334,6 +346,7 @@ class WorkerApp:
                 with self._database.transaction() as session:
                     report_worker(session, self._settings.name, self._pid, self._follower.configuration.version, [])
                     forget_silent_workers(session)
+                self._job_runs.sweep(self._settings.job_runs_days * _DAY_S)
             except ZatoError as exc:
                 log.warning("worker_report_failed", error=exc.message)
 

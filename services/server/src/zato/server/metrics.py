@@ -12,6 +12,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_JOB_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 300, 3600)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -31,6 +32,9 @@ class Metrics:
         self._seconds = Histogram("zato_http_request_seconds", "Seconds to answer", ["channel"], buckets=_BUCKETS)
         self._connections = Gauge("zato_http_connections", "Open connections", multiprocess_mode="livesum")
         self._version = Gauge("zato_config_version", "Configuration version that runs", ["pid"], multiprocess_mode="liveall")
+        self._job_runs = Counter("zato_job_runs", "Runs of jobs that ended", ["job", "state"])
+        self._job_drift = Histogram("zato_job_drift_seconds", "Seconds from planned to started", buckets=_JOB_BUCKETS)
+        self._job_seconds = Histogram("zato_job_run_seconds", "Seconds that runs of jobs took", ["job"], buckets=_JOB_BUCKETS)
         self._deployments = Counter("zato_deployments", "Files of services taken up or refused", ["result"])
 
     def observe_request(self, channel: str, method: str, status: int, elapsed_s: float) -> None:
@@ -67,6 +71,11 @@ class Metrics:
 
     def count_deployment(self, *, is_ok: bool) -> None:
         self._deployments.labels("ok" if is_ok else "refused").inc()
+
+    def observe_job_run(self, job: str, state: str, drift_s: float, elapsed_s: float) -> None:
+        self._job_runs.labels(job, state).inc()
+        self._job_drift.observe(drift_s)
+        self._job_seconds.labels(job).observe(elapsed_s)
 
 
 def render(folder: Path) -> bytes:

@@ -12,7 +12,6 @@ _ELSEWHERE = {
     **dict.fromkeys(("amqp", "zmq", "wsx", "im", "cloud", "search", "sms", "vault", "definition"), _CONNECTIONS),
     **dict.fromkeys(("cassandra_conn", "cassandra_query"), _CONNECTIONS),
     "pubsub": "topics are a broker's: send to one through an outgoing connection, or invoke services by self.invoke_async",
-    "schedule": "self.invoke_async(name, delay=60) runs a service later; jobs are configured in the scheduler",
     "sso": "users sign in at an identity provider, whose tokens channels check (security-jwt-issuer)",
     "worker_store": "it was the inside of the original; connections are in self.outgoing, services in self.server.invoker",
 }

@@ -12,6 +12,7 @@ from zato.server.services.nav import DictNav, ListNav
 if TYPE_CHECKING:
     from zato.server.connections.http.facade import RESTFacade
     from zato.server.connections.outgoing import Group, Outgoing
+    from zato.server.jobs.schedule import Schedule
     from zato.server.services.broker_client import BrokerClient
     from zato.server.services.caches import Caches
     from zato.server.services.context import ChannelInfo, KeyValueDB, ServerContext
@@ -171,6 +172,13 @@ class Facades:
         from zato.server.services.patterns import Patterns
 
         return Patterns(self)  # type: ignore[arg-type]  # each is a Service
+
+    @lazy
+    def schedule(self) -> "Schedule":
+        """Jobs of the scheduler: `self.schedule.onetime(self, "my.service", after_minutes=5, data={"id": 1})`."""
+        from zato.server.jobs.schedule import Schedule
+
+        return Schedule(self.invoke)  # type: ignore[attr-defined]  # each is a Service
 
     @lazy
     def commands(self) -> "Commands":

@@ -20,7 +20,9 @@ class ServiceOptions:
     """Whether a deployed service may be invoked, and how often by HTTP."""
 
     slow_threshold: int | None = option(
-        "Milliseconds; who takes longer is logged as service_slow. As the class says when empty", default=None, minimum=0
+        "Milliseconds; who takes longer is logged as service_slow; 0 for nobody. As the class says when empty",
+        default=None,
+        minimum=0,
     )
     is_rate_limit_active: bool = is_active_option()
     rate_limit_type: str = type_option()
@@ -39,7 +41,7 @@ class ServiceState:
     What the store makes of such an object.
 
     Args:
-        slow_threshold_ms: None for the class's own.
+        slow_threshold_ms: None for the class's own, infinite for none.
     """
 
     is_active: bool = True
@@ -47,7 +49,14 @@ class ServiceState:
 
 
 def service_states(configuration: Configuration) -> dict[str, ServiceState]:
-    return {each.name: ServiceState(each.is_active, each.options.slow_threshold) for each in configuration.of_kind(KIND.name)}
+    return {
+        each.name: ServiceState(each.is_active, _milliseconds(each.options.slow_threshold))
+        for each in configuration.of_kind(KIND.name)
+    }
+
+
+def _milliseconds(value: int | None) -> float | None:
+    return float("inf") if value == 0 else value
 
 
 def service_limits(configuration: Configuration) -> Iterator[tuple[str, tuple[RateLimit, ...]]]:
