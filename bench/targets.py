@@ -74,7 +74,7 @@ def start_zato() -> Running:
     zato("quickstart", "create", str(folder), "--servers", "1")
     zato("quickstart", "start", str(folder))
     zato("service", "deploy", str(HERE / "services" / "bench_services.py"), "--wait", "20")
-    zato("object", "import", str(HERE / "services" / "objects.toml"))
+    zato("enmasse", "apply", str(HERE / "services" / "objects.toml"))
     zato("wait", "--timeout", "20")
     parts = {part["name"]: part for part in _parts(folder)}
     addresses = {

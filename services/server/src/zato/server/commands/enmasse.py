@@ -63,15 +63,15 @@ def _read(options: argparse.Namespace, admin: Admin) -> Wanted:
     from zato.server.enmasse.files import read_files
     from zato.server.enmasse.findings import Findings
     from zato.server.enmasse.references import References, read_env_file
-    from zato.server.enmasse.wanted import wanted_objects
+    from zato.server.enmasse.wanted import readable_sections, wanted_objects
 
     try:
         environ = {**os.environ, **(read_env_file(options.env_file) if options.env_file else {})}
     except ValueError as exc:
         raise InvalidOptions(str(exc)) from None
     findings = Findings()
-    contents = read_files(options.files, findings)
     kinds = get_kinds(admin)
+    contents = read_files(options.files, readable_sections(kinds), findings)
     objects = wanted_objects(contents, kinds, References(environ), findings)
     return Wanted(objects, (*contents.protected, *options.protect), findings, kinds)
 

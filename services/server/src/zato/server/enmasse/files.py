@@ -11,7 +11,7 @@ Files of objects. Each top-level key is a kind, below it are its objects:
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,16 +48,23 @@ class Entry:
 
 @dataclass(slots=True)
 class Contents:
-    """What files have, in their order. `sections` has every top-level key once, with where it is first."""
+    """
+    What files have, in their order.
 
+    Args:
+        known: Sections that are read. Others may have any form.
+        sections: Every top-level key below which there is something, with where it is first.
+    """
+
+    known: Container[str]
     entries: list[Entry] = field(default_factory=list)
     sections: dict[str, Place] = field(default_factory=dict)
     protected: list[str] = field(default_factory=list)
 
 
-def read_files(paths: Iterable[Path], findings: Findings) -> Contents:
+def read_files(paths: Iterable[Path], known: Container[str], findings: Findings) -> Contents:
     """Read files, all files of folders, and what they include."""
-    contents = Contents()
+    contents = Contents(known)
     seen: set[Path] = set()
     for path in paths:
         for file in _files_of(path, findings):
@@ -91,9 +98,10 @@ def _read_file(file: Path, contents: Contents, seen: set[Path], findings: Findin
             _include(value, file, contents, seen, findings)
         elif key == _PROTECT:
             contents.protected.extend(text for text, _ in _texts(value, place, "patterns of names", findings))
-        else:
+        elif value.plain:
             contents.sections.setdefault(key, place)
-            contents.entries.extend(_entries(key, value, file, findings))
+            if key in contents.known:
+                contents.entries.extend(_entries(key, value, file, findings))
 
 
 def _document(file: Path, findings: Findings) -> Value | None:
@@ -133,8 +141,6 @@ def _texts(value: Value, place: Place, what: str, findings: Findings) -> Iterato
 
 
 def _entries(section: str, value: Value, file: Path, findings: Findings) -> Iterator[Entry]:
-    if value.plain in (None, "") and not value.is_mapping:
-        return
     if not value.is_list:
         findings.add(ERROR, Place(file, value.line), f"'{section}' takes a list of objects, each with a name")
         return

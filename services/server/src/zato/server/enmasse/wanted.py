@@ -58,8 +58,11 @@ def wanted_objects(
     known = {kind["name"]: Options.of(kind) for kind in kinds}
     reader = _Reader(known, references, findings)
     for section, place in contents.sections.items():
-        if section not in known and section not in SECTIONS:
+        what = SECTIONS.get(section)
+        if section not in known and what is None:
             findings.add(WARNING, place, f"there is no kind '{section}'{_did_you_mean(section, [*known, *SECTIONS])}")
+        elif isinstance(what, str):
+            findings.add(SKIPPED, place, f"{section}: there are no objects for {what} here yet")
     found: dict[tuple[str, str], FileObject] = {}
     for entry in contents.entries:
         made = reader.read(entry)
@@ -69,6 +72,12 @@ def wanted_objects(
         if first is not made:
             findings.add(ERROR, made.place, f"{made.kind} '{made.name}' is there twice, the first time in {first.place}")
     return list(found.values())
+
+
+def readable_sections(kinds: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Return the top-level keys that `wanted_objects` makes objects of."""
+    published = (section for section, what in SECTIONS.items() if not isinstance(what, str))
+    return frozenset({*(kind["name"] for kind in kinds), *published})
 
 
 @dataclass(frozen=True)
@@ -81,9 +90,7 @@ class _Reader:
         """Return nothing of what is skipped, or wrong; that is said."""
         if entry.section in self.known:
             return self._made(_named(entry, PublishedKind(entry.section)), entry.section, is_published=False)
-        published: Any = SECTIONS.get(entry.section)
-        if published is None:
-            return None
+        published: Any = SECTIONS[entry.section]
         if isinstance(published, ByType):
             published = self._of_type(entry, published)
             if published is None:
