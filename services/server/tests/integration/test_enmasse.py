@@ -22,7 +22,7 @@ SECRETS = {
     "Staff_DB_Password": "db-secret",
     "Directory_Password": "directory-secret",
 }
-STAFF = '''
+STAFF = """
 from zato.server.service import Service
 
 class Find(Service):
@@ -30,7 +30,7 @@ class Find(Service):
 
     def handle(self):
         self.response.payload = {"found": "nobody"}
-'''
+"""
 
 
 class Enmasse:

@@ -125,9 +125,7 @@ def _may_delete(options: argparse.Namespace, console: Console, deleted: Sequence
         raise UsageError(f"--prune would delete {len(deleted)} objects: look at 'zato enmasse plan --prune', then say --yes")
     from zato.server.enmasse.rendering import change_lines
 
-    for change in deleted:
-        for line in change_lines(change, {}):
-            console.print(line)
+    console.print_lines(line for change in deleted for line in change_lines(change, {}))
     return console.confirm(f"Delete {'this object' if len(deleted) == 1 else f'these {len(deleted)} objects'}?")
 
 
@@ -167,9 +165,7 @@ def _report(console: Console, wanted: Wanted, answer: Mapping[str, Any]) -> bool
     if findings.of(ERROR):
         return False
     defaults = defaults_of(wanted.kinds)
-    for change in answer["changes"]:
-        for line in change_lines(change, defaults.get(change["kind"], {})):
-            console.print(line)
+    console.print_lines(line for change in answer["changes"] for line in change_lines(change, defaults.get(change["kind"], {})))
     for kept in answer["protected"]:
         console.hint(f"protected, and left as it is: {kept['kind']} {kept['name']}")
     console.print(summary(answer, len(wanted.objects)), style="bold")

@@ -178,7 +178,7 @@ def _entry(section: str, value: Value, file: Path, findings: Findings) -> Entry:
 def _toml(text: str) -> Value:
     """TOML tells no lines, so these are looked for: of [[kind]], and of the keys up to the next one."""
     value = Value.of(tomllib.loads(text))
-    headers = [(match[1].strip("\"' "), match.start()) for match in re.finditer(r"(?m)^\s*\[\[([^\]]+)\]\]", text)]
+    headers = [(match[1].strip("\"' "), match.start()) for match in re.finditer(r"(?m)^[ \t]*\[\[([^\]]+)\]\]", text)]
     for kind, _, objects in value.items():
         starts = [position for header, position in headers if header == kind]
         if not objects.is_list or len(starts) != len(list(objects.elements())):

@@ -71,6 +71,11 @@ def wanted_objects(
         first = found.setdefault((made.kind, made.name), made)
         if first is not made:
             findings.add(ERROR, made.place, f"{made.kind} '{made.name}' is there twice, the first time in {first.place}")
+    if secrets := reader.readable_secrets:
+        text = (
+            f"{len(secrets)} secrets are in the files for all to read, this is the first: 'env:NAME' or 'file:PATH' name them"
+        )
+        findings.add(WARNING, secrets[0], text if len(secrets) > 1 else "a secret is in the file: 'env:NAME' would name it")
     return list(found.values())
 
 
@@ -85,6 +90,7 @@ class _Reader:
     known: Mapping[str, Options]
     references: References
     findings: Findings
+    readable_secrets: list[Place] = field(default_factory=list)
 
     def read(self, entry: Entry) -> FileObject | None:
         """Return nothing of what is skipped, or wrong; that is said."""
@@ -127,7 +133,8 @@ class _Reader:
                 self.findings.add(WARNING, named.place_of(name), text)
                 continue
             values[name] = value
-        return self._converted(dataclasses.replace(named, values=values), published)
+        texts = {name: text for name, text in named.texts.items() if values.get(name) is named.values[name]}
+        return self._converted(dataclasses.replace(named, values=values, texts=texts), published)
 
     def _converted(self, entry: Entry, published: PublishedKind) -> Entry | None:
         values, texts = dict(entry.values), dict(entry.texts)
@@ -164,7 +171,7 @@ class _Reader:
                 self.findings.add(ERROR, entry.place_of(key), f"{_what(entry)}, '{key}': {exc}")
                 continue
             if is_secret and written and not is_reference(written):
-                self.findings.add(WARNING, entry.place_of(key), f"{_what(entry)}: '{key}' is in the file for all to read")
+                self.readable_secrets.append(entry.place_of(key))
         name = values.pop("name", None)
         if not isinstance(name, str) or not name:
             self.findings.add(ERROR, entry.place, f"an object of '{entry.section}' has no name")

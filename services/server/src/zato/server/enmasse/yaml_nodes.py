@@ -119,7 +119,10 @@ def parse_json(text: str) -> Value:
     except ValueError as exc:
         raise NotYAML(getattr(exc, "lineno", 0), f"is not valid JSON: {getattr(exc, 'msg', exc)}") from exc
     with_characters = _SURROGATES.sub(lambda match: str(json.loads(f'"{match[0]}"')), text)
-    value = parse_yaml(with_characters.replace("\t", " "))
+    try:
+        value = parse_yaml(with_characters.replace("\t", " "))
+    except NotYAML:
+        return Value.of(plain)  # what JSON may hold and YAML not: better without lines than not at all
     return value if value.plain == plain else Value.of(plain)
 
 
