@@ -12,6 +12,8 @@ Response = TypeVar("Response")
 
 # A part that was away is found again within a second of its return.
 RECONNECT_OPTIONS = (("grpc.initial_reconnect_backoff_ms", 200), ("grpc.max_reconnect_backoff_ms", 1000))
+# As much as the other side sends: gRPC's own limit, 4 MB, is less than the configuration of a large cluster.
+_OPTIONS = (*RECONNECT_OPTIONS, ("grpc.max_receive_message_length", 64 * 1024 * 1024))
 
 
 class UnaryMethod(Protocol[Response]):
@@ -33,9 +35,9 @@ class Client:
         self.target = target
         self._token = token
         if tls is not None and tls.is_on:
-            self.channel = grpc.secure_channel(target, tls.channel_credentials(), options=RECONNECT_OPTIONS)
+            self.channel = grpc.secure_channel(target, tls.channel_credentials(), options=_OPTIONS)
         else:
-            self.channel = grpc.insecure_channel(target, options=RECONNECT_OPTIONS)
+            self.channel = grpc.insecure_channel(target, options=_OPTIONS)
 
     def call(self, method: UnaryMethod[Response], request: Any, *, timeout_s: float, cid: str = "") -> Response:
         """
