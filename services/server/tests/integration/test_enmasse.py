@@ -1,5 +1,6 @@
 """`zato enmasse`, as a person types it, against a server."""
 
+import base64
 import json
 import os
 import subprocess
@@ -9,6 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from zato.common.kinds import Kind
+from zato.common.options import option, options
+from zato.proto.control_plane.v1.control_plane_pb2 import RegisterKindsRequest
+from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
 
 from .conftest import TOKEN, Server, StartServer
 
@@ -128,9 +134,30 @@ def test_a_published_file_imports_and_its_channel_asks_for_the_password(enmasse:
     assert (again["changes"], again["is_applied"]) == ([], False)
 
 
-def basic(username: str, password: str) -> dict[str, str]:
-    import base64
+@options
+class JobOptions:
+    """Runs a service when it is time: as much of it as the file has."""
 
+    job_type: str = option("What decides when it runs")
+    service: str = option("Service that it runs", reference="service")
+    start_date: str = option("Time of the first run", default="")
+    seconds: int | None = option("Seconds between runs", default=None, minimum=0)
+
+
+def test_jobs_are_made_once_a_part_has_registered_their_kind(start_server: StartServer, tmp_path: Path) -> None:
+    enmasse = Enmasse(start_server(), tmp_path)
+    client = enmasse.server.client
+    job = Kind("scheduler-job", "Scheduled job", JobOptions)
+    request = RegisterKindsRequest(part="scheduler", kinds=[job.describe()])
+    client.call(ControlPlaneStub(client.channel).RegisterKinds, request, timeout_s=20)
+    enmasse.server.wait_until_applied()
+    enmasse.environ = SECRETS
+    enmasse.run("enmasse", "apply", HERE / "my_project.yaml")
+    made = enmasse.server.admin("zato.scheduler-job.get", name="Ping Every Three Seconds")
+    assert (made["job_type"], made["seconds"], made["start_date"]) == ("interval_based", 3, "2025-01-02 03:04:05")
+
+
+def basic(username: str, password: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()}
 
 

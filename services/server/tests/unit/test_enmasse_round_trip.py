@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from zato.common.bus import MemoryBus
 from zato.common.errors import InvalidOptions
 from zato.common.kinds import Kind
-from zato.common.options import Option, declared_options, parse_options
+from zato.common.options import Option, declared_options
 from zato.common.secrets import SecretBox, generate_key
+from zato.common.testing.certificates import CertificateAuthority
 from zato.server.admin.sets import set_actions
 from zato.server.control.changes import Author
 from zato.server.control.kinds import Kinds
@@ -37,6 +38,15 @@ AUTHOR = Author("ada", "cid1")
 OWN = {kind.name: kind for kind in own_kinds()}
 # Examples of each kind; ZATO_TEST_ROUND_TRIPS=200 looks harder.
 _COUNT = int(os.environ.get("ZATO_TEST_ROUND_TRIPS", "5"))
+
+
+def key_and_certificate() -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        files = CertificateAuthority(Path(folder)).issue("partner")
+        assert files.certificate and files.key
+        return files.certificate.read_text() + files.key.read_text()
+
+
 # The least that each kind takes, where defaults are not enough. What is referred to is in TARGETS.
 BASES: dict[str, dict[str, Any]] = {
     "channel-http": {"url_path": "/a", "service": "s"},
@@ -65,6 +75,7 @@ BASES: dict[str, dict[str, Any]] = {
     "security-ntlm": {"username": "u"},
     "security-aws": {"username": "u"},
     "security-openstack": {"username": "u"},
+    "security-tls-key-cert": {"value": key_and_certificate()},
     "security-rbac-client-role": {"client": "target-client", "role": "target-role"},
     "security-rbac-role-permission": {"role": "target-role", "service": "s", "permission": "Read"},
 }
@@ -122,7 +133,7 @@ def objects_of(draw: st.DrawFn, kind: Kind, base: dict[str, Any]) -> dict[str, A
             continue
         tried = {**values, option.name: draw(values_of(option))}
         try:
-            parse_options(kind.options, tried, what="x")
+            kind.parse(tried, what="x")
         except InvalidOptions:
             continue
         values = tried
@@ -189,9 +200,10 @@ def check(here: Cluster, there: Cluster, objects: list[dict[str, Any]]) -> None:
         written, _ = here.file(format, with_variables=False)
         assert here.ask("plan", here.read(written, format, {}), prune=True)["changes"] == []
     written, names = here.file("yaml", with_variables=True)
+    secret = objects[-1].get("value", "another-secret")
     # A secret that no file names would stay.
     there.ask("apply", [], prune=True)
-    there.ask("apply", there.read(written, "yaml", dict.fromkeys(names, "another-secret")))
+    there.ask("apply", there.read(written, "yaml", dict.fromkeys(names, secret)))
     assert there.ask("export", [])["objects"] == exported
 
 

@@ -146,7 +146,7 @@ def _wanted_state(kind: Kind, wanted: WantedObject, current: ObjectState | None)
     name, is_active, given = split_values(kind, {**wanted.values, "name": wanted.name})
     what = f"{kind.name} '{name}'"
     kept = {secret: current.options[secret] for secret in kind.secret_names if current and secret in current.options}
-    options: object = parse_options(kind.options, {**kept, **given}, what=what)
+    options: object = kind.parse({**kept, **given}, what=what)
     if hasattr(options, "stored_after"):
         stored = None if current is None else parse_options(kind.options, current.options, what=what)
         options = stored_after(options, stored, kind, name)

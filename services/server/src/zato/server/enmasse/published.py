@@ -126,7 +126,7 @@ _SFTP = PublishedKind("outgoing-sftp", {"secret": "password"})
 _FTP = PublishedKind("outgoing-ftp", {"user": "username", "acct": "account"}, meaningless=frozenset({"dircache"}))
 _SMTP = PublishedKind("outgoing-smtp")
 _IMAP = PublishedKind("outgoing-imap", converts={"get_criteria": values.lines}, meaningless=frozenset({"server_type"}))
-_JOB = PublishedKind("scheduler-job")
+_JOB = PublishedKind("scheduler-job", defaults={"job_type": "interval_based"})
 
 # What files for 2.0 and 3.x have at their top → our kind, or what it is that has none here yet.
 SECTIONS: Mapping[str, PublishedKind | ByType | str] = {
