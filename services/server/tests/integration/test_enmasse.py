@@ -257,12 +257,18 @@ def test_a_definition_and_the_channel_that_used_it_are_pruned_together(enmasse: 
     assert enmasse.server.admin("zato.security-basic-auth.get-list") == []
 
 
-def test_what_a_protected_object_uses_is_not_pruned(enmasse: Enmasse) -> None:
+def test_what_a_protected_object_uses_is_protected_too(enmasse: Enmasse) -> None:
     enmasse.environ = {"CRM_PASSWORD": "hush"}
     enmasse.run("enmasse", "apply", enmasse.write("base.yaml", BASE))
     less = enmasse.write("less.yaml", "protect: [orders]\n")
-    said = enmasse.run("enmasse", "apply", less, "--prune", "--yes", code=1).stderr
-    assert "channel-http 'orders': 'security' names nothing" in said
+    made = enmasse.run("enmasse", "apply", less, "--prune", "--yes").stdout
+    assert "protected, and left as it is: security-basic-auth crm" in made
+
+
+def test_what_the_platform_made_for_itself_is_not_exported(enmasse: Enmasse) -> None:
+    enmasse.server.admin("zato.channel-http.create", name="zato.own", url_path="/own", service="zato.ping")
+    assert "zato.own" not in enmasse.run("enmasse", "export").stdout
+    enmasse.server.admin("zato.channel-http.delete", name="zato.own")
 
 
 def test_drift_is_exit_code_2_and_the_difference(enmasse: Enmasse) -> None:

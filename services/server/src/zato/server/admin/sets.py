@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from zato.common.errors import BadRequest
 from zato.common.secrets import MASK
 from zato.server.control.changes import Author
-from zato.server.control.planning import ObjectState, Plan, PlannedChange, Pruning, WantedObject
+from zato.server.control.planning import ObjectState, Plan, PlannedChange, Pruning, WantedObject, is_of_the_platform
 from zato.server.control.sets import ObjectSets
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def set_actions(sets: ObjectSets) -> dict[str, Callable[["Admin", Mapping[str, A
 
     def export(_admin: "Admin", _values: Mapping[str, Any], _author: Author) -> dict[str, Any]:
         snapshot = sets.read()
-        return {"config_version": snapshot.version, "objects": [_exported(state) for state in snapshot.states.values()]}
+        objects = [_exported(state) for state in snapshot.states.values() if not is_of_the_platform(state.name)]
+        return {"config_version": snapshot.version, "objects": objects}
 
     return {"zato.enmasse.plan": plan, "zato.enmasse.apply": apply, "zato.enmasse.export": export}
 

@@ -16,7 +16,7 @@ Key = tuple[str, str]
 
 CREATE, EDIT, DELETE = "create", "edit", "delete"
 # Objects that parts of the platform make for themselves: no set of files knows them, so none may delete them.
-PLATFORM_NAMES = "zato.*"
+_PLATFORM_PREFIX = "zato."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,10 @@ class WantedObject:
     values: Mapping[str, Any] = field(repr=False)
 
 
+def is_of_the_platform(name: str) -> bool:
+    return name.startswith(_PLATFORM_PREFIX)
+
+
 @dataclass(frozen=True, slots=True)
 class Pruning:
     """
@@ -59,9 +63,9 @@ class Pruning:
     is_on: bool = False
     protected: tuple[str, ...] = ()
 
-    def is_protected(self, key: Key) -> bool:
+    def protects(self, key: Key) -> bool:
         kind, name = key
-        if fnmatchcase(name, PLATFORM_NAMES):
+        if is_of_the_platform(name):
             return True
         return any(fnmatchcase(f"{kind}/{name}" if "/" in pattern else name, pattern) for pattern in self.protected)
 
@@ -130,16 +134,29 @@ def make_plan(
             states[key] = _wanted_state(kinds.get(each.kind), each, current.get(key))
         except InvalidOptions as exc:
             problems.extend(_problems_of(each, exc))
-    unwanted = [key for key in current if key not in seen] if pruning.is_on else []
-    protected = tuple(sorted(key for key in unwanted if pruning.is_protected(key)))
-    for key in unwanted:
-        if key not in protected:
-            del states[key]
+    unwanted = {key for key in current if key not in seen} if pruning.is_on else set()
+    protected = _protected(unwanted, current, pruning)
+    for key in unwanted.difference(protected):
+        del states[key]
     changes = tuple(_changes(current, states))
     changed = {change.state.key for change in changes}
     problems.extend(_bad_references(states, changed))
     problems.extend(_not_unique(states, changed))
     return Plan(changes, tuple(problems), protected, states)
+
+
+def _protected(unwanted: set[Key], current: Mapping[Key, ObjectState], pruning: Pruning) -> tuple[Key, ...]:
+    """Return what is protected, and what that refers to: it could not work without."""
+    found: set[Key] = set()
+    ahead = [key for key in unwanted if pruning.protects(key)]
+    while ahead:
+        key = ahead.pop()
+        if key not in found:
+            found.add(key)
+            state = current[key]
+            targets = ((kind, state.options.get(option)) for option, kinds in state.kind.references.items() for kind in kinds)
+            ahead.extend((kind, name) for kind, name in targets if name and (kind, name) in unwanted)
+    return tuple(sorted(found))
 
 
 def _wanted_state(kind: Kind, wanted: WantedObject, current: ObjectState | None) -> ObjectState:

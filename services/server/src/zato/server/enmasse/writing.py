@@ -14,7 +14,7 @@ FORMATS = ("yaml", "json")
 
 
 class _Dumper(yaml.CSafeDumper):
-    """Lists are indented below their key, texts of several lines are shown as such."""
+    """Texts of several lines are shown as such."""
 
 
 def _represent_text(dumper: Any, text: str) -> yaml.Node:
@@ -59,9 +59,9 @@ def _entry(each: Mapping[str, Any], declared: Mapping[str, Mapping[str, Any]]) -
     made: dict[str, Any] = {"name": _escaped(each["name"])}
     if not each["is_active"]:
         made["is_active"] = False
-    for name, value in each["options"].items():
-        option = declared.get(name)
-        if option is None or option["required"] or value != option["default"]:
+    for name, option in declared.items():
+        value = each["options"].get(name)
+        if name in each["options"] and (option["required"] or value != option["default"]):
             made[name] = _escaped(value)
     return made
 
