@@ -1,20 +1,24 @@
 """gRPC between parts over real sockets: each server with each client."""
 
 import contextlib
+import io
+import json
+import logging
 import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
 import pytest
+import structlog
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
-from zato.common import errors
+from zato.common import errors, logs
 from zato.common.errors import (
     AlreadyExists,
     Conflict,
@@ -150,13 +154,24 @@ def test_a_machine_that_is_gone_without_a_word_is_given_up_soon(caller: Any, ser
     assert set(timeouts) == {5000}
 
 
-def test_the_callers_cid_is_in_the_log_of_the_called(
-    caller: Any, served: Any, part: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    stream = io.StringIO()
+    logs.configure("part", log_format="json", stream=stream)
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def test_the_callers_cid_is_in_the_log_of_the_called(log: io.StringIO, caller: Any, served: Any, part: Any) -> None:
     part.error = RuntimeError("to be logged")
     with pytest.raises(InternalError):
         caller.connect(served.target).join(cid="0123456789abcdef")
-    assert "0123456789abcdef" in capsys.readouterr().out
+    failed = [line for line in map(json.loads, log.getvalue().splitlines()) if line["event"] == "grpc_call_failed"]
+    assert [line["cid"] for line in failed] == ["0123456789abcdef"]
 
 
 def test_a_taken_port_is_named(serve: Any, served: Any, part: Any) -> None:

@@ -23,6 +23,8 @@ from zato.server.commands import CommandResult
 from zato.server.connection.http_soap import BadRequest as FROM_HTTP_SOAP, NotFound, Unauthorized, Forbidden
 from zato.server.service import RESTAdapter, Service
 from zato.server.service.adapter import JSONAdapter
+from zato.server.service.internal.helpers import Echo, HTMLService, InputLogger, SIOInputLogger
+from zato.common.broker_message import SERVICE
 
 
 class MyAdapter(JSONAdapter):

@@ -20,7 +20,7 @@ from zato.server.service import Service
 from zato.server.services.context import ChannelInfo, SecurityInfo
 from zato.server.services.crypto import Crypto
 from zato.server.services.environ import Environ
-from zato.server.services.helpers import HELPERS
+from zato.server.services.helpers import HELPERS, SIOInputLogger
 from zato.server.services.shell import CommandResult, Commands
 from zato.server.services.times import Times
 from zato.server.services.user_config import UserConfig
@@ -619,3 +619,7 @@ def test_helpers_have_their_published_names(sandbox: Sandbox, caplog: pytest.Log
         caplog.set_level(logging.INFO, name)
         sandbox.invoke(name, "what came in")
         assert ["what came in" in record.getMessage() for record in caplog.records] == [True]
+    caplog.clear()
+    caplog.set_level(logging.INFO, "mine")
+    sandbox.invoke(type("Mine", (SIOInputLogger,), {"name": "mine", "input": "a_size"}), {"a_size": "7", "b": 1})
+    assert [record.getMessage() for record in caplog.records] == ["Input(a_size=7)"]

@@ -78,10 +78,15 @@ from zato.server.security.gate import Gate
 from zato.server.security.services import security_channels, security_services
 from zato.server.service import Service
 from zato.server.services.asynchronous import run_task
+from zato.server.services.broadcast import BroadcastListener
 from zato.server.services.context import KeyValueDB, ServerContext
 from zato.server.services.deployer import Deployer, Outcome
 from zato.server.services.invoke import Invoker
+from zato.server.services.name_patterns import NamePatterns
+from zato.server.services.rules import InvokeRules
 from zato.server.services.schemas import Schemas
+from zato.server.services.service_options import service_limits, service_states
+from zato.server.services.simpleio import defaults
 from zato.server.services.simpleio.declaration import read_declaration
 from zato.server.services.store import ServiceStore
 from zato.server.services.task_consumer import TaskConsumer
@@ -107,6 +112,7 @@ class ServerApp:
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
         self._metrics = Metrics()
+        defaults.use(defaults.read_defaults(settings.services_folder))
         _rehearse(settings)
 
     @property
@@ -143,6 +149,7 @@ class WorkerApp:
             settings.work_folder / "services",
             partial(older_versions, self._database),
             Schemas(settings.services_folder / "schema" / "json"),
+            NamePatterns(settings.deploy_patterns_allowed),
         )
         self._gate = Gate(SecurityContext.connect(settings.cluster, settings.secret_keys, settings.redis_url))
         box = SecretBox(settings.secret_keys)
@@ -155,7 +162,9 @@ class WorkerApp:
         deployments = Deployments(
             self._database, self._deployer, bus, self._topic, settings.name, self._pid, self._follower.catch_up_with
         )
-        invoker = Invoker(self._store)
+        invoker = Invoker(self._store, _invoke_rules(settings))
+        self._broadcasts = tasks.broadcasts
+        self._hear_broadcast = BroadcastListener(tasks, invoker.rules, partial(run_task, invoker))
         self._job_runs = Runs(self._database, bus, self._topic, settings.name, self._pid)
         leadership, runner = Leadership(self._database), Runner(self._job_runs, invoker, metrics)
         jobs = Jobs(objects, leadership, self._job_runs, runner, History(self._database))
@@ -197,6 +206,7 @@ class WorkerApp:
             tasks=tasks,
             usage=self._usage,
             odb=self._database,
+            configuration=lambda: self._state.configuration,
         )
 
     def is_ready(self) -> bool:
@@ -285,6 +295,7 @@ class WorkerApp:
         self._is_loaded = True
         self._task_consumer.start()
         self._follower.listen(self._bus, self._topic)
+        self._bus.subscribe(self._broadcasts, self._hear_broadcast)
         return True
 
     def _load_at_last(self) -> None:
@@ -298,6 +309,8 @@ class WorkerApp:
             # What an ODB that went back to a backup does not know at all has no version that says so.
             gone = self._deployer.file_names - {file.name for file in update.changed_files}
             removed = {**dict.fromkeys(gone, 0), **removed}
+        # Before new services come: one that is switched off must not run in between.
+        self._store.replace_states(service_states(configuration))
         outcomes = self._deployer.apply(update.changed_files, removed)
         log_in_services = security_services(lambda: self._gate.log_in)
         own_services = [*internal_services(), *log_in_services, *admin_services(self._admin, self._other_actions)]
@@ -359,6 +372,14 @@ def _task_settings(settings: ServerSettings) -> TaskSettings:
     )
 
 
+def _invoke_rules(settings: ServerSettings) -> InvokeRules:
+    return InvokeRules(
+        NamePatterns(settings.invoke_patterns_allowed),
+        NamePatterns(settings.invoke_target_patterns_allowed),
+        enforces_invokes=settings.enforce_service_invokes,
+    )
+
+
 def _rehearse(settings: ServerSettings) -> None:
     """
     Do once in the master what every worker does first: read the configuration, and render a metric.
@@ -388,8 +409,10 @@ def _shared_counter(settings: ServerSettings) -> RedisCounter:
 
 def compile_channels(configuration: Configuration, gate: Gate) -> list[Channel]:
     channels = [compile_channel("zato.ping", _PING, None), *security_channels()]
+    of_services = dict(service_limits(configuration))
     for each in (*configuration.of_kind("channel-http"), *configuration.of_kind("channel-soap")):
         if each.is_active:
             verify, limits = gate.guard(each.options), limits_of(each.kind, each.name, each.options)
-            channels.append(compile_channel(each.name, each.options, verify, each.options.security, limits))
+            of_service = of_services.get(each.options.service, ())
+            channels.append(compile_channel(each.name, each.options, verify, each.options.security, limits, of_service))
     return channels

@@ -9,6 +9,7 @@ from zato.common.options import option, options
 from zato.common.rpc.tls import TLSFiles
 from zato.common.secrets import CannotDecrypt, SecretBox
 from zato.common.settings import load_settings
+from zato.server.services.name_patterns import NamePatterns
 
 PART = "server"
 
@@ -36,11 +37,21 @@ class ServerSettings:
     work_folder: Path = option("Sockets, deployed files, counters; private to this server", default=Path("work"))
 
     services_folder: Path = option(
-        "What services read: lua/user/*.lua, schema/json/*.json, user-conf/*.ini", default=Path("services")
+        "What services read: lua/user/*.lua, schema/json/*.json, user-conf/*.ini, static/*, simple-io.conf",
+        default=Path("services"),
     )
     user_config: tuple[str, ...] = option(
         "Configuration of services, label=path of a file or folder, e.g. crm=/etc/crm/config.ini", default=()
     )
+
+    deploy_patterns_allowed: tuple[str, ...] = option(
+        "Names that deployed services may have, e.g. order=true_false, **=True, internal.*=False; any when empty", default=()
+    )
+    invoke_patterns_allowed: tuple[str, ...] = option("The same for services that others may invoke", default=())
+    invoke_target_patterns_allowed: tuple[str, ...] = option(
+        "Targets that this server is, for those who invoke service@target; any when empty", default=()
+    )
+    enforce_service_invokes: bool = option("Whether services may invoke only what their class lists in invokes", default=False)
 
     async_concurrency: int = option("Asynchronous invocations that one worker runs at a time", default=20, minimum=1)
     async_max_attempts: int = option(
@@ -125,6 +136,8 @@ class ServerSettings:
             raise ValueError("'token' must not be empty: no call of another part could be let in")
         _check_keys(self.secret_keys)
         _check_labels(self.user_config)
+        for name in ("deploy_patterns_allowed", "invoke_patterns_allowed", "invoke_target_patterns_allowed"):
+            _check_patterns(name, getattr(self, name))
         self.trusted_networks  # noqa: B018 (raises when one is no network)
         self.tls  # noqa: B018 (raises when only some of the files are given)
 
@@ -182,6 +195,13 @@ def _check_keys(keys: tuple[str, ...]) -> None:
         SecretBox(keys)
     except CannotDecrypt as exc:
         raise ValueError(f"'secret_key': {exc.message}") from None
+
+
+def _check_patterns(name: str, lines: tuple[str, ...]) -> None:
+    try:
+        NamePatterns(lines)
+    except ValueError as exc:
+        raise ValueError(f"'{name}' {exc}") from None
 
 
 def _check_labels(entries: tuple[str, ...]) -> None:

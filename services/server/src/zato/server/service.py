@@ -22,6 +22,7 @@ from zato.server.services import snapshots
 from zato.server.services.facades import Facades
 from zato.server.services.hooks import Hooks
 from zato.server.services.lazy import lazy
+from zato.server.services.simpleio import defaults
 from zato.server.services.simpleio.elements import (
     CSV,
     UTC,
@@ -99,6 +100,7 @@ class Service(Hooks, Facades):
         schema: A JSON Schema that input has to fit, a file's name or the schema itself. Others get 400.
         call_hooks: False to run no hooks.
         slow_threshold: Milliseconds; who takes longer is logged as service_slow.
+        invokes: The services that it may invoke, by name or class; holds where the server's settings enforce it.
         handle_return_time, processing_time, processing_time_raw: When the handler ended, in UTC, and how long it took,
             in milliseconds and as a timedelta. Known to `finalize_handle` only.
     """
@@ -107,6 +109,7 @@ class Service(Hooks, Facades):
     schema: ClassVar[Any] = ""
     call_hooks: ClassVar[bool] = True
     slow_threshold: ClassVar[float] = 99999
+    invokes: ClassVar[Any] = ()
 
     in_reply_to: str | None = None
     handle_return_time: datetime | None = None
@@ -143,7 +146,7 @@ class Service(Hooks, Facades):
         Run another service here and now, and return its response's payload. Its exceptions come out of this call.
 
         Args:
-            name: The service's name, or its class.
+            name: The service's name, or its class; "name@target" where only servers that are this target may run it.
             payload: Its input; further keywords are its input when there is no payload.
             channel: What the other one sees as `self.channel.type`.
             data_format: "json", "xml" or "form" to have a payload that is text parsed.
@@ -155,14 +158,15 @@ class Service(Hooks, Facades):
 
         Raises:
             NotFound: There is no such service.
-            ZatoException: A service invokes itself.
+            Inactive: It is switched off.
+            ZatoException: A service invokes itself, or what it may not invoke.
         """
         invoker = self.server.invoker
         options = None
         if channel != "invoke" or data_format or environ or cid or timeout is not None:
             options = invoker.options(channel, data_format or "", environ, cid, timeout, raise_timeout)
         given = kwargs if kwargs and (payload is None or payload == "") else payload
-        instance = invoker.invoke_from(self, invoker.store.find(name), given, options)
+        instance = invoker.invoke_from(self, invoker.entry_for(self, name), given, options)
         if instance is None:
             return None
         result = instance.response.payload
@@ -211,17 +215,23 @@ class Service(Hooks, Facades):
             environ: The other one's `self.environ`; what JSON has a form for.
             delay: Seconds to wait first.
 
+        With "name@target" for a name it runs in every worker that listens now, of each server that is this target, and
+        nowhere again should it fail.
+
         Raises:
             NotFound: There is no such service.
+            Inactive: It is switched off.
             Unavailable: Redis does not answer, or would forget it when it is restarted.
         """
         from zato.server.services.asynchronous import invoke_async
 
         given = kwargs if kwargs and (payload is None or payload == "") else payload
+        entry, target = self.server.invoker.address_for(self, name)
         return invoke_async(
             self,
-            self.server.invoker.store.find(name).name,
+            entry.name,
             given,
+            target=target or None,
             channel=channel,
             data_format=data_format,
             expires_s=expiration,
@@ -332,7 +342,7 @@ class Service(Hooks, Facades):
 
 def _unwrapped(result: Any, service: Service) -> Any:
     """Of {"response": …}, or what the service calls that, and of nothing else, return what is inside."""
-    element = getattr(getattr(service, "SimpleIO", None), "response_elem", None) or "response"
+    element = getattr(getattr(service, "SimpleIO", None), "response_elem", None) or defaults.current().response_elem
     return result[element] if isinstance(result, Mapping) and list(result) == [element] else result
 
 

@@ -12,6 +12,7 @@ from google.protobuf.json_format import MessageToDict
 
 from zato.common.errors import BadRequest, Forbidden, NotFound, Unavailable
 from zato.common.kinds import Kind
+from zato.server.admin.service_states import edit_service, is_deployed, list_services, service_by_name
 from zato.server.admin.tasks import dead_letters, delete_dead_letter, retry_dead_letter, task_status
 from zato.server.control.changes import Author
 from zato.server.control.deployments import Deployments
@@ -98,9 +99,11 @@ def internal_services() -> list[ServiceEntry]:
 
 def admin_services(admin: Admin, others: Mapping[str, Action] = MappingProxyType({})) -> list[ServiceEntry]:
     """Return the admin services of the kinds known now, the fixed ones, and `others` by their names."""
-    actions = {**_FIXED, **others}
+    actions: dict[str, Action] = {}
     for kind in admin.kinds.registry:
         actions.update(_kind_actions(kind))
+    # The fixed ones last: of services some do more than an object's would.
+    actions |= {**_FIXED, **others}
     if admin.jobs is not None:
         actions.update({name: _job_action(admin.jobs, action) for name, action in JOB_ACTIONS.items()})
     return [_entry(name, action, admin) for name, action in actions.items()]
@@ -152,19 +155,6 @@ def _describe_kinds(admin: Admin, _values: Mapping[str, Any], _author: Author) -
     ]
 
 
-def _list_services(admin: Admin, _values: Mapping[str, Any], _author: Author) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": entry.name,
-            "impl_name": entry.impl_name,
-            "file_name": entry.file_name,
-            "version": entry.version,
-            "is_internal": entry.is_internal,
-        }
-        for entry in admin.store.entries()
-    ]
-
-
 def _list_security(admin: Admin, _values: Mapping[str, Any], _author: Author) -> list[dict[str, Any]]:
     """Return all security definitions, whatever their kind, in the order of their names."""
     found = [{**each, "sec_type": sec_type} for kind, sec_type in SEC_TYPES.items() for each in admin.objects.get_list(kind)]
@@ -174,7 +164,10 @@ def _list_security(admin: Admin, _values: Mapping[str, Any], _author: Author) ->
 _FIXED: dict[str, Action] = {
     "zato.kind.get-list": _describe_kinds,
     "zato.security.get-list": _list_security,
-    "zato.service.get-list": _list_services,
+    "zato.service.get-list": list_services,
+    "zato.service.get-by-name": service_by_name,
+    "zato.service.is-deployed": is_deployed,
+    "zato.service.edit": edit_service,
     "zato.deployment.get-list": lambda admin, values, author: admin.deployments.get_list(),
     "zato.async.get-status": lambda admin, values, author: task_status(admin.queue),
     "zato.async.get-dead-letters": lambda admin, values, author: dead_letters(admin.queue),

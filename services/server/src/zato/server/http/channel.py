@@ -89,6 +89,7 @@ class Channel:
         verify: Checks the caller; None when everyone may call.
         media_type: e.g. ("application", "json"), ("*", "*") for any.
         limits: How often it may be used: the security definition's first.
+        service_limits: How often its service may be invoked.
         soap: What makes it a SOAP channel; None when it is a plain one.
     """
 
@@ -101,6 +102,7 @@ class Channel:
     limits: tuple[RateLimit, ...] = ()
     cors: CORSPolicy | None = None
     soap: SOAPChannelOptions | None = None
+    service_limits: tuple[RateLimit, ...] = ()
 
     @property
     def literal_length(self) -> int:
@@ -114,12 +116,14 @@ def compile_channel(
     verify: Verifier | None,
     security: str = "",
     limits: tuple[RateLimit, ...] = (),
+    service_limits: tuple[RateLimit, ...] = (),
 ) -> Channel:
     main, _, sub = channel_options.http_accept.lower().partition("/")
     info = ChannelInfo(name, "http", channel_options.data_format, security or None)
     soap = channel_options if isinstance(channel_options, SOAPChannelOptions) else None
     cors = _cors(channel_options) if isinstance(channel_options, HTTPChannelOptions) else None
-    return Channel(name, channel_options, _compile_path(channel_options), verify, (main, sub), info, limits, cors, soap)
+    pattern = _compile_path(channel_options)
+    return Channel(name, channel_options, pattern, verify, (main, sub), info, limits, cors, soap, service_limits)
 
 
 def _cors(given: HTTPChannelOptions) -> CORSPolicy | None:

@@ -16,7 +16,7 @@ def make_limits_step(limiter: RateLimiter) -> Step:
             limit = channel.options.max_body_bytes
             if limit and len(request.body) > limit:
                 raise PayloadTooLarge(f"The body has {len(request.body)} bytes, this channel takes {limit}")
-            if request.identity is not None or channel.limits:
+            if request.identity is not None or channel.limits or channel.service_limits:
                 _check_rates(limiter, request)
         return next(request)
 
@@ -29,5 +29,7 @@ def _check_rates(limiter: RateLimiter, request: Request) -> None:
     limits = channel.limits
     if identity is not None and state is not None and (not limits or channel.options.rate_limit_check_parent_def):
         limits = (*state.definition_limits.get((identity.kind, identity.definition), ()), *limits)
+    # The narrowest first, and the service's own, which others may share, last.
+    limits = (*limits, *channel.service_limits)
     if limits:
         limiter.check(limits, request.remote_address)

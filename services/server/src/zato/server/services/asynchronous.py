@@ -24,13 +24,18 @@ def invoke_async(
     *,
     channel: str,
     data_format: str,
-    expires_s: float | None,
-    to_json_string: bool,
-    cid: str | None,
-    callback: Any,
-    environ: Mapping[str, Any] | None,
-    delay_s: float,
+    expires_s: float | None = None,
+    to_json_string: bool = False,
+    cid: str | None = None,
+    callback: Any = None,
+    environ: Mapping[str, Any] | None = None,
+    delay_s: float = 0.0,
+    target: str | None = None,
 ) -> str:
+    """
+    Args:
+        target: Run it in each worker of the servers that are this target, of all servers when "". In any one worker when None.
+    """
     if delay_s < 0 or (expires_s or 0) < 0:
         raise BadRequest("'delay' and 'expiration' take seconds, not less than 0")
     if to_json_string:
@@ -50,7 +55,12 @@ def invoke_async(
         created_at=now,
         expires_at=now + delay_s + expires_s if expires_s else 0.0,
     )
-    caller.server.tasks.publish([task], delay_s=delay_s)
+    if target is None:
+        caller.server.tasks.publish([task], delay_s=delay_s)
+    elif delay_s:
+        raise BadRequest(f"Service '{name}' cannot be invoked in all workers with a 'delay': only who listens now hears of it")
+    else:
+        caller.server.tasks.broadcast(task, target)
     return task.cid
 
 
@@ -71,11 +81,18 @@ def service_names(caller: "Service", services: Any) -> tuple[str, ...]:
     Raises:
         NotFound: There is no such service.
     """
-    store = caller.server.invoker.store
     if not services:
         return ()
     several = services if isinstance(services, Iterable) and not isinstance(services, str) else (services,)
-    return tuple(store.find(each if isinstance(each, str | type) else each.name).name for each in several)
+    named = (each if isinstance(each, str | type) else each.name for each in several)
+    return tuple(_callback_name(caller, each) for each in named)
+
+
+def _callback_name(caller: "Service", service: Any) -> str:
+    invoker = caller.server.invoker
+    # A service may answer itself, and need not list itself for that.
+    entry = invoker.store.find(service)
+    return entry.name if entry.name == caller.name else invoker.entry_for(caller, service).name
 
 
 def _callbacks(caller: "Service", callback: Any) -> tuple[str, ...]:

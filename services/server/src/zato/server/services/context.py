@@ -13,6 +13,7 @@ from gevent.lock import RLock
 from bunch import Bunch
 from zato.common.errors import Unavailable
 from zato.common.secrets import SecretBox
+from zato.server.control.state import Configuration
 from zato.server.services.kvdb import KeyValueDB
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from zato.server.services.caches import Caches
     from zato.server.services.crypto import Crypto
     from zato.server.services.invoke import Invoker
+    from zato.server.services.messages import MessageFacade
+    from zato.server.services.security_facade import SecurityFacade
+    from zato.server.services.static_config import StaticConfig
     from zato.server.services.tasks import Tasks
     from zato.server.services.times import Times
     from zato.server.services.usage import Usage
@@ -105,6 +109,7 @@ class ServerContext:
         tasks: Takes asynchronous invocations; None where there is nobody to run them.
         usage: Counts how often services ran.
         odb: The ODB, for services that look into it.
+        configuration: Returns the configuration that runs now.
 
     Attributes:
         user_ctx: For the services' own use, shared by all of them in this worker; `user_ctx_lock` guards it.
@@ -125,6 +130,7 @@ class ServerContext:
         tasks: "Tasks | None" = None,
         usage: "Usage | None" = None,
         odb: Any = None,
+        configuration: Callable[[], Configuration] = Configuration,
     ) -> None:
         self.name = name
         self.cluster = cluster
@@ -135,6 +141,7 @@ class ServerContext:
         self.user_ctx = Bunch()
         self.user_ctx_lock = RLock()
         self.usage = usage
+        self._configuration = configuration
         self._folder = folder
         self._box = box
         # Without one, what is cached is good for this process.
@@ -159,6 +166,24 @@ class ServerContext:
         from zato.server.services.crypto import Crypto
 
         return Crypto(self._box)
+
+    @cached_property
+    def msg(self) -> "MessageFacade":
+        from zato.server.services.messages import MessageFacade
+
+        return MessageFacade(self._configuration)
+
+    @cached_property
+    def security(self) -> "SecurityFacade":
+        from zato.server.services.security_facade import SecurityFacade
+
+        return SecurityFacade(self._configuration)
+
+    @cached_property
+    def static_config(self) -> "StaticConfig":
+        from zato.server.services.static_config import StaticConfig
+
+        return StaticConfig(self._folder / "static" if self._folder else None)
 
     @cached_property
     def time(self) -> "Times":

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 
@@ -10,6 +11,7 @@ from gevent.lock import RLock
 from zato.common.logs import get_logger
 from zato.server.services.finding import NotDeployable, services_in
 from zato.server.services.modules import CannotImport, Generation, SourceFile, dependents_of, imported_names, publish
+from zato.server.services.name_patterns import NamePatterns
 from zato.server.services.schemas import Schemas
 from zato.server.services.store import ServiceEntry, ServiceStore
 
@@ -54,6 +56,7 @@ class Deployer:
         older: Returns the earlier versions of a file, the newest first. Where the newest one can't be imported and none
             runs yet, as after a restart, one of these does.
         schemas: Compiles the JSON Schemas that services name.
+        allowed: Names that services may have; others are left out.
     """
 
     def __init__(
@@ -62,8 +65,10 @@ class Deployer:
         folder: Path,
         older: Callable[[SourceFile], Iterable[SourceFile]] = lambda file: (),
         schemas: Schemas | None = None,
+        allowed: NamePatterns | None = None,
     ) -> None:
         self._schemas = schemas or Schemas()
+        self._allowed = allowed
         self._store = store
         self._folder = folder
         self._older = older
@@ -167,7 +172,7 @@ class Deployer:
         failures: dict[str, CannotImport] = {}
         for name, file in new.items():
             try:
-                loaded_now[name] = _load_file(generation, file, taken, self._schemas)
+                loaded_now[name] = self._load_file(generation, file, taken)
             except CannotImport as exc:
                 failures[name] = exc
         for module_name, why in generation.half_imported().items():
@@ -193,24 +198,28 @@ class Deployer:
             return Outcome(file.name, file.version, version_running)
         return Outcome(file.name, file.version, version_running, str(failure), failure.missing)
 
+    def _load_file(self, generation: Generation, file: SourceFile, taken: dict[str, ServiceEntry]) -> Loaded:
+        module = generation.load(file.module_name)
+        find = partial(services_in, module, file.module_name, schemas=self._schemas, allowed=self._allowed)
+        services = _find(file, find)
+        for entry in services:
+            if entry.name in taken and taken[entry.name].file_name != file.name:
+                other = taken[entry.name].file_name
+                raise CannotImport(
+                    f"{file.name}: service '{entry.name}' is already defined in {other}: name one of them differently"
+                )
+        taken.update((entry.name, entry) for entry in services)
+        return Loaded(file, module, tuple(services), imported_names(file.source))
 
-def _load_file(generation: Generation, file: SourceFile, taken: dict[str, ServiceEntry], schemas: Schemas) -> Loaded:
-    module = generation.load(file.module_name)
+
+def _find(file: SourceFile, find: Callable[..., list[ServiceEntry]]) -> list[ServiceEntry]:
     try:
-        services = services_in(module, file.module_name, file_name=file.name, version=file.version, schemas=schemas)
+        return find(file_name=file.name, version=file.version)
     except NotDeployable as exc:
         where = f"{file.name}, line {exc.line}" if exc.line else file.name
         raise CannotImport(f"{where}: {exc}") from exc
     except Exception as exc:  # hooks and get_name() are the author's code
         raise CannotImport(f"{file.name}: {type(exc).__name__}: {exc}") from exc
-    for entry in services:
-        if entry.name in taken and taken[entry.name].file_name != file.name:
-            other = taken[entry.name].file_name
-            raise CannotImport(
-                f"{file.name}: service '{entry.name}' is already defined in {other}: name one of them differently"
-            )
-    taken.update((entry.name, entry) for entry in services)
-    return Loaded(file, module, tuple(services), imported_names(file.source))
 
 
 def _call_after_add_to_store(entry: ServiceEntry) -> None:

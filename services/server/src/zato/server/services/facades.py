@@ -7,23 +7,32 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from zato.server.services.environ import Environ
 from zato.server.services.lazy import lazy
 from zato.server.services.moments import utc
+from zato.server.services.nav import DictNav, ListNav
 
 if TYPE_CHECKING:
     from zato.server.connections.http.facade import RESTFacade
     from zato.server.connections.outgoing import Group, Outgoing
     from zato.server.jobs.schedule import Schedule
+    from zato.server.services.broker_client import BrokerClient
     from zato.server.services.caches import Caches
     from zato.server.services.context import ChannelInfo, KeyValueDB, ServerContext
     from zato.server.services.crypto import Crypto
+    from zato.server.services.messages import MessageFacade
     from zato.server.services.patterns import Patterns
     from zato.server.services.reqresp import ServiceRequest, ServiceResponse
+    from zato.server.services.security_facade import SecurityFacade
     from zato.server.services.shell import Commands
+    from zato.server.services.static_config import StaticConfig
     from zato.server.services.times import Times
     from zato.server.services.user_config import UserConfig
 
 
 class Facades:
     """All of it may be overridden by what a service calls the same: it is for the service to say what its names mean."""
+
+    # Classes, for nested dictionaries and lists: `self.dictnav(document).get(["customer", "city"])`.
+    dictnav = DictNav
+    listnav = ListNav
 
     # Set by the platform on each new instance (zato.server.services.invoke).
     name: ClassVar[str] = ""
@@ -117,12 +126,34 @@ class Facades:
         return self.server.odb
 
     @lazy
+    def broker_client(self) -> "BrokerClient":
+        """What 2.0 invoked services with: `publish(msg)` in all workers, `invoke_async(msg)` in one."""
+        from zato.server.services.broker_client import BrokerClient
+
+        return BrokerClient(self)  # type: ignore[arg-type]  # each is a Service
+
+    @lazy
     def cache(self) -> "Caches":
         return self.server.cache
 
     @lazy
     def crypto(self) -> "Crypto":
         return self.server.crypto
+
+    @lazy
+    def msg(self) -> "MessageFacade":
+        """Parts of messages by configured names: `self.msg.json_pointer(document).get("city")`, `.xpath`, `.mapper`."""
+        return self.server.msg
+
+    @lazy
+    def security(self) -> "SecurityFacade":
+        """Security definitions: `self.security.basic_auth["crm"].username`."""
+        return self.server.security
+
+    @lazy
+    def static_config(self) -> "StaticConfig":
+        """Files of the server's folder static/ as text: `self.static_config["terms.txt"]`."""
+        return self.server.static_config
 
     @lazy
     def time(self) -> "Times":

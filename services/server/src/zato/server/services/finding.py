@@ -7,6 +7,7 @@ from types import ModuleType
 
 from zato.common.logs import get_logger
 from zato.server.service import Service
+from zato.server.services.name_patterns import NamePatterns
 from zato.server.services.names import default_service_name
 from zato.server.services.schemas import BadSchema, Schemas
 from zato.server.services.simpleio.binding import bind
@@ -31,12 +32,21 @@ class NotDeployable(Exception):
 
 
 def services_in(
-    module: ModuleType, module_name: str, *, file_name: str, version: int, schemas: Schemas | None = None
+    module: ModuleType,
+    module_name: str,
+    *,
+    file_name: str,
+    version: int,
+    schemas: Schemas | None = None,
+    allowed: NamePatterns | None = None,
 ) -> list[ServiceEntry]:
     """
     Return the services that the module defines itself: subclasses of Service that can handle something.
 
     Base classes without a handler are none, and so is what was imported from elsewhere.
+
+    Args:
+        allowed: Services with other names are left out.
 
     Raises:
         NotDeployable: A class has a reserved name or a bad schema, two have the same name, or one declares an input or
@@ -56,7 +66,7 @@ def services_in(
         if entry.name in entries:
             other = entries[entry.name].cls.__name__
             raise NotDeployable(f"classes {other} and {cls.__name__} are both called '{entry.name}': name one differently")
-        if _wants_to_be_added(cls, entry):
+        if _may_be_added(entry, allowed) and _wants_to_be_added(cls, entry):
             entries[entry.name] = _with_schema(entry, schemas or Schemas())
     return list(entries.values())
 
@@ -83,6 +93,13 @@ def _own_classes(module: ModuleType) -> Iterator[type[Service]]:
             continue
         if cls.can_handle() and not hasattr(cls, "zato_dont_import"):
             yield cls
+
+
+def _may_be_added(entry: ServiceEntry, allowed: NamePatterns | None) -> bool:
+    if allowed is None or allowed.allows(entry.name):
+        return True
+    log.warning("service_not_added", service=entry.name, reason="deploy_patterns_allowed in the settings forbids it")
+    return False
 
 
 def _wants_to_be_added(cls: type[Service], entry: ServiceEntry) -> bool:

@@ -21,6 +21,15 @@ class InputLogger(Service):
         self.log_input()
 
 
+class SIOInputLogger(Service):
+    """`zato.helpers.sio-input-logger`: logs its input. A subclass that declares one logs what was made of it."""
+
+    name = "zato.helpers.sio-input-logger"
+
+    def handle(self) -> None:
+        self.logger.info("%r", self.request.input)
+
+
 class RawRequestLogger(Service):
     """`helpers.raw-request-logger`: logs the request as it came."""
 
@@ -39,4 +48,4 @@ class PublicPing(Service):
         self.response.payload = {"pong": "zato"}
 
 
-HELPERS: tuple[type[Service], ...] = (Echo, InputLogger, RawRequestLogger, PublicPing)
+HELPERS: tuple[type[Service], ...] = (Echo, InputLogger, SIOInputLogger, RawRequestLogger, PublicPing)

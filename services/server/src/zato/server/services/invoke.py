@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 
-from zato.common.errors import BadRequest, DeadlineExceeded, MethodNotAllowed, ZatoError
+from zato.common.errors import BadRequest, DeadlineExceeded, MethodNotAllowed, NotFound, ZatoError
 from zato.common.logs import bind_cid, get_logger
+from zato.server.services.absent import explain_absence
 from zato.server.services.context import ChannelInfo, ServerContext
 from zato.server.services.environ import Environ
 from zato.server.services.moments import utc_now
 from zato.server.services.reqresp import ServiceRequest, ServiceResponse
+from zato.server.services.rules import InvokeRules, split_target
 from zato.server.services.store import ServiceEntry, ServiceStore
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ class Invoker:
     """
     Args:
         store: Where services are found.
+        rules: What services may invoke.
 
     `context` is set once, when the worker has built it: services reach each other through it, and so back to here.
     """
@@ -59,8 +62,43 @@ class Invoker:
     # For services, whose module is loaded before this one.
     options = InvokeOptions
 
-    def __init__(self, store: ServiceStore) -> None:
+    def __init__(self, store: ServiceStore, rules: InvokeRules | None = None) -> None:
         self.store = store
+        self.rules = rules or InvokeRules()
+
+    def entry_for(self, caller: "Service", service: "str | type[Service]") -> ServiceEntry:
+        """
+        Return what a service means by a name, a class, or "name@target".
+
+        Raises:
+            NotFound: There is no such service.
+            Inactive: It is switched off.
+            ZatoError: The caller may not invoke it, or this server is not the target.
+        """
+        if not self.rules.is_restrictive:
+            # The way of nearly all calls, without a step more than it needs.
+            try:
+                return self.store.find(service)
+            except NotFound:
+                pass
+        entry, target = self.address_for(caller, service)
+        if target:
+            self.rules.check_target(entry.name, target)
+        return entry
+
+    def address_for(self, caller: "Service", service: "str | type[Service]") -> tuple[ServiceEntry, str]:
+        """The same with the target, "" when none is named, for those who do not invoke it here."""
+        target = ""
+        try:
+            entry = self.store.find(service)
+        except NotFound:
+            name, target = split_target(service) if isinstance(service, str) else ("", "")
+            if not target:
+                raise
+            entry = self.store.find(name)
+        if self.rules.is_restrictive:
+            self.rules.check(caller, entry)
+        return entry, target
 
     def invoke(
         self,
@@ -144,22 +182,26 @@ class Invoker:
 
     def run(self, entry: ServiceEntry, instance: "Service") -> ServiceResponse:
         """Run the handler of a new instance, and all that its class has around it."""
-        if entry.is_plain:
-            if (usage := self.context.usage) is not None:
-                usage.count(entry.name)
-            started = time.perf_counter()
-            handle = find_handler(entry, instance)
-            if entry.io is None:
-                handle()
+        try:
+            if entry.is_plain:
+                if (usage := self.context.usage) is not None:
+                    usage.count(entry.name)
+                started = time.perf_counter()
+                handle = find_handler(entry, instance)
+                if entry.io is None:
+                    handle()
+                else:
+                    entry.io.before_handle(instance)
+                    handle()
+                    entry.io.after_handle(instance)
+                elapsed_ms = (time.perf_counter() - started) * 1000
+                if elapsed_ms > entry.plan.slow_threshold_ms:
+                    _report_slow(entry, elapsed_ms)
             else:
-                entry.io.before_handle(instance)
-                handle()
-                entry.io.after_handle(instance)
-            elapsed_ms = (time.perf_counter() - started) * 1000
-            if elapsed_ms > entry.plan.slow_threshold_ms:
-                _report_slow(entry, elapsed_ms)
-        else:
-            self._run_steps(entry, instance)
+                self._run_steps(entry, instance)
+        except AttributeError as exc:
+            explain_absence(exc)
+            raise
         return instance.response
 
     def _run_as(self, cid: str, caller: "Service", entry: ServiceEntry, instance: "Service") -> None:

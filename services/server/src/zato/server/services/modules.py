@@ -164,7 +164,8 @@ class Generation:
             try:
                 return builtins.__import__(name, globals, locals, fromlist, level)
             except ModuleNotFoundError as exc:
-                stand_in = shim(name) if exc.name == name else None
+                # Of a.b.c the first one that is not there may be a.b.
+                stand_in = shim(name) if exc.name and f"{name}.".startswith(f"{exc.name}.") else None
                 if stand_in is None:
                     raise
                 return stand_in

@@ -53,7 +53,6 @@ class Parallel:
 
 def _start(source: "Service", kind: str, targets: Mapping[str, Any], on_target: Any, on_final: Any, cid: str | None) -> str:
     cid = cid or new_cid()
-    store = source.server.invoker.store
     pattern = Pattern(
         kind=kind,
         source=source.name,
@@ -69,7 +68,7 @@ def _start(source: "Service", kind: str, targets: Mapping[str, Any], on_target: 
         # An exception is an outcome here: it is reported, not tried again.
         tasks.append(
             Task(
-                service=store.find(name).name,
+                service=source.server.invoker.entry_for(source, name).name,
                 cid=cid,
                 payload=body,
                 payload_format=payload_format,
@@ -170,7 +169,7 @@ class InvokeRetry:
         source = self._source
         body, payload_format = encode_payload(payload)
         task = Task(
-            service=source.server.invoker.store.find(target).name,
+            service=source.server.invoker.entry_for(source, target).name,
             cid=cid,
             payload=body,
             payload_format=payload_format,

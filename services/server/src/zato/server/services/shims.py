@@ -62,6 +62,12 @@ def _anyjson() -> dict[str, Any]:
     return {"dumps": dumps, "loads": loads, "serialize": dumps, "deserialize": loads}
 
 
+def _helpers() -> dict[str, Any]:
+    from zato.server.services import helpers, html
+
+    return _public(helpers, html)
+
+
 def _adapter() -> dict[str, Any]:
     """A published name for which there is no room below a module that is no package."""
     from zato.server.services import adapters
@@ -77,5 +83,6 @@ _MAKERS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "urllib2": _urllib2,
     "urlparse": _urlparse,
     "zato.server.service.adapter": _adapter,
+    "zato.server.service.internal.helpers": _helpers,
 }
 _made: dict[str, ModuleType] = {}

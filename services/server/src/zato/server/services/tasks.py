@@ -4,6 +4,7 @@ Asynchronous invocations, kept in Redis from before their callers hear "accepted
     <prefix>:stream     those to run, a stream with the consumer group "workers": each worker of the cluster is a consumer
     <prefix>:delayed    those to run later: retries, and invocations with a delay; scored by when, in milliseconds
     <prefix>:dead       those that failed for good, with the reason: for people to look at
+    <prefix>:broadcast  no key, a channel: what each worker is to run that listens now; nothing is kept of it
 """
 
 import time
@@ -62,6 +63,7 @@ class Task(msgspec.Struct, frozen=True, omit_defaults=True):
         attempt: The how manieth try this is.
         max_attempts: After so many it is given up; as the server's settings say when 0.
         retry_after_s: Seconds before each retry; as the settings say when below 0.
+        target: Of a broadcast: the servers that are to run it; all when empty.
     """
 
     service: str
@@ -80,6 +82,7 @@ class Task(msgspec.Struct, frozen=True, omit_defaults=True):
     max_attempts: int = 0
     retry_after_s: float = -1.0
     pattern: Pattern | None = None
+    target: str = ""
 
     @property
     def decoded_payload(self) -> Any:
@@ -89,6 +92,7 @@ class Task(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 _decoder = msgspec.msgpack.Decoder(Task)
+_text_decoder = msgspec.json.Decoder(Task)
 
 
 def encode_payload(payload: Any) -> tuple[bytes, str]:
@@ -106,6 +110,17 @@ def encode(task: Task) -> bytes:
         return _encoder.encode(task)
     except (TypeError, OverflowError, ValueError) as exc:
         raise BadRequest(f"Service '{task.service}' cannot be invoked asynchronously with this 'environ': {exc}") from exc
+
+
+def encode_text(task: Task) -> str:
+    """The same as text, for channels that carry nothing else."""
+    encode(task)
+    return msgspec.json.encode(task).decode()
+
+
+def decode_text(message: str) -> Task:
+    """Raises msgspec.DecodeError."""
+    return _text_decoder.decode(message)
 
 
 def decode(blob: bytes) -> Task:
@@ -152,6 +167,7 @@ class Tasks:
         self.stream = f"{prefix}:stream"
         self.delayed = f"{prefix}:delayed"
         self.dead = f"{prefix}:dead"
+        self.broadcasts = f"{prefix}:broadcast"
         self._prefix = prefix
         self._checked_at = float("-inf")
 
@@ -176,6 +192,20 @@ class Tasks:
             log.warning("tasks_not_published", error=str(exc))
             names = ", ".join(dict.fromkeys(task.service for task in tasks))
             raise Unavailable(f"Redis did not take the invocation of {names}: it may not have been queued") from exc
+
+    def broadcast(self, task: Task, target: str = "") -> None:
+        """
+        Let each worker run a task that listens now, of the servers that are `target`, or of all.
+
+        Raises:
+            Unavailable: Redis does not answer.
+        """
+        message = encode_text(msgspec.structs.replace(task, target=target))
+        try:
+            self.conn.publish(self.broadcasts, message)
+        except redis.RedisError as exc:
+            log.warning("task_not_broadcast", error=str(exc))
+            raise Unavailable(f"Redis did not take the invocation of {task.service}: nobody may have heard of it") from exc
 
     def add(self, pipeline: Any, blobs: Sequence[bytes], delay_s: float = 0.0) -> None:
         for blob in blobs:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+import msgspec
+
 from zato.server.services.kvdb import KeyValueDB
 from zato.server.services.tasks import Task, encode
 
@@ -52,3 +54,7 @@ class MemoryTasks:
             encode(task)
         self.waiting += tasks
         self.published += tasks
+
+    def broadcast(self, task: Task, target: str = "") -> None:
+        """A sandbox is one worker, and any target."""
+        self.publish([msgspec.structs.replace(task, target=target)])

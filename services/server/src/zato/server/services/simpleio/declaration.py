@@ -8,6 +8,7 @@ from typing import Any
 from zato.common.conversions import Unfit
 from zato.common.models import model_of_list, plan_of
 from zato.common.models.types import is_model_like
+from zato.server.services.simpleio import defaults
 from zato.server.services.simpleio.containers import Dict
 from zato.server.services.simpleio.element import ForceType
 from zato.server.services.simpleio.fields import NOT_GIVEN
@@ -93,15 +94,21 @@ def read_declaration(cls: type, base: type) -> Declaration | None:
         _refuse_typing_mistakes(scope)
     shape = {direction: _shape(scope, direction) for direction in _DIRECTIONS}
     skip_input, skip_output, empty_output = read_skips(scope)
-    default = scope.get("default_value", NOT_GIVEN)
+    rules = defaults.current()
+    default = scope.get("default_value", rules.default_value)
+    fallback = {name: getattr(rules, name) for name in ("default_input_value", "default_output_value")}
+    # A class's own value for both directions is nearer than the server's for one.
+    if scope.has("default_value"):
+        fallback = dict.fromkeys(fallback, NOT_GIVEN)
+    default_input, default_output = (default if value is NOT_GIVEN else value for value in fallback.values())
     csv_options, csv_header = read_csv_options(scope)
     return Declaration(
         input=shape["input"],
         output=shape["output"],
         request_elem=scope.get("request_elem", None) or DEFAULT_REQUEST,
         response_elem=_response_elem(scope, shape["output"]),
-        default_input=scope.get("default_input_value", default),
-        default_output=empty_output if empty_output is not NOT_GIVEN else scope.get("default_output_value", default),
+        default_input=scope.get("default_input_value", default_input),
+        default_output=empty_output if empty_output is not NOT_GIVEN else scope.get("default_output_value", default_output),
         skip_input=skip_input,
         skip_output=skip_output,
         output_repeated=bool(scope.get("output_repeated", False)),
@@ -202,7 +209,7 @@ def _check_default(element: ForceType) -> None:
 
 def _response_elem(scope: Scope, output: Shape) -> str | None:
     # Only a SimpleIO class with elements has a wrapper unless one is asked for.
-    fallback = None if scope.is_direct or output.model or not output else DEFAULT_WRAPPER
+    fallback = None if scope.is_direct or output.model or not output else defaults.current().response_elem
     value = scope.get("response_elem", fallback)
     if value is not None and not isinstance(value, str):
         raise DeclarationError("response_elem", f"takes a name, or None for no wrapper, not {value!r}")

@@ -4,13 +4,11 @@ from decimal import Decimal
 from typing import Any
 
 from zato.common import conversions
+from zato.server.services.simpleio import defaults
 from zato.server.services.simpleio.element import OPTIONAL_MARK, ForceType
-from zato.server.services.simpleio.scalars import Bool, Int
+from zato.server.services.simpleio.scalars import Bool, Int, Secret
 
 _NUMBERS = (int, float, Decimal)
-_INT_NAMES = ("id",)
-_INT_SUFFIXES = ("_count", "_id", "_size", "_size_min", "_size_max", "_timeout")
-_BOOL_PREFIXES = ("by_", "has_", "is_", "may_", "needs_", "should_")
 
 
 class Untyped(ForceType):
@@ -40,9 +38,12 @@ class BoolByName(Bool):
 def typed_by_name(name: str) -> ForceType:
     """Return the element of a plain name: `customer_id` and `page_size` are integers, `is_active` is a boolean."""
     plain = name.removeprefix(OPTIONAL_MARK)
-    if plain in _INT_NAMES or plain.endswith(_INT_SUFFIXES):
+    rules = defaults.current()
+    if rules.secrets.covers(plain):
+        return Secret(name)
+    if rules.integers.covers(plain):
         return IntByName(name)
-    return BoolByName(name) if plain.startswith(_BOOL_PREFIXES) else Untyped(name)
+    return BoolByName(name) if rules.booleans.covers(plain) else Untyped(name)
 
 
 def as_element(declared: Any) -> ForceType:

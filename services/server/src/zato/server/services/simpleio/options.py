@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from zato.server.services.simpleio import defaults
 from zato.server.services.simpleio.element import ForceType
 from zato.server.services.simpleio.fields import NOT_GIVEN
 from zato.server.services.simpleio.scope import DeclarationError, Scope
@@ -30,8 +31,10 @@ def read_skips(scope: Scope) -> tuple[Skip, Skip, Any]:
     inner = scope.get("SkipEmpty", None)
     names = [name for name in ("skip_empty_keys", "force_empty_keys") if scope.has(name)]
     if inner is None:
-        skip = _skip("skip_empty_keys", scope.get("skip_empty_keys", False), scope.get("force_empty_keys", ()))
-        return Skip(), skip, NOT_GIVEN
+        rules = defaults.current()
+        given = scope.get("skip_empty_keys", rules.skip_output)
+        skip = _skip("skip_empty_keys", given, scope.get("force_empty_keys", ()))
+        return Skip(rules.skip_input), skip, NOT_GIVEN
     if names:
         raise DeclarationError(names[0], "is a part of class SkipEmpty: write it there, or leave the class out")
     output = getattr(inner, "output_def", getattr(inner, "output", False))

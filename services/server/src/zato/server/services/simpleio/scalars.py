@@ -6,6 +6,7 @@ from typing import Any
 
 from zato.common import conversions
 from zato.common.conversions import Unfit
+from zato.server.services.simpleio import defaults
 from zato.server.services.simpleio.element import ForceType
 from zato.server.services.simpleio.fields import NOT_GIVEN
 from zato.server.services.simpleio.xml import children_of, leaf_text
@@ -32,13 +33,14 @@ class Text(ForceType):
     Text; numbers become text.
 
     Args:
-        encoding: Of bytes, should a service be invoked with some.
+        encoding: Of bytes, should a service be invoked with some. UTF-8 unless the server says otherwise.
     """
 
     exact = str
 
-    def __init__(self, name: str, *args: Any, default: Any = NOT_GIVEN, encoding: str = "utf8", **kwargs: Any) -> None:
+    def __init__(self, name: str, *args: Any, default: Any = NOT_GIVEN, encoding: str = "", **kwargs: Any) -> None:
         super().__init__(name, *args, default=default, **kwargs)
+        encoding = encoding or defaults.current().encoding
         "".encode(encoding)  # an unknown one is an error of the declaration
         self._encoding = encoding
 

@@ -1,0 +1,71 @@
+"""Admin services for the services: which there are, and switching them off and on, as `zato.service.edit` was published."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from zato.common.errors import BadRequest, Conflict, NotFound
+from zato.server.control.changes import Author
+from zato.server.services.service_options import KIND
+from zato.server.services.store import ServiceEntry
+
+if TYPE_CHECKING:
+    from zato.server.admin.services import Admin
+
+
+def list_services(admin: "Admin", _values: Mapping[str, Any], _author: Author) -> list[dict[str, Any]]:
+    return [_describe(entry) for entry in admin.store.entries()]
+
+
+def service_by_name(admin: "Admin", values: Mapping[str, Any], _author: Author) -> dict[str, Any]:
+    """Return the service that `name` or `id` says. Raises NotFound."""
+    return _describe(_entry(admin, values))
+
+
+def is_deployed(admin: "Admin", values: Mapping[str, Any], _author: Author) -> dict[str, bool]:
+    return {"is_deployed": str(values.get("name", "")) in admin.store}
+
+
+def edit_service(admin: "Admin", values: Mapping[str, Any], author: Author) -> dict[str, Any]:
+    """
+    Change what operators say of a service, by its `name` or `id`, e.g. `is_active`; what is not given stays as it is.
+
+    Raises:
+        NotFound: No such service is deployed.
+        Conflict: It is one of the platform's own.
+        InvalidOptions: See `zato.server.services.service_options`.
+    """
+    entry = _entry(admin, values)
+    if entry.file_name == "":
+        raise Conflict(f"Service '{entry.name}' is the platform's own: it is always active, and limited by its channels")
+    given = {"name": entry.name, **{name: value for name, value in values.items() if name not in ("id", "name")}}
+    if "new_name" in given:
+        raise BadRequest("A service is called as its class says: it cannot be renamed here")
+    try:
+        changed = admin.objects.edit(KIND.name, given, author)
+    except NotFound:
+        changed = admin.objects.create(KIND.name, given, author)
+    # The id is the service's, under which everything else knows it, not that of what is stored of it.
+    return {**changed, "id": entry.id, "impl_name": entry.impl_name, "is_internal": entry.is_internal}
+
+
+def _entry(admin: "Admin", values: Mapping[str, Any]) -> ServiceEntry:
+    if "id" not in values:
+        return admin.store.known(str(values.get("name", "")))
+    try:
+        return admin.store.known_by_id(values["id"])
+    except (TypeError, ValueError):
+        raise BadRequest("'id' takes a whole number") from None
+
+
+def _describe(entry: ServiceEntry) -> dict[str, Any]:
+    threshold_ms = entry.plan.slow_threshold_ms
+    return {
+        "id": entry.id,
+        "name": entry.name,
+        "impl_name": entry.impl_name,
+        "file_name": entry.file_name,
+        "version": entry.version,
+        "is_internal": entry.is_internal,
+        "is_active": entry.is_active,
+        "slow_threshold": None if threshold_ms == float("inf") else round(threshold_ms),
+    }
