@@ -78,7 +78,7 @@ def start_zato() -> Running:
     try:
         zato("quickstart", "start", str(folder))
         zato("service", "deploy", str(HERE / "services" / "bench_services.py"), "--wait", "20")
-        zato("object", "import", str(HERE / "services" / "objects.toml"))
+        zato("enmasse", "apply", str(HERE / "services" / "objects.toml"))
         zato("wait", "--timeout", "20")
     except BaseException:
         stop()

@@ -18,6 +18,7 @@ from zato.common.secrets import SecretBox
 from zato.proto.control_plane.v1.control_plane_pb2 import RegisterKindsRequest
 from zato.server.admin.pings import ping_actions
 from zato.server.admin.services import Admin, admin_services, internal_services
+from zato.server.admin.sets import set_actions
 from zato.server.config import ServerSettings
 from zato.server.connections.outgoing import Outgoing
 from zato.server.connections.reporting import StatusReporter
@@ -26,6 +27,7 @@ from zato.server.control.deployments import Deployments, load_live, older_versio
 from zato.server.control.follower import Follower, Update
 from zato.server.control.kinds import Kinds, register_kinds
 from zato.server.control.objects import Objects
+from zato.server.control.sets import ObjectSets
 from zato.server.control.state import Configuration
 from zato.server.control.status import cluster_status
 from zato.server.control.watch import Watch
@@ -153,7 +155,8 @@ class WorkerApp:
         box = SecretBox(settings.secret_keys)
         objects = Objects(self._database, self._kinds, box, bus, self._topic)
         tasks = Tasks(settings.redis_url, f"zato:{settings.cluster}:async", _task_settings(settings))
-        self._pings = ping_actions(lambda: self._follower.configuration)
+        sets = ObjectSets(self._database, self._kinds, box, bus, self._topic)
+        self._other_actions = {**ping_actions(lambda: self._follower.configuration), **set_actions(sets)}
         self._status = StatusReporter(self._database, settings.name)
         self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
         deployments = Deployments(
@@ -310,7 +313,7 @@ class WorkerApp:
         self._store.replace_states(service_states(configuration))
         outcomes = self._deployer.apply(update.changed_files, removed)
         log_in_services = security_services(lambda: self._gate.log_in)
-        own_services = [*internal_services(), *log_in_services, *admin_services(self._admin, self._pings)]
+        own_services = [*internal_services(), *log_in_services, *admin_services(self._admin, self._other_actions)]
         self._store.replace_internal(own_services)
         old = self._state
         gate = self._gate = self._gate.follow(configuration)

@@ -68,6 +68,16 @@ class Console:
         if not self.is_json:
             self._out.print(Text(text, style=style) if isinstance(text, str) else text, soft_wrap=True)
 
+    def print_lines(self, lines: "Iterable[Text]") -> None:
+        """Print any number of lines at once; `print` takes a third of a millisecond for each."""
+        lines = list(lines)
+        if self.is_json or not lines:
+            return
+        if self._out.color_system is None:
+            self._stdout.write("".join(f"{line.plain}\n" for line in lines))
+        else:
+            self._out.print(Text("\n").join(lines), soft_wrap=True)
+
     def hint(self, text: str) -> None:
         """Say what to do next."""
         self.print(text, style="dim")

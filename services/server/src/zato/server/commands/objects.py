@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zato.common.cli.admin import Admin, add_cluster_arguments, connect
-from zato.common.cli.commands import Command, ExitCode, Group, completes_files
+from zato.common.cli.commands import Command, ExitCode, Group
 from zato.common.cli.console import Console
 from zato.common.errors import BadRequest, NotFound, Unavailable
 
@@ -173,34 +173,6 @@ def _ping(options: argparse.Namespace, console: Console) -> int:
     return ExitCode.OK
 
 
-# Import
-
-
-def _import_configure(parser: argparse.ArgumentParser) -> None:
-    completes_files(
-        parser.add_argument("files", metavar="FILE", type=Path, nargs="+", help="TOML, a table per object: [[channel-http]]")
-    )
-    parser.add_argument("--dry-run", action="store_true", help="Say what would change, and change nothing")
-    add_cluster_arguments(parser)
-
-
-def _import(options: argparse.Namespace, console: Console) -> int:
-    from zato.server.commands.imports import import_objects, read_objects
-
-    wanted = read_objects(options.files)
-    with connect(options) as admin:
-        results = import_objects(wanted, admin, get_kinds(admin), is_dry_run=options.dry_run)
-    console.data([{"kind": result.kind, "name": result.name, "result": result.outcome} for result in results])
-    console.table(
-        ("Kind", "Name", "Result", "Options"),
-        [(result.kind, result.name, console.state(result.outcome), ", ".join(result.changed)) for result in results],
-        empty="There are no objects in the files. A table per object makes one, e.g. [[channel-http]]",
-    )
-    if options.dry_run:
-        console.hint("Nothing was changed (--dry-run). Secrets are not compared, since nobody is shown those in use.")
-    return ExitCode.OK
-
-
 # Kinds
 
 
@@ -325,13 +297,6 @@ OBJECT_COMMANDS: tuple[Command | Group, ...] = (
         configure=_kind_and_name,
         run=_ping,
         examples=("zato object ping outgoing-sql crm",),
-    ),
-    Command(
-        path=("object", "import"),
-        help="Create or change all objects of a file, as often as needed",
-        configure=_import_configure,
-        run=_import,
-        examples=("zato object import objects.toml", "CRM_PASSWORD=… zato object import objects.toml --dry-run"),
     ),
     Group(("kind",), "What sorts of objects there can be"),
     Command(

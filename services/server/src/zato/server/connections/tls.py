@@ -17,6 +17,7 @@ def client_context(*, verify: bool, ca_certificates: str, client_certificate: st
         ValueError: One of them is no PEM, or the key is not the certificate's.
     """
     try:
+        ca_certificates.encode("ascii")  # with anything else in it the next line raises a TypeError
         context = ssl.create_default_context(cadata=ca_certificates or None)
         if not verify:
             context.check_hostname = False

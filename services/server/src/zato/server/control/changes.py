@@ -30,14 +30,14 @@ def lock_changes(session: Session) -> None:
     session.execute(select(ConfigVersion.id).with_for_update())
 
 
-def next_version(session: Session) -> int:
+def next_version(session: Session, count: int = 1) -> int:
     """
-    Take the next version of the configuration.
+    Take the next version of the configuration, or the next `count` of them, and return the last one.
 
     The row stays locked until the end of the transaction, so versions are committed in their order,
     and whoever has read version n has seen everything up to n.
     """
-    statement = update(ConfigVersion).where(ConfigVersion.id == 1).values(version=ConfigVersion.version + 1)
+    statement = update(ConfigVersion).where(ConfigVersion.id == 1).values(version=ConfigVersion.version + count)
     return session.execute(statement.returning(ConfigVersion.version)).scalar_one()
 
 

@@ -45,8 +45,8 @@ class Objects:
             AlreadyExists: One of that name, or with the same values where they have to be unique, exists.
         """
         kind = self._kinds.registry.get(kind_name)
-        name, is_active, given = _split(kind, values)
-        options: object = _stored_after(kind.parse(given, what=f"{kind.name} '{name}'"), None, kind, name)
+        name, is_active, given = split_values(kind, values)
+        options: object = stored_after(kind.parse(given, what=f"{kind.name} '{name}'"), None, kind, name)
         with self._database.transaction() as session:
             version = next_version(session)
             if _find(session, kind, name) is not None:
@@ -76,9 +76,9 @@ class Objects:
             row = _get(session, kind, values)
             wanted = {**self._current(session, kind, row), **{key: value for key, value in values.items() if key != "id"}}
             wanted["name"] = wanted.pop("new_name", row.name)
-            name, is_active, given = _split(kind, wanted)
+            name, is_active, given = split_values(kind, wanted)
             options: object = kind.parse(given, what=f"{kind.name} '{name}'")
-            options = _stored_after(options, self._options(session, kind, row), kind, name)
+            options = stored_after(options, self._options(session, kind, row), kind, name)
             if (name, is_active, option_values(options)) == (
                 row.name,
                 row.is_active,
@@ -177,7 +177,7 @@ class Objects:
         return {**row.data, **secrets, **_references(session, kind, row)}
 
 
-def _stored_after(options: Any, stored: object | None, kind: Kind, name: str) -> object:
+def stored_after(options: Any, stored: object | None, kind: Kind, name: str) -> object:
     """
     Return what is kept of the options that someone gave: a class may keep other ones, the hash of a password for one.
 
@@ -193,7 +193,8 @@ def _stored_after(options: Any, stored: object | None, kind: Kind, name: str) ->
     return made
 
 
-def _split(kind: Kind, values: Values) -> tuple[str, bool, dict[str, Any]]:
+def split_values(kind: Kind, values: Values) -> tuple[str, bool, dict[str, Any]]:
+    """Return the name, whether it is active, and the options. Raises InvalidOptions when one of the first two does not fit."""
     given = dict(values)
     name, is_active = given.pop("name", ""), given.pop("is_active", True)
     if not isinstance(name, str) or not name.strip() or len(name) > _MAX_NAME_CHARACTERS or not name.isprintable():

@@ -1,0 +1,102 @@
+"""Admin services for whole sets of objects: `zato.enmasse.plan`, `zato.enmasse.apply` and `zato.enmasse.export`."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from zato.common.errors import BadRequest
+from zato.common.secrets import MASK
+from zato.server.control.changes import Author
+from zato.server.control.planning import ObjectState, Plan, PlannedChange, Pruning, WantedObject, is_of_the_platform
+from zato.server.control.sets import ObjectSets
+
+if TYPE_CHECKING:
+    from zato.server.admin.services import Admin
+
+_MOST_OBJECTS = 100_000
+
+
+def set_actions(sets: ObjectSets) -> dict[str, Callable[["Admin", Mapping[str, Any], Author], Any]]:
+    """Return the actions by the names of their services."""
+
+    def plan(_admin: "Admin", values: Mapping[str, Any], _author: Author) -> dict[str, Any]:
+        version, made = sets.plan(_wanted(values), _pruning(values))
+        return _described(version, made, is_applied=False)
+
+    def apply(_admin: "Admin", values: Mapping[str, Any], author: Author) -> dict[str, Any]:
+        version, made = sets.apply(_wanted(values), _pruning(values), author, values.get("planned_at"))
+        return _described(version, made, is_applied=bool(made.changes and not made.problems))
+
+    def export(_admin: "Admin", _values: Mapping[str, Any], _author: Author) -> dict[str, Any]:
+        snapshot = sets.read()
+        objects = [_exported(state) for state in snapshot.states.values() if not is_of_the_platform(state.name)]
+        return {"config_version": snapshot.version, "objects": objects}
+
+    return {"zato.enmasse.plan": plan, "zato.enmasse.apply": apply, "zato.enmasse.export": export}
+
+
+def _wanted(values: Mapping[str, Any]) -> list[WantedObject]:
+    objects = values.get("objects")
+    if not isinstance(objects, list) or len(objects) > _MOST_OBJECTS:
+        raise BadRequest(f"'objects' takes a list of at most {_MOST_OBJECTS} objects")
+    return [_wanted_object(each) for each in objects]
+
+
+def _wanted_object(each: Any) -> WantedObject:
+    given = dict(each) if isinstance(each, dict) else {}
+    kind, name = given.pop("kind", None), given.pop("name", None)
+    if not isinstance(kind, str) or not isinstance(name, str):
+        raise BadRequest("Each of 'objects' has to have a 'kind', a 'name' and the options by their names")
+    return WantedObject(kind, name, given)
+
+
+def _pruning(values: Mapping[str, Any]) -> Pruning:
+    is_on, protected = values.get("prune", False), values.get("protect", [])
+    if not isinstance(is_on, bool) or not isinstance(protected, list) or not all(isinstance(each, str) for each in protected):
+        raise BadRequest("'prune' takes true or false, and 'protect' a list of patterns, e.g. security-basic-auth/ops*")
+    return Pruning(is_on, tuple(protected))
+
+
+def _described(version: int, plan: Plan, *, is_applied: bool) -> dict[str, Any]:
+    return {
+        "config_version": version,
+        "is_applied": is_applied,
+        "changes": [_described_change(change) for change in plan.changes],
+        "problems": [
+            {"kind": each.kind, "name": each.name, "option": each.option, "message": each.message} for each in plan.problems
+        ],
+        "protected": [{"kind": kind, "name": name} for kind, name in plan.protected],
+        "total": len(plan.states),
+    }
+
+
+def _described_change(change: PlannedChange) -> dict[str, Any]:
+    kind, name = change.state.key
+    before, after = _shown(change.before), _shown(change.after)
+    secrets = change.state.kind.secret_names
+    options = [
+        {"name": option, "before": _mask(option, before, secrets), "after": _mask(option, after, secrets)}
+        for option in ["is_active", *change.state.options]
+        if before.get(option) != after.get(option)
+    ]
+    return {"action": change.action, "kind": kind, "name": name, "options": options}
+
+
+def _shown(state: ObjectState | None) -> dict[str, Any]:
+    return {} if state is None else {"is_active": state.is_active, **state.options}
+
+
+def _mask(option: str, values: Mapping[str, Any], secrets: frozenset[str]) -> Any:
+    """That a secret changes is told, not what it is."""
+    value = values.get(option)
+    return MASK if option in secrets and value else value
+
+
+def _exported(state: ObjectState) -> dict[str, Any]:
+    secrets = state.kind.secret_names
+    return {
+        "kind": state.kind.name,
+        "name": state.name,
+        "is_active": state.is_active,
+        "options": {name: value for name, value in state.options.items() if name not in secrets},
+        "secrets": sorted(name for name in secrets if state.options.get(name)),
+    }

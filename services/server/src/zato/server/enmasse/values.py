@@ -1,0 +1,47 @@
+"""What values of files for 2.0 and 3.x are called here. Each function raises ValueError for what has no counterpart."""
+
+from typing import Any
+
+_ENGINES = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql", "sqlite": "sqlite", "oracle": "oracle"}
+_NO_SECURITY = frozenset({"zato-no-security", "ZATO_NONE", "none"})
+_PASSWORD_TYPES = {"clear_text": "clear_text", "clear": "clear_text", "text": "clear_text", "digest": "digest"}
+
+
+def lines(value: Any) -> Any:
+    """A list, of scopes or fields for one, is lines of a text here."""
+    return "\n".join(str(each) for each in value) if isinstance(value, list) else value
+
+
+def upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+def engine(value: Any) -> str:
+    """The driver that is named behind a database, mysql+pymysql for one, is our own choice."""
+    name = str(value).partition("+")[0].lower()
+    if name not in _ENGINES:
+        raise ValueError(f"there are no connections to {value} here, only to {', '.join(sorted(set(_ENGINES.values())))}")
+    return _ENGINES[name]
+
+
+def ldap_servers(value: Any) -> str:
+    servers = value if isinstance(value, list) else str(value).replace(",", "\n").split()
+    return ",".join(server if "://" in str(server) else f"ldap://{server}" for server in servers)
+
+
+def https_address(value: Any) -> Any:
+    return f"https://{value}" if isinstance(value, str) and value and "://" not in value else value
+
+
+def security(value: Any) -> str:
+    return "" if value is None or str(value) in _NO_SECURITY else str(value)
+
+
+def password_type(value: Any) -> str:
+    if str(value) not in _PASSWORD_TYPES:
+        raise ValueError(f"there is no password type {value}")
+    return _PASSWORD_TYPES[str(value)]
+
+
+def version(value: Any) -> str:
+    return str(value)
