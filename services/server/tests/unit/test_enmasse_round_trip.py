@@ -49,6 +49,9 @@ def key_and_certificate() -> str:
 
 # The least that each kind takes, where defaults are not enough. What is referred to is in TARGETS.
 BASES: dict[str, dict[str, Any]] = {
+    "message-json-pointer": {"value": "/a/b"},
+    "message-xpath": {"value": "//a"},
+    "message-namespace": {"value": "urn:a"},
     "channel-http": {"url_path": "/a", "service": "s"},
     "channel-soap": {"url_path": "/a", "service": "s"},
     "outgoing-http": {"host": "https://example.com"},
