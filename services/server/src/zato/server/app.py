@@ -39,7 +39,7 @@ from zato.server.http.body_budget import BodyBudget
 from zato.server.http.channel import Channel, HTTPChannelOptions, compile_channel
 from zato.server.http.client_address import make_client_address_step
 from zato.server.http.connection import ConnectionSettings, Timeouts
-from zato.server.http.deadline import Overseer, make_deadline_step
+from zato.server.http.deadline import make_deadline_step
 from zato.server.http.encodings import make_decompress_step
 from zato.server.http.endpoint import make_endpoint
 from zato.server.http.errors import make_error_step
@@ -70,6 +70,7 @@ from zato.server.services.asynchronous import run_task
 from zato.server.services.context import KeyValueDB, ServerContext
 from zato.server.services.deployer import Deployer, Outcome
 from zato.server.services.invoke import Invoker
+from zato.server.services.overseer import Overseer
 from zato.server.services.schemas import Schemas
 from zato.server.services.simpleio.declaration import read_declaration
 from zato.server.services.store import ServiceStore
@@ -142,14 +143,15 @@ class WorkerApp:
         )
         self._admin = Admin(self._database, self._kinds, objects, deployments, self._store, tasks)
         invoker = Invoker(self._store)
-        self._task_consumer = TaskConsumer(tasks, f"{settings.name}:{self._pid}:{new_cid()}", partial(run_task, invoker))
+        self._overseer = Overseer(max_busy_s=settings.max_busy_s, turn_s=settings.turn_s)
+        run_in_time = partial(self._overseer.run, settings.async_timeout_s, run_task, invoker)
+        self._task_consumer = TaskConsumer(tasks, f"{settings.name}:{self._pid}:{new_cid()}", run_in_time)
         self._usage = Usage(tasks.conn, f"zato:{settings.cluster}:usage")
         invoker.context = self._make_context(invoker, box, tasks)
-        self._overseer = Overseer(default_timeout_s=settings.request_timeout_s, max_busy_s=settings.max_busy_s)
         self._shared_counter = _shared_counter(settings)
         self._pipeline = self._make_pipeline(invoker)
         watch = Watch(self._database, self._follower)
-        self._rpc = RPC(settings.name, invoker, self._database, deployments, watch, self._register_kinds)
+        self._rpc = RPC(settings.name, invoker, self._overseer, self._database, deployments, watch, self._register_kinds)
 
     @property
     def graceful_timeout_s(self) -> float:
@@ -244,7 +246,7 @@ class WorkerApp:
             make_decompress_step(self._settings.max_body_bytes),
             check_security,
             make_limits_step(RateLimiter(LocalCounter(), self._shared_counter)),
-            make_deadline_step(self._overseer),
+            make_deadline_step(self._overseer, self._settings.request_timeout_s),
         ]
         contracts = Contracts(lambda service: self._store.get(service).cls, lambda cls: read_declaration(cls, Service))
         return fold(steps, make_endpoint(invoker, contracts))
