@@ -258,7 +258,7 @@ def test_a_slow_soap_service(server: Server, orders: OrderService) -> None:
 
 def test_a_slow_mail_server(server: Server) -> None:
     with SilentServer() as mail:
-        server.admin("zato.email-smtp.create", name="mail", host="127.0.0.1", port=mail.port, timeout=60)
+        server.admin("zato.outgoing-smtp.create", name="mail", host="127.0.0.1", port=mail.port, timeout=60)
         server.wait_until_applied()
         answer = answers_meanwhile(server, "/mail", mail._is_used.is_set, mail.release)
     assert answer.status == 503, "it hung up without a greeting"

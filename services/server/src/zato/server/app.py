@@ -52,6 +52,7 @@ from zato.server.http.probes import make_probe_step
 from zato.server.http.rate_limits import LocalCounter, RateLimiter
 from zato.server.http.redis_counter import RedisCounter
 from zato.server.http.request import Request
+from zato.server.http.response_cache import make_cache_step
 from zato.server.http.router import Router
 from zato.server.http.soap.contracts import Contracts
 from zato.server.http.steps import Handler, fold
@@ -63,6 +64,7 @@ from zato.server.odb.database import Database
 from zato.server.rpc import RPC
 from zato.server.security.check import check_security
 from zato.server.security.context import SecurityContext
+from zato.server.security.definitions import SECURITY_KINDS
 from zato.server.security.gate import Gate
 from zato.server.security.services import security_channels, security_services
 from zato.server.service import Service
@@ -246,6 +248,7 @@ class WorkerApp:
             make_decompress_step(self._settings.max_body_bytes),
             check_security,
             make_limits_step(RateLimiter(LocalCounter(), self._shared_counter)),
+            make_cache_step(invoker),
             make_deadline_step(self._overseer, self._settings.request_timeout_s),
         ]
         contracts = Contracts(lambda service: self._store.get(service).cls, lambda cls: read_declaration(cls, Service))
@@ -286,7 +289,8 @@ class WorkerApp:
         gate = self._gate = self._gate.follow(configuration)
         router = Router(compile_channels(configuration, gate))
         limits = dict(definition_limits(configuration))
-        self._state = WorkerState(configuration, router, old.connections.follow(configuration), limits)
+        ids = {(each.kind, each.name): each.id for each in configuration.objects.values() if each.kind in SECURITY_KINDS}
+        self._state = WorkerState(configuration, router, old.connections.follow(configuration), limits, ids)
         gevent.spawn_later(_CLOSE_CONNECTIONS_AFTER_S, old.connections.close_all_but, self._state.connections)
         log.info("configuration_applied", version=configuration.version, objects=len(configuration.objects))
         self._report(configuration.version, outcomes)
@@ -370,5 +374,5 @@ def compile_channels(configuration: Configuration, gate: Gate) -> list[Channel]:
     for each in (*configuration.of_kind("channel-http"), *configuration.of_kind("channel-soap")):
         if each.is_active:
             verify, limits = gate.guard(each.options), limits_of(each.kind, each.name, each.options)
-            channels.append(compile_channel(each.name, each.options, verify, each.options.security, limits))
+            channels.append(compile_channel(each.name, each.options, verify, each.options.security, limits, each.id))
     return channels
