@@ -90,5 +90,5 @@ def service_request(request: Request, channel: Channel) -> ServiceRequest:
         # What is no envelope is refused before a service is bothered, and no form for all that its client may say.
         payload, form = soap.load_payload(channel.soap, body), b""
         parse = lambda: payload  # noqa: E731
-    http = HTTPRequest(request.method, request.path, request.path_parameters, query, headers, form)
+    http = HTTPRequest(request.method, request.path, request.path_parameters, query, headers, form, request.remote_address)
     return ServiceRequest(body, parse, params, http, params_over_payload=options.params_pri == "channel-params-over-msg")
