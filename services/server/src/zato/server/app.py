@@ -1,5 +1,6 @@
 """Builds a worker out of its parts: the one module that knows them all."""
 
+import contextlib
 import hashlib
 import os
 import time
@@ -20,7 +21,7 @@ from zato.server.config import ServerSettings
 from zato.server.connections.outgoing import Outgoing
 from zato.server.connections.reporting import StatusReporter
 from zato.server.control.changes import Author
-from zato.server.control.deployments import Deployments, load_live, older_versions
+from zato.server.control.deployments import Deployments, older_versions
 from zato.server.control.follower import Follower, Update
 from zato.server.control.kinds import Kinds, register_kinds
 from zato.server.control.objects import Objects
@@ -98,7 +99,8 @@ class ServerApp:
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
         self._metrics = Metrics()
-        _rehearse(settings)
+        self._database = Database(settings.odb_url)
+        _rehearse(self._database, settings)
 
     @property
     def server_header(self) -> str:
@@ -108,13 +110,13 @@ class ServerApp:
         """Build what a worker runs with. Called in the worker: no connection of any sort may be older than the fork."""
         gevent_psycopg2.install()
         gevent.get_hub().threadpool.maxsize = 64
-        app = WorkerApp(self._settings, self._metrics, RedisBus(self._settings.redis_url))
+        app = WorkerApp(self._settings, self._metrics, RedisBus(self._settings.redis_url), self._database)
         app.start()
         return app
 
 
 class WorkerApp:
-    def __init__(self, settings: ServerSettings, metrics: Metrics, bus: Bus) -> None:
+    def __init__(self, settings: ServerSettings, metrics: Metrics, bus: Bus, database: Database | None = None) -> None:
         self._settings = settings
         self._metrics = metrics
         self._bus = bus
@@ -124,7 +126,8 @@ class WorkerApp:
         self._is_loaded = False
         self._is_stopping = False
         self._stop_by = 0.0
-        self._database = Database(settings.odb_url)
+        # The master's has compiled our statements already. It has no connections: those come after the fork.
+        self._database = database or Database(settings.odb_url)
         self._kinds = Kinds(own_kinds())
         self._store = ServiceStore()
         self._deployer = Deployer(
@@ -342,20 +345,27 @@ def _task_settings(settings: ServerSettings) -> TaskSettings:
     )
 
 
-def _rehearse(settings: ServerSettings) -> None:
+class _Rehearsed(Exception):
+    """Takes back what was only written to see how."""
+
+
+def _rehearse(database: Database, settings: ServerSettings) -> None:
     """
-    Do once in the master what every worker does first: read the configuration, and render a metric.
+    Do once in the master what every worker does first: read the configuration, say so, and render a metric.
 
     What is imported, compiled and cached meanwhile is then shared by all workers instead of made by each.
     """
-    database = Database(settings.odb_url)
     kinds = Kinds(own_kinds())
     objects = Objects(database, kinds, SecretBox(settings.secret_keys), MemoryBus(), "")
     try:
         for kind in kinds.registry:
             objects.get_list(kind.name)
-        with database.reading() as session:
-            load_live(session)
+        Follower(database, kinds, objects, lambda update: None, poll_interval_s=settings.poll_interval_s).load()
+        with contextlib.suppress(_Rehearsed), database.transaction() as session:
+            report_worker(session, settings.name, 0, 0, [])
+            forget_dead_workers(session, settings.name)
+            forget_silent_workers(session)
+            raise _Rehearsed
         cluster_status(database)
     except Unavailable as exc:
         log.warning("odb_not_reachable", error=exc.message)
