@@ -66,16 +66,23 @@ def start_zato() -> Running:
 
     def zato(*arguments: str) -> str:
         command = ["taskset", "-c", str(SERVER_CPU), str(BIN / "zato"), *arguments]
-        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"zato {' '.join(arguments)} failed:\n{done.stdout}")
+        return done.stdout
 
     def stop() -> None:
-        zato("quickstart", "stop", str(folder))
+        zato("quickstart", "destroy", "--yes", str(folder))
 
     zato("quickstart", "create", str(folder), "--servers", "1")
-    zato("quickstart", "start", str(folder))
-    zato("service", "deploy", str(HERE / "services" / "bench_services.py"), "--wait", "20")
-    zato("object", "import", str(HERE / "services" / "objects.toml"))
-    zato("wait", "--timeout", "20")
+    try:
+        zato("quickstart", "start", str(folder))
+        zato("service", "deploy", str(HERE / "services" / "bench_services.py"), "--wait", "20")
+        zato("object", "import", str(HERE / "services" / "objects.toml"))
+        zato("wait", "--timeout", "20")
+    except BaseException:
+        stop()
+        raise
     parts = {part["name"]: part for part in _parts(folder)}
     addresses = {
         "zato": f"http://{parts['server1']['http_address']}",

@@ -1,6 +1,7 @@
 """What the benchmark calls: services as users write them."""
 
-from zato.server.service import Float, Integer, Model, Service, dataclass, list_
+from zato.common.typing_ import list_
+from zato.server.service import Float, Integer, Model, Service, dataclass
 
 
 class Plain(Service):

@@ -48,13 +48,15 @@ def test_no_secret_is_in_a_file_of_ours_in_a_log_or_in_what_docker_shows(project
 
 def test_no_part_can_read_the_secrets_of_another(project):
     readable = "for f in /cluster/* /cluster/*/*; do [ -f $f ] && [ -r $f ] && echo $f; done; true"
-    seen = {part: set(project.compose("exec", "-T", part, "sh", "-c", readable).split()) for part in ("lb-agent", "redis")}
+    parts = ("lb-agent", "redis", "scheduler")
+    seen = {part: set(project.compose("exec", "-T", part, "sh", "-c", readable).split()) for part in parts}
+    assert not [file for file in seen["scheduler"] if not file.startswith(("/cluster/cluster.toml", "/cluster/scheduler/"))]
     assert not [file for file in seen["lb-agent"] if not file.startswith(("/cluster/cluster.toml", "/cluster/lb-agent/"))]
     assert not [file for file in seen["redis"] if file.startswith(("/cluster/server", "/cluster/lb-agent", "/cluster/secrets"))]
 
 
 def test_nothing_runs_as_root_and_only_this_machine_reaches_it(project, docker):
-    for container in project.inspect("postgres", "redis", "lb-agent", "server"):
+    for container in project.inspect("postgres", "redis", "lb-agent", "server", "scheduler"):
         users = docker("top", container["Id"], "-eo", "uid,pid").splitlines()[1:]
         assert users
         assert not [line for line in users if line.split()[0] == "0"], container["Name"]
@@ -83,6 +85,22 @@ def test_servers_that_are_added_killed_and_removed_cost_no_request(project):
         seen = len(load.answers)
         eventually(lambda: len(load.answers) > seen + 50, timeout_s=30)
     assert load.failures == []
+
+
+def test_a_job_runs_whichever_scheduler_leads(project):
+    project.zato("object", "create", "scheduler-job", "ping", "job_type=interval_based", "service=pub.zato.ping", "seconds=1")
+
+    def planned() -> list[str]:
+        runs = json.loads(project.zato("service", "invoke", "zato.scheduler.job.get-run-list"))
+        return [run["planned_at"] for run in runs if run["state"] == "ok"]
+
+    eventually(planned, timeout_s=60)
+    before = project.started_at("scheduler")
+    project.kill("scheduler")
+    eventually(lambda: project.started_at("scheduler") != before, timeout_s=30)
+    seen = len(planned())
+    eventually(lambda: len(planned()) > seen, timeout_s=60)
+    assert len(set(planned())) == len(planned())
 
 
 def test_what_was_deployed_created_and_stored_is_there_after_down_and_up(project):

@@ -94,7 +94,7 @@ def port_of(address: str) -> int:
 def test_a_cluster_is_created_started_used_stopped_and_destroyed(quickstart: Quickstart) -> None:
     created = quickstart("create")
     assert created.code == 0, created.err
-    assert "redis, lb-agent, server1, server2" in created.out
+    assert "redis, lb-agent, server1, server2, scheduler" in created.out
     assert f"zato quickstart start {quickstart.path}" in created.out
 
     started = quickstart("start")
@@ -106,11 +106,11 @@ def test_a_cluster_is_created_started_used_stopped_and_destroyed(quickstart: Qui
 
     status = quickstart("status")
     assert status.code == 0
-    assert status.out.count("ready") == 4
+    assert status.out.count("ready") == 5
 
     stopped = quickstart("stop")
     assert stopped.code == 0
-    assert stopped.out.count("stopped") == 4
+    assert stopped.out.count("stopped") == 5
     assert quickstart("status").code == 3
 
     destroyed = quickstart("destroy", "--yes")
@@ -129,22 +129,22 @@ def test_each_step_may_be_repeated(quickstart: Quickstart) -> None:
     pids = quickstart.pids()
     second = quickstart("start")
     assert second.code == 0, second.err
-    assert second.out.count("already running") == 4
+    assert second.out.count("already running") == 5
     assert quickstart.pids() == pids
     assert quickstart("start", "--json").json["created"] == []
 
     quickstart("stop")
-    assert quickstart("stop").out.count("not running") == 4
+    assert quickstart("stop").out.count("not running") == 5
 
 
 def test_what_is_secret_is_generated_and_readable_by_its_owner_only(quickstart: Quickstart) -> None:
     quickstart("create")
     assert stat.S_IMODE(quickstart.path.stat().st_mode) == 0o700
     files = list(quickstart.path.rglob("secrets.toml"))
-    assert len(files) == 5
+    assert len(files) == 6
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
     assert len(set(quickstart.secrets.values())) == 5
-    for name in ("lb-agent", "server1", "server2"):
+    for name in ("lb-agent", "server1", "server2", "scheduler"):
         assert quickstart.settings(name)["token"] == quickstart.secrets["token"]
 
 
@@ -298,6 +298,6 @@ def test_status_as_json_has_what_a_monitor_wants(quickstart: Quickstart) -> None
     quickstart("start")
     found = quickstart("status", "--json").json
     assert found["is_ready"] is True
-    assert [part["state"] for part in found["parts"]] == ["ready"] * 4
+    assert [part["state"] for part in found["parts"]] == ["ready"] * 5
     assert found["memory"] == sum(part["memory"] for part in found["parts"])
     assert found["load_balancer"].startswith("http://127.0.0.1:")

@@ -1,5 +1,9 @@
 """gRPC between parts over real sockets: each server with each client."""
 
+import contextlib
+import os
+import socket
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -23,10 +27,12 @@ from zato.common.errors import (
     Unavailable,
     ZatoError,
 )
-from zato.common.rpc.calls import call_metadata, error_from_call
+from zato.common.rpc.client import Client
 from zato.common.testing.waiting import eventually
 from zato.proto.control_plane.v1.control_plane_pb2 import WatchRequest
 from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
+from zato.proto.load_balancer.v1.load_balancer_pb2 import JoinRequest
+from zato.proto.load_balancer.v1.load_balancer_pb2_grpc import LoadBalancerStub
 
 
 def test_a_call_is_answered(caller: Any, served: Any) -> None:
@@ -132,6 +138,18 @@ def test_a_part_that_was_away_is_found_again_soon_after_its_return(
     assert time.monotonic() - back_at < 3
 
 
+def test_a_machine_that_is_gone_without_a_word_is_given_up_soon(caller: Any, served: Any) -> None:
+    connection = caller.connect(served.target)
+    connection.join()
+    timeouts = []
+    for descriptor in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError, IndexError), socket.socket(fileno=os.dup(int(descriptor))) as each:
+            if each.getpeername()[1] == served.port:
+                timeouts.append(each.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
+    assert timeouts
+    assert set(timeouts) == {5000}
+
+
 def test_the_callers_cid_is_in_the_log_of_the_called(
     caller: Any, served: Any, part: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -163,16 +181,12 @@ def test_reflection_shows_the_contracts_to_tools(served: Any) -> None:
 
 
 def watch(target: str, token: str) -> list[int]:
-    versions = []
-    with grpc.insecure_channel(target) as channel:
-        try:
-            for event in ControlPlaneStub(channel).Watch(
-                WatchRequest(watcher="w"), timeout=5, metadata=call_metadata(token, "c")
-            ):
-                versions.append(event.version)
-        except grpc.RpcError as exc:
-            raise error_from_call(exc, target) from exc
-    return versions
+    client = Client(target, token=token)
+    try:
+        stub = ControlPlaneStub(client.channel)
+        return [event.version for event in client.stream(stub.Watch, WatchRequest(watcher="w"), timeout_s=5)]
+    finally:
+        client.close()
 
 
 def test_a_stream_is_answered(served: Any) -> None:
@@ -191,6 +205,24 @@ def test_an_error_in_a_stream_comes_out_as_itself(served: Any, part: Any, error:
     with pytest.raises(wanted) as raised:
         watch(served.target, "token-of-the-cluster")
     assert "hunter2" not in str(raised.value)
+
+
+def test_a_call_that_was_begun_ends_with_its_answer_its_error_or_because_it_was_cancelled(served: Any, part: Any) -> None:
+    client = Client(served.target, token="token-of-the-cluster")
+    stub, ended = LoadBalancerStub(client.channel), threading.Event()
+    begun = client.start(stub.Join, JoinRequest(name="four"), timeout_s=5)
+    begun.add_done_callback(lambda _future: ended.set())
+    assert client.result_of(begun).lease_s == 4
+    assert ended.wait(5)
+    part.error = NotFound("Gone")
+    with pytest.raises(NotFound, match="Gone"):
+        client.result_of(client.start(stub.Join, JoinRequest(), timeout_s=5))
+    part.takes_s = 0.5
+    begun = client.start(stub.Join, JoinRequest(), timeout_s=5)
+    begun.cancel()
+    with pytest.raises(Unavailable, match="was cancelled"):
+        client.result_of(begun)
+    client.close()
 
 
 @pytest.mark.parametrize("kind", ["stream_unary", "stream_stream"])

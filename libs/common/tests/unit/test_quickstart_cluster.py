@@ -40,11 +40,27 @@ class ServerSettings:
     secret_key: str = option("Key", secret=True)
 
 
+@options
+class SchedulerSettings:
+    name: str = option("Name", default="")
+    grpc_address: str = option("gRPC", default="")
+    server_addresses: tuple[str, ...] = option("Servers", default=())
+    token: str = option("Token", secret=True)
+
+
 def part(name: str, settings: type) -> Part:
     return Part(name, name, settings, lambda _settings: {}, lambda _settings: True)
 
 
-PARTS = Parts({"redis": REDIS, "lb-agent": part("lb-agent", AgentSettings), "server": part("server", ServerSettings)}, {})
+PARTS = Parts(
+    {
+        "redis": REDIS,
+        "lb-agent": part("lb-agent", AgentSettings),
+        "server": part("server", ServerSettings),
+        "scheduler": part("scheduler", SchedulerSettings),
+    },
+    {},
+)
 
 
 @pytest.fixture
@@ -80,6 +96,7 @@ def test_free_ports_are_the_conventional_ones(tmp_path: Path, take: Callable[...
         "server1.grpc_address": "127.0.0.1:17110",
         "server2.http_address": "127.0.0.1:17011",
         "server2.grpc_address": "127.0.0.1:17111",
+        "scheduler.grpc_address": "127.0.0.1:31530",
     }
 
 
@@ -123,6 +140,14 @@ def test_settings_are_written_once_and_only_where_something_changed(tmp_path: Pa
     assert folder.load_settings(PARTS.get("server"), {}).lb_agent_address == "127.0.0.1:20152"
 
 
+def test_the_scheduler_knows_all_servers(tmp_path: Path, take: Callable[..., None]) -> None:
+    take()
+    cluster = create(tmp_path / "c")
+    (scheduler,) = (member for member in cluster.members if member.part == "scheduler")
+    settings = cluster.folder(scheduler).load_settings(PARTS.get("scheduler"), {})
+    assert settings.server_addresses == ("127.0.0.1:17110", "127.0.0.1:17111")
+
+
 def test_all_servers_share_the_odb_and_redis(tmp_path: Path, take: Callable[..., None]) -> None:
     take()
     cluster = create(tmp_path / "c")
@@ -147,7 +172,7 @@ def test_a_cluster_that_cannot_be_completed_leaves_nothing_in_its_way(tmp_path: 
         token: str = option("Token", secret=True)
 
     take()
-    parts = Parts({"redis": REDIS, "lb-agent": part("lb-agent", AgentSettings), "server": part("server", Newer)}, {})
+    parts = Parts({**{each.name: each for each in PARTS}, "server": part("server", Newer)}, {})
     with pytest.raises(InvalidOptions, match="'colour' is required"):
         create_cluster(tmp_path / "c", name="demo", servers=1, version="1.0", parts=parts)
     assert list((tmp_path / "c").iterdir()) == []

@@ -298,6 +298,14 @@ class Server(ServerProcess):
         self.admin("zato.channel-http.create", name=name, url_path=url_path, service=service, **options)
 
 
+def runs(process: psutil.Process) -> bool:
+    """Whether it still does. One that has ended counts as running to psutil until its new parent asks how it ended."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def fetch(port: int, data: bytes, *, is_head: bool = False, timeout_s: float = 20.0) -> Answer | None:
     """Send bytes on a new connection and return the first answer with, as its `rest`, all that came after it."""
     with RawConnection(port, timeout_s) as connection:

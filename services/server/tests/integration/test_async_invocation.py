@@ -498,6 +498,21 @@ def test_nothing_is_lost_or_done_twice_when_redis_is_killed_and_comes_back(
     assert cluster.dead() == []
 
 
+def test_a_redis_that_refuses_for_a_while_gets_the_result_later(
+    start_cluster: Callable[..., Cluster], redis_server: Any
+) -> None:
+    cluster = start_cluster(redis_url=redis_server.url, async_claim_after_s=20.0)
+    cluster.start({"name": "tasks.pure", "payload": 1, "callback": "tasks.callback"})
+    eventually(lambda: cluster.server.log_lines("pure_began"), timeout_s=20, what="the task to run")
+    # As a master that was made a replica of another one by a failover.
+    cluster.conn.execute_command("REPLICAOF", "127.0.0.1", "1")
+    eventually(lambda: cluster.server.log_lines("task_not_settled_yet"), timeout_s=20, what="the task to end meanwhile")
+    cluster.conn.execute_command("REPLICAOF", "NO", "ONE")
+    cluster.wait_until_settled()
+    assert len(cluster.server.log_lines("pure_began")) == 1
+    assert len(cluster.notes("callback")) == 1
+
+
 # The caller
 
 

@@ -1,9 +1,13 @@
 """Services of a running server that call other systems: real ones, slow ones, and ones that are not there."""
 
+import json
 import secrets
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -44,6 +48,21 @@ class CallSQL(Service):
             self.response.payload = {"names": [row.name for row in rows], "cid": self.cid}
 
 
+class RunSQL(Service):
+    # As services of all releases are written: plain text in, rows as dictionaries out.
+    class SimpleIO:
+        input_required = "query", "out_name"
+        output_optional = "result", "status"
+
+    def handle(self):
+        with closing(self.outgoing.sql.get(self.request.input.out_name).session()) as session:
+            rows = session.execute(self.request.input.query)
+            if rows.returns_rows:
+                self.response.payload.result = [{key: value for key, value in row.items()} for row in rows]
+            session.commit()
+        self.response.payload.status = "done"
+
+
 class CallNobody(Service):
     def handle(self):
         self.out.plain_http.get("nobody").conn.get(self.cid)
@@ -80,7 +99,7 @@ def server(start_server: StartServer, backend: Backend, database_url: str) -> Se
     """One worker, so that what stops it stops everybody."""
     server = start_server(workers=1)
     server.deploy("calls.py", SERVICES)
-    for name in ("free", "call-rest", "call-sql", "call-nobody", "call-refusing", "call-unknown"):
+    for name in ("free", "call-rest", "call-sql", "run-sql", "call-nobody", "call-refusing", "call-unknown"):
         server.add_channel(name, f"/{name}", f"calls.{name}")
     url = urlsplit(database_url)
     address = {"engine": "postgresql", "host": url.hostname, "port": url.port, "db_name": url.path[1:]}
@@ -117,6 +136,27 @@ def test_a_slow_query_stops_no_other_request(server: Server, database_url: str) 
         assert not any(call.done() for call in calls)
         lock.close()
         assert [call.result().json["names"] for call in calls] == [["Jane", "Joe"]] * 6
+
+
+def test_a_locked_sqlite_file_stops_no_other_request(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "offers.db"
+    server.admin("zato.outgoing-sql.create", name="MYDB", engine="sqlite", db_name=str(file))
+    server.wait_until_applied()
+
+    def run(query: str) -> Any:
+        answer = server.request("POST", "/run-sql", json.dumps({"query": query, "out_name": "MYDB"}).encode(), timeout_s=60)
+        return answer.json["response"]
+
+    assert run("CREATE TABLE offers (offer_id text, da int)")["status"] == "done"
+    with closing(sqlite3.connect(file, isolation_level=None)) as lock, ThreadPoolExecutor(1) as pool:
+        lock.execute("BEGIN EXCLUSIVE")
+        call = pool.submit(run, "INSERT INTO offers VALUES ('O1', 10)")
+        for _ in range(20):
+            assert server.request("GET", "/free").status == 200
+        assert not call.done()
+        lock.execute("COMMIT")
+        assert call.result()["status"] == "done"
+    assert run("SELECT * FROM offers")["result"] == [{"offer_id": "O1", "da": 10}]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from zato.common.testing.waiting import eventually
 from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest
 from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
 
-from .conftest import TOKEN, RawConnection, Server, StartServer, deploy_samples
+from .conftest import TOKEN, RawConnection, Server, StartServer, deploy_samples, runs
 from .long_clients import Load, Watcher
 
 pytestmark = pytest.mark.redis
@@ -102,7 +102,7 @@ def test_nothing_of_a_stopped_server_is_left(own_server: Server) -> None:
     family = own_server.children()
     assert len(family) == 3, "two workers and the sidecar"
     own_server.stop()
-    assert [process for process in family if process.is_running()] == []
+    assert [process for process in family if runs(process)] == []
 
 
 def test_sighup_replaces_the_workers_without_losing_a_request(own_server: Server, watcher: Watcher) -> None:
@@ -156,7 +156,7 @@ def test_a_watch_goes_on_where_it_was_when_the_server_was_killed_and_is_back(own
     family = own_server.children()
     own_server.kill()
     assert isinstance(watcher.wait_for_end(), Unavailable)
-    eventually(lambda: not any(process.is_running() for process in family), what="its children to end")
+    eventually(lambda: not any(runs(process) for process in family), what="its children to end")
     own_server.start()
     own_server.wait_until_grpc_serves()
     own_server.add_channel("after-restart", "/after-restart", "samples.where")

@@ -589,6 +589,15 @@ def test_a_callback_gets_the_result_now_or_later() -> None:
     assert results[1].stdout == "2\n"
 
 
+def test_a_callback_may_be_a_service_and_one_that_is_not_there_takes_no_result_away(sandbox: Sandbox) -> None:
+    results: list[Any] = []
+    sandbox.deploy(service(lambda self: results.append(self.request.payload), "hears"))
+    for callback in ("hears", "/a/topic"):
+        result = ask(sandbox, lambda self, to=callback: self.commands.invoke("echo 1", callback=to, use_pubsub=True))
+        assert result.stdout == "1\n"
+    assert [each["stdout"] for each in results] == ["1\n"]
+
+
 def test_results_have_their_published_name() -> None:
     from zato.server import commands as published
 

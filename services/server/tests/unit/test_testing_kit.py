@@ -180,3 +180,90 @@ def test_a_fan_out_ends_in_a_sandbox_too(sandbox: Sandbox) -> None:
     (final,) = finals
     assert final["data"]["works"]["response"] == "fine"
     assert final["data"]["fails"]["ok"] is False
+
+
+# With declared input and output
+
+
+class Wrapped(Service):
+    name = "wrapped"
+
+    class SimpleIO:
+        input_required = ("a",)
+        output_required = ("b",)
+
+    def handle(self) -> None:
+        self.response.payload.b = self.request.input.a
+
+
+class Renamed(Service):
+    name = "renamed"
+
+    class SimpleIO:
+        response_elem = "out"
+        output_required = ("b",)
+
+    def handle(self) -> None:
+        self.response.payload = {"b": "1"}
+
+
+class Plain(Service):
+    name = "plain"
+    input = "customer_id"
+    output = "name", "email"
+
+    def before_handle(self) -> None:
+        self.environ.seen = self.request.input.customer_id
+
+    def handle(self) -> None:
+        answer = self.out.rest["crm.api"].conn.get(self.cid, params={"id": self.request.input.customer_id})
+        self.response.payload.name = answer.data["name"]
+        self.response.payload.email = answer.data["email"]
+
+
+def test_declared_output_is_wrapped_unless_the_caller_wants_what_is_inside(sandbox: Sandbox) -> None:
+    class Calls(Service):
+        def handle(self) -> None:
+            self.response.payload = {
+                "wrapped": self.invoke("wrapped", a="x"),
+                "bunch": self.invoke("wrapped", {"a": "x"}, as_bunch=True).response.b,
+                "inside": self.invoke("wrapped", a="x", skip_response_elem=True),
+                "renamed": self.invoke("renamed", skip_response_elem=True),
+                "text": self.invoke("renamed", serialize=True),
+            }
+
+    sandbox.deploy(Wrapped, Renamed)
+    assert sandbox.invoke(Calls).response.payload == {
+        "wrapped": {"response": {"b": "x"}},
+        "bunch": "x",
+        "inside": {"b": "x"},
+        "renamed": {"b": "1"},
+        "text": '{"out":{"b":"1"}}',
+    }
+
+
+def test_hooks_see_declared_input_and_tests_declared_output(sandbox: Sandbox) -> None:
+    from zato.common.errors import BadRequest
+
+    sandbox.connections.set_response("crm.api", {"name": "Jane", "email": "jane@example.com"})
+    service = sandbox.invoke(Plain, {"customer_id": "123"})
+    assert (service.response.payload.name, service.response.payload.email) == ("Jane", "jane@example.com")
+    # Names that end so are integers.
+    assert service.environ.seen == 123
+    assert sandbox.connections.calls("crm.api")[0].params == {"id": 123}
+    with pytest.raises(BadRequest, match="customer_id"):
+        sandbox.invoke(Plain, {})
+
+
+def test_declared_output_goes_to_callbacks(sandbox: Sandbox) -> None:
+    got: list[str] = []
+    sandbox.set_service_response("callback", lambda payload: got.append(payload))
+
+    class Starts(Service):
+        def handle(self) -> None:
+            self.invoke_async("wrapped", {"a": "x"}, callback="callback")
+
+    sandbox.deploy(Wrapped)
+    sandbox.invoke(Starts)
+    sandbox.run_async()
+    assert got == ['{"response":{"b":"x"}}']

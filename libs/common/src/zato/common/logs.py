@@ -10,7 +10,7 @@ Structured logs: a static event name and fields, columns on a terminal, one JSON
 import json
 import logging
 import sys
-from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from typing import Any, TextIO
 
 # structlog takes rich in, 10 MB in every process, to paint tracebacks; ours are plain.
@@ -24,15 +24,32 @@ _MAX_FIELD_CHARACTERS = 1500
 # Two surrogates, of six characters each: the most that JSON makes of one.
 _MOST_OF_ONE = 12
 
+_current_cid: ContextVar[str] = ContextVar("zato_cid", default="")
+
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
 
 
-def bind_cid(cid: str) -> AbstractContextManager[Any]:
+class bind_cid:
     """Put `cid` into every line that is logged inside the `with` block, in this greenlet, thread or task only."""
-    return structlog.contextvars.bound_contextvars(cid=cid)
+
+    __slots__ = ("_cid", "_token")
+
+    def __init__(self, cid: str) -> None:
+        self._cid = cid
+
+    def __enter__(self) -> None:
+        self._token = _current_cid.set(self._cid)
+
+    def __exit__(self, *_exc: object) -> None:
+        _current_cid.reset(self._token)
+
+
+def is_for_people(log_format: str, stream: TextIO) -> bool:
+    """Whether lines go out in columns for a terminal, rather than as JSON."""
+    return log_format == "console" or (log_format == "auto" and stream.isatty())
 
 
 def configure(part: str, *, log_format: str = "auto", level: str = "INFO", stream: TextIO | None = None) -> None:
@@ -44,21 +61,20 @@ def configure(part: str, *, log_format: str = "auto", level: str = "INFO", strea
         log_format: "json", "console", or "auto": console on a terminal, JSON elsewhere.
     """
     stream = stream or sys.stderr
-    is_console = log_format == "console" or (log_format == "auto" and stream.isatty())
 
     def add_part(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
         event.setdefault("part", part)
         return event
 
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _add_cid,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         add_part,
     ]
-    if is_console:
+    if is_for_people(log_format, stream):
         # Its own choice of traceback prints the values of variables, passwords included.
         renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         final: list[structlog.typing.Processor] = [_shorten, renderer]
@@ -80,6 +96,12 @@ def configure(part: str, *, log_format: str = "auto", level: str = "INFO", strea
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+
+
+def _add_cid(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    if cid := _current_cid.get():
+        event.setdefault("cid", cid)
+    return event
 
 
 def _shorten(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

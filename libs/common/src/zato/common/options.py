@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar, dataclass_transform
 
 from zato.common.errors import InvalidOptions
+from zato.common.text_formats import check_format
 
 T = TypeVar("T")
 _METADATA_KEY = "zato.option"
@@ -43,6 +44,8 @@ class Option:
     minimum: float | None = None
     maximum: float | None = None
     is_optional: bool = False  # None is a value
+    format: str = ""
+    max_length: int = 0
 
     @property
     def is_required(self) -> bool:
@@ -61,11 +64,19 @@ class Option:
         converted = _converters[self.type](value)
         if self.choices and not set(converted if self.type == "list" else [converted]) <= set(self.choices):
             raise ValueError(f"{'any' if self.type == 'list' else 'one'} of {', '.join(map(repr, self.choices))}")
+        if self.type == "str":
+            self._check_text(converted)
         is_low = self.minimum is not None and converted < self.minimum
         is_high = self.maximum is not None and converted > self.maximum
         if is_low or is_high:
             raise ValueError(self._range_wanted())
         return converted
+
+    def _check_text(self, text: str) -> None:
+        if self.max_length and len(text) > self.max_length:
+            raise ValueError(f"text of at most {self.max_length:,} characters, and has {len(text):,}")
+        if self.format and text:
+            check_format(self.format, text)
 
     def _range_wanted(self) -> str:
         noun = "a whole number" if self.type == "int" else "a number"
@@ -85,6 +96,8 @@ def option(
     reference: str | tuple[str, ...] = (),
     minimum: float | None = None,
     maximum: float | None = None,
+    format: str = "",
+    max_length: int = 0,
 ) -> Any:
     """
     Declare one field of an `@options` class.
@@ -94,6 +107,8 @@ def option(
         default: Used when nothing is given. Without one the option is required.
         secret: Kept out of `repr`, encrypted at rest, never shown again.
         reference: The kinds of which the value names an object, or "service".
+        format: What a text has to be unless it is empty, one of `zato.common.text_formats.FORMATS`.
+        max_length: Characters of a text; 0 for no limit.
     """
     references = (reference,) if isinstance(reference, str) else reference
     metadata = {
@@ -103,6 +118,8 @@ def option(
         "references": references,
         "minimum": minimum,
         "maximum": maximum,
+        "format": format,
+        "max_length": max_length,
     }
     return dataclasses.field(default=default, repr=not secret, metadata={_METADATA_KEY: metadata})
 

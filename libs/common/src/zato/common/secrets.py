@@ -3,8 +3,6 @@
 import secrets
 from collections.abc import Sequence
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-
 from zato.common.errors import ZatoError
 
 # Without the characters that people mistake for one another when they read a password out.
@@ -28,6 +26,8 @@ def generate_token() -> str:
 
 def generate_key() -> str:
     """Return a new key for a SecretBox."""
+    from cryptography.fernet import Fernet
+
     return Fernet.generate_key().decode()
 
 
@@ -40,6 +40,9 @@ class SecretBox:
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
+        # It brings OpenSSL, 8 MB, which parts that encrypt nothing need not have.
+        from cryptography.fernet import Fernet, MultiFernet
+
         try:
             self._fernet = MultiFernet([Fernet(key) for key in keys])
         except (ValueError, TypeError) as exc:
@@ -52,6 +55,8 @@ class SecretBox:
 
     def decrypt(self, token: str) -> str:
         """Raises CannotDecrypt when `token` was made with a key that is not here, or was tampered with."""
+        from cryptography.fernet import InvalidToken
+
         try:
             return self._fernet.decrypt(token).decode()
         except (InvalidToken, ValueError) as exc:  # ValueError: it isn't even ASCII

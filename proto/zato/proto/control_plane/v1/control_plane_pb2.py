@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/zato/proto/control_plane/v1/control_plane.proto\x12\x1bzato.proto.control_plane.v1\"\xde\x01\n\x11OptionDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0c\n\x04help\x18\x03 \x01(\t\x12\x10\n\x08required\x18\x04 \x01(\x08\x12\x14\n\x0c\x64\x65\x66\x61ult_json\x18\x05 \x01(\t\x12\x0f\n\x07\x63hoices\x18\x06 \x03(\t\x12\x0e\n\x06secret\x18\x07 \x01(\x08\x12\x12\n\nreferences\x18\x08 \x03(\t\x12\x14\n\x07minimum\x18\t \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07maximum\x18\n \x01(\x01H\x01\x88\x01\x01\x42\n\n\x08_minimumB\n\n\x08_maximum\"\x8d\x01\n\x0fKindDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0c\n\x04help\x18\x03 \x01(\t\x12?\n\x07options\x18\x04 \x03(\x0b\x32..zato.proto.control_plane.v1.OptionDescription\x12\x0e\n\x06unique\x18\x05 \x03(\t\"a\n\x14RegisterKindsRequest\x12\x0c\n\x04part\x18\x01 \x01(\t\x12;\n\x05kinds\x18\x02 \x03(\x0b\x32,.zato.proto.control_plane.v1.KindDescription\"\x17\n\x15RegisterKindsResponse\"D\n\x0cWatchRequest\x12\r\n\x05kinds\x18\x01 \x03(\t\x12\x14\n\x0c\x66rom_version\x18\x02 \x01(\x03\x12\x0f\n\x07watcher\x18\x03 \x01(\t\"p\n\x0c\x43onfigObject\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\tis_active\x18\x04 \x01(\x08\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12\x14\n\x0coptions_json\x18\x06 \x01(\x0c\"\x83\x01\n\nWatchEvent\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x13\n\x0bis_snapshot\x18\x02 \x01(\x08\x12:\n\x07objects\x18\x03 \x03(\x0b\x32).zato.proto.control_plane.v1.ConfigObject\x12\x13\n\x0b\x64\x65leted_ids\x18\x04 \x03(\x03\"_\n\x0cObjectStatus\x12\x11\n\tobject_id\x18\x01 \x01(\x03\x12\x17\n\x0fversion_applied\x18\x02 \x01(\x03\x12\x14\n\x0cis_connected\x18\x03 \x01(\x08\x12\r\n\x05\x65rror\x18\x04 \x01(\t\"c\n\x13ReportStatusRequest\x12\x10\n\x08reporter\x18\x01 \x01(\t\x12:\n\x07objects\x18\x02 \x03(\x0b\x32).zato.proto.control_plane.v1.ObjectStatus\"\x16\n\x14ReportStatusResponse\"T\n\rDeployRequest\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\x0c\x12\x10\n\x08undeploy\x18\x03 \x01(\x08\x12\x0e\n\x06wait_s\x18\x04 \x01(\x01\"g\n\x10WorkerDeployment\x12\x0e\n\x06server\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\x03\x12\x17\n\x0fversion_running\x18\x03 \x01(\x03\x12\r\n\x05is_ok\x18\x04 \x01(\x08\x12\x0e\n\x06reason\x18\x05 \x01(\t\"\x85\x01\n\x0e\x44\x65ployResponse\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12>\n\x07workers\x18\x03 \x03(\x0b\x32-.zato.proto.control_plane.v1.WorkerDeployment\x12\x0f\n\x07missing\x18\x04 \x03(\t2\xbd\x03\n\x0c\x43ontrolPlane\x12v\n\rRegisterKinds\x12\x31.zato.proto.control_plane.v1.RegisterKindsRequest\x1a\x32.zato.proto.control_plane.v1.RegisterKindsResponse\x12]\n\x05Watch\x12).zato.proto.control_plane.v1.WatchRequest\x1a\'.zato.proto.control_plane.v1.WatchEvent0\x01\x12s\n\x0cReportStatus\x12\x30.zato.proto.control_plane.v1.ReportStatusRequest\x1a\x31.zato.proto.control_plane.v1.ReportStatusResponse\x12\x61\n\x06\x44\x65ploy\x12*.zato.proto.control_plane.v1.DeployRequest\x1a+.zato.proto.control_plane.v1.DeployResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/zato/proto/control_plane/v1/control_plane.proto\x12\x1bzato.proto.control_plane.v1\"\x82\x02\n\x11OptionDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0c\n\x04help\x18\x03 \x01(\t\x12\x10\n\x08required\x18\x04 \x01(\x08\x12\x14\n\x0c\x64\x65\x66\x61ult_json\x18\x05 \x01(\t\x12\x0f\n\x07\x63hoices\x18\x06 \x03(\t\x12\x0e\n\x06secret\x18\x07 \x01(\x08\x12\x12\n\nreferences\x18\x08 \x03(\t\x12\x14\n\x07minimum\x18\t \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07maximum\x18\n \x01(\x01H\x01\x88\x01\x01\x12\x0e\n\x06\x66ormat\x18\x0b \x01(\t\x12\x12\n\nmax_length\x18\x0c \x01(\x05\x42\n\n\x08_minimumB\n\n\x08_maximum\"^\n\nOptionRule\x12\x0e\n\x06option\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0e\n\x06\x61ll_of\x18\x03 \x03(\t\x12\x0e\n\x06\x61ny_of\x18\x04 \x03(\t\x12\x11\n\tascending\x18\x05 \x03(\t\"\xc5\x01\n\x0fKindDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0c\n\x04help\x18\x03 \x01(\t\x12?\n\x07options\x18\x04 \x03(\x0b\x32..zato.proto.control_plane.v1.OptionDescription\x12\x0e\n\x06unique\x18\x05 \x03(\t\x12\x36\n\x05rules\x18\x06 \x03(\x0b\x32\'.zato.proto.control_plane.v1.OptionRule\"a\n\x14RegisterKindsRequest\x12\x0c\n\x04part\x18\x01 \x01(\t\x12;\n\x05kinds\x18\x02 \x03(\x0b\x32,.zato.proto.control_plane.v1.KindDescription\"\x17\n\x15RegisterKindsResponse\"D\n\x0cWatchRequest\x12\r\n\x05kinds\x18\x01 \x03(\t\x12\x14\n\x0c\x66rom_version\x18\x02 \x01(\x03\x12\x0f\n\x07watcher\x18\x03 \x01(\t\"p\n\x0c\x43onfigObject\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\tis_active\x18\x04 \x01(\x08\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12\x14\n\x0coptions_json\x18\x06 \x01(\x0c\"\x83\x01\n\nWatchEvent\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x13\n\x0bis_snapshot\x18\x02 \x01(\x08\x12:\n\x07objects\x18\x03 \x03(\x0b\x32).zato.proto.control_plane.v1.ConfigObject\x12\x13\n\x0b\x64\x65leted_ids\x18\x04 \x03(\x03\"_\n\x0cObjectStatus\x12\x11\n\tobject_id\x18\x01 \x01(\x03\x12\x17\n\x0fversion_applied\x18\x02 \x01(\x03\x12\x14\n\x0cis_connected\x18\x03 \x01(\x08\x12\r\n\x05\x65rror\x18\x04 \x01(\t\"c\n\x13ReportStatusRequest\x12\x10\n\x08reporter\x18\x01 \x01(\t\x12:\n\x07objects\x18\x02 \x03(\x0b\x32).zato.proto.control_plane.v1.ObjectStatus\"\x16\n\x14ReportStatusResponse\"T\n\rDeployRequest\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\x0c\x12\x10\n\x08undeploy\x18\x03 \x01(\x08\x12\x0e\n\x06wait_s\x18\x04 \x01(\x01\"g\n\x10WorkerDeployment\x12\x0e\n\x06server\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\x03\x12\x17\n\x0fversion_running\x18\x03 \x01(\x03\x12\r\n\x05is_ok\x18\x04 \x01(\x08\x12\x0e\n\x06reason\x18\x05 \x01(\t\"\x85\x01\n\x0e\x44\x65ployResponse\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12>\n\x07workers\x18\x03 \x03(\x0b\x32-.zato.proto.control_plane.v1.WorkerDeployment\x12\x0f\n\x07missing\x18\x04 \x03(\t2\xbd\x03\n\x0c\x43ontrolPlane\x12v\n\rRegisterKinds\x12\x31.zato.proto.control_plane.v1.RegisterKindsRequest\x1a\x32.zato.proto.control_plane.v1.RegisterKindsResponse\x12]\n\x05Watch\x12).zato.proto.control_plane.v1.WatchRequest\x1a\'.zato.proto.control_plane.v1.WatchEvent0\x01\x12s\n\x0cReportStatus\x12\x30.zato.proto.control_plane.v1.ReportStatusRequest\x1a\x31.zato.proto.control_plane.v1.ReportStatusResponse\x12\x61\n\x06\x44\x65ploy\x12*.zato.proto.control_plane.v1.DeployRequest\x1a+.zato.proto.control_plane.v1.DeployResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,31 +32,33 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zato.proto.control_plane.v1
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_OPTIONDESCRIPTION']._serialized_start=81
-  _globals['_OPTIONDESCRIPTION']._serialized_end=303
-  _globals['_KINDDESCRIPTION']._serialized_start=306
-  _globals['_KINDDESCRIPTION']._serialized_end=447
-  _globals['_REGISTERKINDSREQUEST']._serialized_start=449
-  _globals['_REGISTERKINDSREQUEST']._serialized_end=546
-  _globals['_REGISTERKINDSRESPONSE']._serialized_start=548
-  _globals['_REGISTERKINDSRESPONSE']._serialized_end=571
-  _globals['_WATCHREQUEST']._serialized_start=573
-  _globals['_WATCHREQUEST']._serialized_end=641
-  _globals['_CONFIGOBJECT']._serialized_start=643
-  _globals['_CONFIGOBJECT']._serialized_end=755
-  _globals['_WATCHEVENT']._serialized_start=758
-  _globals['_WATCHEVENT']._serialized_end=889
-  _globals['_OBJECTSTATUS']._serialized_start=891
-  _globals['_OBJECTSTATUS']._serialized_end=986
-  _globals['_REPORTSTATUSREQUEST']._serialized_start=988
-  _globals['_REPORTSTATUSREQUEST']._serialized_end=1087
-  _globals['_REPORTSTATUSRESPONSE']._serialized_start=1089
-  _globals['_REPORTSTATUSRESPONSE']._serialized_end=1111
-  _globals['_DEPLOYREQUEST']._serialized_start=1113
-  _globals['_DEPLOYREQUEST']._serialized_end=1197
-  _globals['_WORKERDEPLOYMENT']._serialized_start=1199
-  _globals['_WORKERDEPLOYMENT']._serialized_end=1302
-  _globals['_DEPLOYRESPONSE']._serialized_start=1305
-  _globals['_DEPLOYRESPONSE']._serialized_end=1438
-  _globals['_CONTROLPLANE']._serialized_start=1441
-  _globals['_CONTROLPLANE']._serialized_end=1886
+  _globals['_OPTIONDESCRIPTION']._serialized_end=339
+  _globals['_OPTIONRULE']._serialized_start=341
+  _globals['_OPTIONRULE']._serialized_end=435
+  _globals['_KINDDESCRIPTION']._serialized_start=438
+  _globals['_KINDDESCRIPTION']._serialized_end=635
+  _globals['_REGISTERKINDSREQUEST']._serialized_start=637
+  _globals['_REGISTERKINDSREQUEST']._serialized_end=734
+  _globals['_REGISTERKINDSRESPONSE']._serialized_start=736
+  _globals['_REGISTERKINDSRESPONSE']._serialized_end=759
+  _globals['_WATCHREQUEST']._serialized_start=761
+  _globals['_WATCHREQUEST']._serialized_end=829
+  _globals['_CONFIGOBJECT']._serialized_start=831
+  _globals['_CONFIGOBJECT']._serialized_end=943
+  _globals['_WATCHEVENT']._serialized_start=946
+  _globals['_WATCHEVENT']._serialized_end=1077
+  _globals['_OBJECTSTATUS']._serialized_start=1079
+  _globals['_OBJECTSTATUS']._serialized_end=1174
+  _globals['_REPORTSTATUSREQUEST']._serialized_start=1176
+  _globals['_REPORTSTATUSREQUEST']._serialized_end=1275
+  _globals['_REPORTSTATUSRESPONSE']._serialized_start=1277
+  _globals['_REPORTSTATUSRESPONSE']._serialized_end=1299
+  _globals['_DEPLOYREQUEST']._serialized_start=1301
+  _globals['_DEPLOYREQUEST']._serialized_end=1385
+  _globals['_WORKERDEPLOYMENT']._serialized_start=1387
+  _globals['_WORKERDEPLOYMENT']._serialized_end=1490
+  _globals['_DEPLOYRESPONSE']._serialized_start=1493
+  _globals['_DEPLOYRESPONSE']._serialized_end=1626
+  _globals['_CONTROLPLANE']._serialized_start=1629
+  _globals['_CONTROLPLANE']._serialized_end=2074
 # @@protoc_insertion_point(module_scope)

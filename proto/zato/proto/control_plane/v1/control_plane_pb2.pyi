@@ -34,6 +34,8 @@ class OptionDescription(_message.Message):
     REFERENCES_FIELD_NUMBER: _builtins.int
     MINIMUM_FIELD_NUMBER: _builtins.int
     MAXIMUM_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    MAX_LENGTH_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     type: _builtins.str
     """"str", "int", "float", "bool" or "list"."""
@@ -46,6 +48,10 @@ class OptionDescription(_message.Message):
     minimum: _builtins.float
     """Bounds of a number."""
     maximum: _builtins.float
+    format: _builtins.str
+    """What a text has to be unless it is empty: "date-time", "time-zone", "cron", or anything when empty."""
+    max_length: _builtins.int
+    """Of a text; 0 for no limit."""
     @_builtins.property
     def choices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -65,10 +71,12 @@ class OptionDescription(_message.Message):
         references: _abc.Iterable[_builtins.str] | None = ...,
         minimum: _builtins.float | None = ...,
         maximum: _builtins.float | None = ...,
+        format: _builtins.str = ...,
+        max_length: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_maximum", b"_maximum", "_minimum", b"_minimum", "maximum", b"maximum", "minimum", b"minimum"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maximum", b"_maximum", "_minimum", b"_minimum", "choices", b"choices", "default_json", b"default_json", "help", b"help", "maximum", b"maximum", "minimum", b"minimum", "name", b"name", "references", b"references", "required", b"required", "secret", b"secret", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maximum", b"_maximum", "_minimum", b"_minimum", "choices", b"choices", "default_json", b"default_json", "format", b"format", "help", b"help", "max_length", b"max_length", "maximum", b"maximum", "minimum", b"minimum", "name", b"name", "references", b"references", "required", b"required", "secret", b"secret", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__maximum: _TypeAlias = _typing.Literal["maximum"]  # noqa: Y015
     _WhichOneofArgType__maximum: _TypeAlias = _typing.Literal["_maximum", b"_maximum"]  # noqa: Y015
@@ -82,6 +90,49 @@ class OptionDescription(_message.Message):
 Global___OptionDescription: _TypeAlias = OptionDescription  # noqa: Y015
 
 @_typing.final
+class OptionRule(_message.Message):
+    """What has to hold between options."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPTION_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    ALL_OF_FIELD_NUMBER: _builtins.int
+    ANY_OF_FIELD_NUMBER: _builtins.int
+    ASCENDING_FIELD_NUMBER: _builtins.int
+    option: _builtins.str
+    """The rule holds where this option has this value; always when empty."""
+    value: _builtins.str
+    @_builtins.property
+    def all_of(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Each of these has to be given; none may be empty or zero."""
+
+    @_builtins.property
+    def any_of(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """At least one of these has to be given."""
+
+    @_builtins.property
+    def ascending(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Times, each later than the one before, where both are given."""
+
+    def __init__(
+        self,
+        *,
+        option: _builtins.str = ...,
+        value: _builtins.str = ...,
+        all_of: _abc.Iterable[_builtins.str] | None = ...,
+        any_of: _abc.Iterable[_builtins.str] | None = ...,
+        ascending: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_of", b"all_of", "any_of", b"any_of", "ascending", b"ascending", "option", b"option", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OptionRule: _TypeAlias = OptionRule  # noqa: Y015
+
+@_typing.final
 class KindDescription(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -90,6 +141,7 @@ class KindDescription(_message.Message):
     HELP_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     UNIQUE_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """e.g. "channel-amqp"."""
     label: _builtins.str
@@ -101,6 +153,8 @@ class KindDescription(_message.Message):
     def unique(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Options whose values together no two objects of the kind may share."""
 
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___OptionRule]: ...
     def __init__(
         self,
         *,
@@ -109,10 +163,11 @@ class KindDescription(_message.Message):
         help: _builtins.str = ...,
         options: _abc.Iterable[Global___OptionDescription] | None = ...,
         unique: _abc.Iterable[_builtins.str] | None = ...,
+        rules: _abc.Iterable[Global___OptionRule] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["help", b"help", "label", b"label", "name", b"name", "options", b"options", "unique", b"unique"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["help", b"help", "label", b"label", "name", b"name", "options", b"options", "rules", b"rules", "unique", b"unique"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -3,12 +3,14 @@
 import contextlib
 import hashlib
 import os
+import sys
 import time
 from functools import partial
 from typing import Any
 
 import gevent
 
+from zato.common import logs
 from zato.common.bus import Bus, MemoryBus, RedisBus
 from zato.common.cid import new_cid
 from zato.common.errors import Unavailable, ZatoError
@@ -35,7 +37,7 @@ from zato.server.control.workers import (
     forget_worker,
     report_worker,
 )
-from zato.server.http.access_log import make_access_log_step
+from zato.server.http.access_log import AccessLog, make_access_log_step
 from zato.server.http.body_budget import BodyBudget
 from zato.server.http.channel import Channel, HTTPChannelOptions, compile_channel
 from zato.server.http.client_address import make_client_address_step
@@ -58,6 +60,13 @@ from zato.server.http.router import Router
 from zato.server.http.soap.contracts import Contracts
 from zato.server.http.steps import Handler, fold
 from zato.server.http.worker import Worker
+from zato.server.jobs.admin import Jobs
+from zato.server.jobs.claims import Claims
+from zato.server.jobs.history import History
+from zato.server.jobs.leadership import Leadership
+from zato.server.jobs.rpc import JobsRPC
+from zato.server.jobs.runner import Runner
+from zato.server.jobs.runs import Runs
 from zato.server.kinds import own_kinds
 from zato.server.metrics import Metrics
 from zato.server.odb import gevent_psycopg2
@@ -89,6 +98,7 @@ _RETRY_LOAD_S = 1.0
 _REPORT_CONNECTIONS_EVERY_S = 2.0
 # Requests that began with the old connections have this long to end before these are closed.
 _CLOSE_CONNECTIONS_AFTER_S = 60.0
+_DAY_S = 86_400.0
 _OWN_KINDS = frozenset(kind.name for kind in own_kinds())
 _PING = HTTPChannelOptions(url_path="/zato/ping", service="zato.ping")
 
@@ -123,6 +133,8 @@ class WorkerApp:
         self._topic = f"zato:{settings.cluster}:config"
         self._pid = os.getpid()
         self._state = WorkerState()
+        is_for_people = logs.is_for_people(settings.log_format, sys.stderr)
+        self._access_log = AccessLog(settings.name, None if is_for_people else sys.stderr.buffer)
         self._is_loaded = False
         self._is_stopping = False
         self._stop_by = 0.0
@@ -146,9 +158,12 @@ class WorkerApp:
         deployments = Deployments(
             self._database, self._deployer, bus, self._topic, settings.name, self._pid, self._follower.catch_up_with
         )
-        self._admin = Admin(self._database, self._kinds, objects, deployments, self._store, tasks)
         invoker = Invoker(self._store)
         self._overseer = Overseer(max_busy_s=settings.max_busy_s, turn_s=settings.turn_s)
+        self._job_runs = Runs(self._database, bus, self._topic, settings.name, self._pid)
+        leadership, runner = Leadership(self._database), Runner(self._job_runs, invoker, self._overseer, metrics)
+        jobs = Jobs(objects, leadership, self._job_runs, runner, History(self._database))
+        self._admin = Admin(self._database, self._kinds, objects, deployments, self._store, tasks, jobs)
         run_in_time = partial(self._overseer.run, settings.async_timeout_s, run_task, invoker)
         self._task_consumer = TaskConsumer(tasks, f"{settings.name}:{self._pid}:{new_cid()}", run_in_time)
         self._usage = Usage(tasks.conn, f"zato:{settings.cluster}:usage")
@@ -156,7 +171,17 @@ class WorkerApp:
         self._shared_counter = _shared_counter(settings)
         self._pipeline = self._make_pipeline(invoker)
         watch = Watch(self._database, self._follower)
-        self._rpc = RPC(settings.name, invoker, self._overseer, self._database, deployments, watch, self._register_kinds)
+        jobs_rpc = JobsRPC(leadership, Claims(self._database), self._job_runs, runner)
+        self._rpc = RPC(
+            settings.name,
+            invoker,
+            self._overseer,
+            self._database,
+            deployments,
+            watch,
+            self._register_kinds,
+            more=jobs_rpc.methods,
+        )
 
     @property
     def graceful_timeout_s(self) -> float:
@@ -205,6 +230,8 @@ class WorkerApp:
                 forget_worker(session, self._settings.name, self._pid)
         except ZatoError as exc:
             log.warning("worker_not_signed_off", error=exc.message)
+        self._access_log.flush()
+        self._metrics.flush()
         self._overseer.stop()
         self._shared_counter.close()
         self._bus.close()
@@ -212,6 +239,7 @@ class WorkerApp:
 
     def tick(self, open_connections: int) -> None:
         self._metrics.set_connections(open_connections)
+        self._metrics.flush()
 
     def http_settings(self, worker: Worker) -> ConnectionSettings:
         settings = self._settings
@@ -244,7 +272,7 @@ class WorkerApp:
         steps = [
             make_client_address_step(self._settings.trusted_networks),
             make_probe_step(self.is_ready, self._settings.metrics_folder),
-            make_access_log_step(self._metrics),
+            make_access_log_step(self._metrics, self._access_log),
             finish_response,
             make_error_step(return_tracebacks=self._settings.return_tracebacks),
             make_match_step(self._current_state, frozenset(self._settings.methods_allowed)),
@@ -323,6 +351,7 @@ class WorkerApp:
                 with self._database.transaction() as session:
                     report_worker(session, self._settings.name, self._pid, self._follower.configuration.version, [])
                     forget_silent_workers(session)
+                self._job_runs.sweep(self._settings.job_runs_days * _DAY_S)
             except ZatoError as exc:
                 log.warning("worker_report_failed", error=exc.message)
 

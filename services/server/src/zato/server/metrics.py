@@ -4,30 +4,64 @@ Counters for Prometheus, summed over the workers of a server.
 Each worker counts in files of its own (prometheus_client's multi-process mode); whoever answers /metrics adds them up.
 """
 
+from bisect import bisect_left
+from collections import Counter as Count
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_JOB_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 300, 3600)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+@dataclass(slots=True)
+class _Durations:
+    total_s: float = 0.0
+    in_bucket: list[int] = field(default_factory=lambda: [0] * (len(_BUCKETS) + 1))
+
+
 class Metrics:
+    """Requests are counted in memory first, since prometheus_client's files cost more than many a request: see `flush`."""
+
     def __init__(self) -> None:
+        self._answered: Count[tuple[str, str, int]] = Count()
+        self._durations: dict[str, _Durations] = {}
         self._requests = Counter("zato_http_requests", "HTTP requests answered", ["channel", "method", "status"])
         self._seconds = Histogram("zato_http_request_seconds", "Seconds to answer", ["channel"], buckets=_BUCKETS)
         self._connections = Gauge("zato_http_connections", "Open connections", multiprocess_mode="livesum")
         self._version = Gauge("zato_config_version", "Configuration version that runs", ["pid"], multiprocess_mode="liveall")
+        self._job_runs = Counter("zato_job_runs", "Runs of jobs that ended", ["job", "state"])
+        self._job_drift = Histogram("zato_job_drift_seconds", "Seconds from planned to started", buckets=_JOB_BUCKETS)
+        self._job_seconds = Histogram("zato_job_run_seconds", "Seconds that runs of jobs took", ["job"], buckets=_JOB_BUCKETS)
         self._deployments = Counter("zato_deployments", "Files of services taken up or refused", ["result"])
 
     def observe_request(self, channel: str, method: str, status: int, elapsed_s: float) -> None:
         # Methods are the client's text: any that we don't know would be a time series of its own.
-        self._requests.labels(channel, method if method in _METHODS else "other", status).inc()
-        self._seconds.labels(channel).observe(elapsed_s)
+        self._answered[channel, method if method in _METHODS else "other", status] += 1
+        durations = self._durations.get(channel)
+        if durations is None:
+            durations = self._durations[channel] = _Durations()
+        durations.total_s += elapsed_s
+        durations.in_bucket[bisect_left(_BUCKETS, elapsed_s)] += 1
 
     def count_refused(self, status: int) -> None:
         """A request that could not be read; neither its method nor its channel is known for certain."""
-        self._requests.labels("", "other", status).inc()
+        self._answered["", "other", status] += 1
+
+    def flush(self) -> None:
+        """Make what was counted since the last time part of what Prometheus reads. Called about twice a second."""
+        answered, self._answered = self._answered, Count()
+        durations, self._durations = self._durations, {}
+        for labels, count in answered.items():
+            self._requests.labels(*labels).inc(count)
+        for channel, each in durations.items():
+            histogram = self._seconds.labels(channel)
+            # The package takes one value at a time only; each of these is what `observe` adds to, a bucket by itself.
+            histogram._sum.inc(each.total_s)
+            for bucket, count in zip(histogram._buckets, each.in_bucket, strict=True):
+                bucket.inc(count)
 
     def set_connections(self, count: int) -> None:
         self._connections.set(count)
@@ -37,6 +71,11 @@ class Metrics:
 
     def count_deployment(self, *, is_ok: bool) -> None:
         self._deployments.labels("ok" if is_ok else "refused").inc()
+
+    def observe_job_run(self, job: str, state: str, drift_s: float, elapsed_s: float) -> None:
+        self._job_runs.labels(job, state).inc()
+        self._job_drift.observe(drift_s)
+        self._job_seconds.labels(job).observe(elapsed_s)
 
 
 def render(folder: Path) -> bytes:

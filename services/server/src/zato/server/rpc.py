@@ -2,9 +2,10 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 
 import gevent
 from google.protobuf.message import DecodeError
@@ -62,6 +63,7 @@ class RPC:
     Args:
         server: Name of this server.
         register: Stores kinds that another part declares.
+        more: Methods of further contracts, e.g. "Jobs/Lead".
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class RPC:
         deployments: Deployments,
         watch: Watch,
         register: Callable[[control_plane.RegisterKindsRequest, Author], None],
+        more: Mapping[str, Callable[[Call], bytes]] = MappingProxyType({}),
     ) -> None:
         self._server = server
         self._invoker = invoker
@@ -87,6 +90,7 @@ class RPC:
             "ControlPlane/Watch": self._next_watch_event,
             "ControlPlane/ReportStatus": self._report_status,
             "ControlPlane/Deploy": self._deploy,
+            **more,
         }
 
     def __call__(self, request: Request) -> Response:

@@ -30,8 +30,9 @@ from zato.common.secrets import generate_token
 _MEMBERS = (
     Member("lb-agent", "lb-agent", {"frontend_address": "lb-agent:11223", "grpc_address": "lb-agent:20151"}),
     Member("server", "server", {"http_address": "server:17010", "grpc_address": "server:17110"}),
+    Member("scheduler", "scheduler", {"grpc_address": "scheduler:31530"}),
 )
-_SERVER_USER, _LB_AGENT_USER = 10001, 10002  # of our images
+_SERVER_USER, _LB_AGENT_USER, _SCHEDULER_USER = 10001, 10002, 10003  # of our images
 _DATABASE_USER = 999  # of the images postgres and redis alike
 _READ, _ENTER, _FILL, _READABLE_BY_ALL = 0o400, 0o500, 0o700, 0o444
 
@@ -76,6 +77,7 @@ def _redis(secrets: Mapping[str, str]) -> Mapping[str, str]:
 READERS = {
     "server": Reader(_SERVER_USER, _server),
     "lb-agent": Reader(_LB_AGENT_USER, _lb_agent),
+    "scheduler": Reader(_SCHEDULER_USER, lambda secrets: {"token": secrets["token"]}),
     "redis": Reader(_DATABASE_USER, _redis),
     "postgres": Reader(_DATABASE_USER, lambda secrets: {"password": secrets["postgres_password"]}),
 }

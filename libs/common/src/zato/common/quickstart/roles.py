@@ -30,7 +30,11 @@ class Wiring:
 
     def address(self, part: str, setting: str) -> str:
         """Return the address of the first member that is such a part."""
-        return next(member.addresses[setting] for member in self.members if member.part == part)
+        return self.addresses(part, setting)[0]
+
+    def addresses(self, part: str, setting: str) -> tuple[str, ...]:
+        """Return the addresses of all members that are such a part."""
+        return tuple(member.addresses[setting] for member in self.members if member.part == part)
 
     @property
     def redis_url(self) -> str:
@@ -80,10 +84,20 @@ def _server(wiring: Wiring, member: Member) -> Mapping[str, object]:
     }
 
 
+def _scheduler(wiring: Wiring, member: Member) -> Mapping[str, object]:
+    return {
+        "name": member.name,
+        # As it is read back from the settings: no tuple, or it would look changed at each start.
+        "server_addresses": list(wiring.addresses("server", "grpc_address")),
+        "token": wiring.secrets["token"],
+    }
+
+
 ROLES = (
     Role("redis", {"address": 16379}, _redis, stage=0),
     Role("lb-agent", {"frontend_address": 11223, "grpc_address": 20151}, _lb_agent, is_door=True),
     Role("server", {"http_address": 17010, "grpc_address": 17110}, _server, is_many=True),
+    Role("scheduler", {"grpc_address": 31530}, _scheduler),
 )
 
 

@@ -1,17 +1,28 @@
 """Calling another part: a deadline on every call, the cluster's token, and the other side's error raised here."""
 
+from collections.abc import Iterator
 from typing import Any, Protocol, TypeVar
 
 import grpc
 
 from zato.common.cid import new_cid
+from zato.common.errors import Unavailable
 from zato.common.rpc.calls import call_metadata, error_from_call
 from zato.common.rpc.tls import TLSFiles
 
 Response = TypeVar("Response")
 
-# A part that was away is found again within a second of its return.
-RECONNECT_OPTIONS = (("grpc.initial_reconnect_backoff_ms", 200), ("grpc.max_reconnect_backoff_ms", 1000))
+RECONNECT_OPTIONS = (
+    # A part that was away is found again within a second of its return.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    # A machine or container that is gone without a word: what it has not acknowledged for 5 s breaks the connection
+    # (TCP_USER_TIMEOUT, which gRPC sets only where it pings too). Servers take more frequent pings for an attack.
+    ("grpc.keepalive_time_ms", 310_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+)
+# What servers send at most: a snapshot of the configuration is one message.
+_CHANNEL_OPTIONS = (*RECONNECT_OPTIONS, ("grpc.max_receive_message_length", 64 * 1024 * 1024))
 
 
 class UnaryMethod(Protocol[Response]):
@@ -33,9 +44,9 @@ class Client:
         self.target = target
         self._token = token
         if tls is not None and tls.is_on:
-            self.channel = grpc.secure_channel(target, tls.channel_credentials(), options=RECONNECT_OPTIONS)
+            self.channel = grpc.secure_channel(target, tls.channel_credentials(), options=_CHANNEL_OPTIONS)
         else:
-            self.channel = grpc.insecure_channel(target, options=RECONNECT_OPTIONS)
+            self.channel = grpc.insecure_channel(target, options=_CHANNEL_OPTIONS)
 
     def call(self, method: UnaryMethod[Response], request: Any, *, timeout_s: float, cid: str = "") -> Response:
         """
@@ -54,6 +65,29 @@ class Client:
         except BaseException:
             future.cancel()
             raise
+
+    def start(self, method: UnaryMethod[Response], request: Any, *, timeout_s: float, cid: str = "") -> "grpc.Future[Response]":
+        """Begin a call and return at once; `result_of` says what became of it."""
+        return method.future(request, timeout=timeout_s, metadata=call_metadata(self._token, cid or new_cid()))
+
+    def result_of(self, future: "grpc.Future[Response]") -> Response:
+        """Return the answer of a call that `start` began, or raise as `call` does."""
+        try:
+            return future.result()
+        except grpc.RpcError as exc:
+            raise error_from_call(exc, self.target) from exc
+        except grpc.FutureCancelledError as exc:
+            raise Unavailable(f"The call to {self.target} was cancelled") from exc
+
+    def stream(self, method: Any, request: Any, *, timeout_s: float) -> Iterator[Any]:
+        """Yield what a streaming method sends, until it ends or the time is up; raises as `call` does."""
+        responses = method(request, timeout=timeout_s, metadata=call_metadata(self._token, new_cid()))
+        try:
+            yield from responses
+        except grpc.RpcError as exc:
+            raise error_from_call(exc, self.target) from exc
+        finally:
+            responses.cancel()
 
     def close(self) -> None:
         self.channel.close()

@@ -18,6 +18,9 @@ from zato.server.control.deployments import Deployments
 from zato.server.control.kinds import Kinds
 from zato.server.control.objects import Objects
 from zato.server.control.status import cluster_status, object_statuses
+from zato.server.jobs.admin import ACTIONS as JOB_ACTIONS
+from zato.server.jobs.admin import Action as JobAction
+from zato.server.jobs.admin import Jobs, run_action
 from zato.server.odb.database import Database
 from zato.server.security.kinds import SEC_TYPES
 from zato.server.service import Service
@@ -38,6 +41,7 @@ class Admin:
     deployments: Deployments
     store: ServiceStore
     tasks: Tasks | None = None
+    jobs: Jobs | None = None
 
     @property
     def queue(self) -> Tasks:
@@ -97,7 +101,13 @@ def admin_services(admin: Admin, others: Mapping[str, Action] = MappingProxyType
     actions = {**_FIXED, **others}
     for kind in admin.kinds.registry:
         actions.update(_kind_actions(kind))
+    if admin.jobs is not None:
+        actions.update({name: _job_action(admin.jobs, action) for name, action in JOB_ACTIONS.items()})
     return [_entry(name, action, admin) for name, action in actions.items()]
+
+
+def _job_action(jobs: Jobs, action: JobAction) -> Action:
+    return lambda _admin, values, author: run_action(jobs, action, values, author)
 
 
 def _kind_actions(kind: Kind) -> dict[str, Action]:

@@ -46,7 +46,7 @@ class Objects:
         """
         kind = self._kinds.registry.get(kind_name)
         name, is_active, given = _split(kind, values)
-        options: object = _stored_after(parse_options(kind.options, given, what=f"{kind.name} '{name}'"), None, kind, name)
+        options: object = _stored_after(kind.parse(given, what=f"{kind.name} '{name}'"), None, kind, name)
         with self._database.transaction() as session:
             version = next_version(session)
             if _find(session, kind, name) is not None:
@@ -77,7 +77,7 @@ class Objects:
             wanted = {**self._current(session, kind, row), **{key: value for key, value in values.items() if key != "id"}}
             wanted["name"] = wanted.pop("new_name", row.name)
             name, is_active, given = _split(kind, wanted)
-            options: object = parse_options(kind.options, given, what=f"{kind.name} '{name}'")
+            options: object = kind.parse(given, what=f"{kind.name} '{name}'")
             options = _stored_after(options, self._options(session, kind, row), kind, name)
             if (name, is_active, option_values(options)) == (
                 row.name,

@@ -203,7 +203,10 @@ class Connection:
             head, body = encode(response, cid, is_head=is_head, keep_alive=keep_alive, is_http_1_0=is_http_1_0)
         self.deadline = self._clock() + self._settings.timeouts.write_s + len(body) / _MIN_BYTES_PER_S
         if len(body) < _JOIN_BELOW_BYTES:
-            self._socket.sendall(head + body)
+            answer = head + body
+            # Nearly always it fits into the socket's buffer; gevent's `sendall` asks the socket for its type first, each time.
+            if (sent := self._socket.send(answer)) < len(answer):
+                self._socket.sendall(answer[sent:])
         else:
             self._socket.sendall(head)
             self._socket.sendall(body)

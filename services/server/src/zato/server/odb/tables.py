@@ -11,11 +11,14 @@ Tables of the ODB.
     deployment_status   what a worker made of a deployment
     worker              which version of the configuration each worker runs
     object_status       what a part says of an object: connected or not, and why not
+    job_leader          one row: which scheduler leads, in which epoch, and whether jobs are paused
+    job_state           the latest fire of each job that was claimed
+    job_run             every run of a job: planned, started, ended, and what came out
 """
 
 from datetime import UTC, datetime
 
-from sqlalchemy import JSON, DateTime, ForeignKey, Index, LargeBinary, String, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, LargeBinary, String, Text, TypeDecorator, UniqueConstraint
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -159,3 +162,62 @@ class ObjectStatusRow(Base):
     is_connected: Mapped[bool]
     error: Mapped[str] = mapped_column(Text, default="")
     since: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+
+
+class JobLeaderRow(Base):
+    """`beat` moves with each renewal: a leader whose beat stands still is taken for dead."""
+
+    __tablename__ = "job_leader"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    leader: Mapped[str] = mapped_column(String(200))
+    epoch: Mapped[int] = mapped_column(BigInteger)
+    beat: Mapped[int] = mapped_column(BigInteger)
+    is_paused: Mapped[bool]
+    since: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+
+
+class JobStateRow(Base):
+    """`version` is the one of the job's definition that `last_planned_us` was planned by."""
+
+    __tablename__ = "job_state"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("object.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    version: Mapped[int]
+    last_planned_us: Mapped[int] = mapped_column(BigInteger)
+
+
+class JobRunRow(Base):
+    """
+    `state` is "claimed", "running", "ok", "failed", "lost" or "skipped". Times in `_us` are microseconds since the epoch, UTC:
+    the planned one is a key, and has to be the same number in every database. Runs outlive their job.
+    """
+
+    __tablename__ = "job_run"
+    __table_args__ = (
+        UniqueConstraint("job_id", "planned_us", "attempt"),
+        Index("ix_job_run_ended_at", "ended_at"),
+        Index("ix_job_run_job_name", "job_name", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[int]
+    job_name: Mapped[str] = mapped_column(String(200))
+    version: Mapped[int]
+    planned_us: Mapped[int] = mapped_column(BigInteger)
+    attempt: Mapped[int]
+    trigger: Mapped[str] = mapped_column(String(20))
+    missed: Mapped[int]
+    epoch: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(String(20))
+    not_before_us: Mapped[int] = mapped_column(BigInteger)
+    claimed_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    drift_s: Mapped[float] = mapped_column(default=0.0)
+    server: Mapped[str] = mapped_column(String(200), default="")
+    pid: Mapped[int] = mapped_column(default=0)
+    result: Mapped[str] = mapped_column(Text, default="")
+    error: Mapped[str] = mapped_column(Text, default="")
+    cid: Mapped[str] = mapped_column(String(64))

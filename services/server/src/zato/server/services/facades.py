@@ -11,6 +11,7 @@ from zato.server.services.moments import utc
 if TYPE_CHECKING:
     from zato.server.connections.http.facade import RESTFacade
     from zato.server.connections.outgoing import Group, Outgoing
+    from zato.server.jobs.schedule import Schedule
     from zato.server.services.caches import Caches
     from zato.server.services.context import ChannelInfo, KeyValueDB, ServerContext
     from zato.server.services.crypto import Crypto
@@ -142,7 +143,14 @@ class Facades:
         return Patterns(self)  # type: ignore[arg-type]  # each is a Service
 
     @lazy
+    def schedule(self) -> "Schedule":
+        """Jobs of the scheduler: `self.schedule.onetime(self, "my.service", after_minutes=5, data={"id": 1})`."""
+        from zato.server.jobs.schedule import Schedule
+
+        return Schedule(self.invoke)  # type: ignore[attr-defined]  # each is a Service
+
+    @lazy
     def commands(self) -> "Commands":
         from zato.server.services.shell import Commands
 
-        return Commands(self.cid, self.server.spawn)
+        return Commands(self.cid, self.server.spawn, self.invoke)  # type: ignore[attr-defined]  # each is a Service

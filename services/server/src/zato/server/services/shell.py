@@ -5,11 +5,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
 
+from zato.common.errors import NotFound
 from zato.common.logs import get_logger
 from zato.server.services.moments import utc_now
 
@@ -56,16 +57,26 @@ class CommandResult:
     total_time_sec: str = ""
 
 
+Callback = Callable[[CommandResult], object] | str | type | None
+
+
 class Commands:
     """
     Args:
         cid: What the results carry.
         spawn: Runs a function later, for `invoke_async`.
+        invoke: Invokes a service, by its name or class, with a payload.
     """
 
-    def __init__(self, cid: str, spawn: Callable[[Callable[[], object]], None]) -> None:
+    def __init__(
+        self,
+        cid: str,
+        spawn: Callable[[Callable[[], object]], None],
+        invoke: Callable[[Any, Any], object] | None = None,
+    ) -> None:
         self._cid = cid
         self._spawn = spawn
+        self._invoke_service = invoke
 
     def invoke(
         self,
@@ -73,10 +84,11 @@ class Commands:
         *,
         cid: str = "",
         timeout: float = DEFAULT_TIMEOUT_S,
-        callback: Callable[[CommandResult], object] | None = None,
+        callback: Callback = None,
         stdin: str = "",
         replace_char: str = "?",
         encoding: str = "utf8",
+        use_pubsub: bool = False,
     ) -> CommandResult:
         """
         Run a command and wait for its end.
@@ -85,7 +97,9 @@ class Commands:
             command: Text is run by the shell. A list is run as it is, which is the way for anything that came in from outside.
             timeout: Seconds; then the command and all that it has started is ended.
             stdin: What it reads.
+            callback: Gets the result too: a function, or the name or class of a service.
             replace_char: Stands for what is not in `encoding` in its output.
+            use_pubsub: Taken since published services say it; there is no pub/sub to tell topics of results.
         """
         result = CommandResult(
             cid=cid or self._cid,
@@ -109,8 +123,7 @@ class Commands:
             is_timeout=result.is_timeout,
             duration_ms=round(result.total_time * 1000),
         )
-        if callback is not None:
-            callback(result)
+        self._tell(callback, result)
         return result
 
     def invoke_async(
@@ -118,17 +131,31 @@ class Commands:
         command: str | Sequence[str],
         *,
         cid: str = "",
-        callback: Callable[[CommandResult], object] | None = None,
+        callback: Callback = None,
         timeout: float = DEFAULT_TIMEOUT_S,
         stdin: str = "",
         replace_char: str = "?",
         encoding: str = "utf8",
+        use_pubsub: bool = False,
     ) -> CommandResult:
         """Start the command, and call `callback` with its result. It ends with the worker, if not before."""
         cid = cid or self._cid
         options: dict[str, Any] = {"timeout": timeout, "stdin": stdin, "replace_char": replace_char, "encoding": encoding}
         self._spawn(partial(self.invoke, command, cid=cid, callback=callback, **options))
         return CommandResult(cid=cid, command=str(command), is_async=True, timeout=timeout)
+
+    def _tell(self, callback: Callback, result: CommandResult) -> None:
+        if callback is None:
+            return
+        if not isinstance(callback, str | type):
+            callback(result)
+            return
+        try:
+            if self._invoke_service is not None:
+                self._invoke_service(callback, asdict(result))
+        except NotFound:
+            # The command has run: its result is worth more than who should have heard of it.
+            log.warning("command_callback_unknown", callback=str(callback))
 
 
 def _run(command: str | Sequence[str], result: CommandResult) -> None:

@@ -111,6 +111,10 @@ class TaskConsumer:
                     log.warning("tasks_not_reachable", error=str(exc))
                     is_reported = True
                 gevent.sleep(_RETRY_REDIS_S)
+            except Exception:
+                # Whatever it is, a worker that takes no tasks any more would be worse.
+                log.exception("task_consumer_failed")
+                gevent.sleep(_RETRY_REDIS_S)
 
     def _read(self) -> None:
         self._pool.wait_available()

@@ -19,6 +19,7 @@ from zato.server.services.tasks import FIELD, GROUP, Pattern, Task, Tasks, encod
 log = get_logger(__name__)
 
 _RETRY_REDIS_S = 0.5
+_LONGEST_RETRY_S = 5.0
 _KEEP_RESULTS_S = 86_400
 
 # Whoever deletes the results of a fan-out is the one who ends it.
@@ -105,13 +106,15 @@ class TaskSettling:
         self._until_redis_answers(settle)
 
     def _until_redis_answers(self, step: Callable[[], Any]) -> Any:
-        """What has run has run: to give up now would make it run again."""
+        pause_s = _RETRY_REDIS_S
         while True:
             try:
                 return step()
-            except (redis.ConnectionError, redis.TimeoutError) as exc:
+            # One that is full, or a replica after a failover, does not take it now but may soon.
+            except redis.RedisError as exc:
                 log.warning("task_not_settled_yet", error=str(exc))
-                gevent.sleep(_RETRY_REDIS_S)
+                gevent.sleep(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_RETRY_S)
 
 
 def _consequences(task: Task, result: Result) -> tuple[list[bytes], bytes]:

@@ -16,6 +16,7 @@ from zato.proto.errors.v1.errors_pb2 import ErrorDetail
 _CONNECT_S = 2.0
 # A worker answers in its own time; this much longer than its deadline we wait for it to say that it missed it.
 _GRACE_S = 0.5
+_SCHEDULERS = "Jobs/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class Workers:
 
     Args:
         size: Calls that may run at a time; further ones wait.
-        waiting_size: The same for calls that only wait for news, and so keep no worker busy.
+        waiting_size: The same for calls that only wait for news, and so keep no worker busy, and for those of schedulers:
+            a run of a job may take hours, and nothing may keep a leader from renewing its lease.
     """
 
     def __init__(self, socket: Path, *, size: int = 64, waiting_size: int = 1000) -> None:
@@ -49,7 +51,7 @@ class Workers:
             ZatoError: What the worker raised; Unavailable when there is none, or when it died meanwhile.
         """
         deadline = time.monotonic() + timeout_s
-        async with _slot(self._waiting_slots if wait_s else self._slots, method, timeout_s):
+        async with _slot(self._waiting_slots if wait_s or method.startswith(_SCHEDULERS) else self._slots, method, timeout_s):
             remaining_s = deadline - time.monotonic()
             headers = {
                 "x-zato-cid": cid,

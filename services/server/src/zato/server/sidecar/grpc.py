@@ -13,20 +13,26 @@ from zato.common.rpc.calls import cid_of, find
 from zato.proto.control_plane.v1 import control_plane_pb2
 from zato.proto.control_plane.v1.control_plane_pb2 import WatchEvent, WatchRequest
 from zato.proto.invoker.v1 import invoker_pb2
+from zato.proto.jobs.v1 import jobs_pb2
 from zato.server.sidecar.forward import Workers
 
 log = get_logger(__name__)
 
 INVOKER = invoker_pb2.DESCRIPTOR.services_by_name["Invoker"].full_name
 CONTROL_PLANE = control_plane_pb2.DESCRIPTOR.services_by_name["ControlPlane"].full_name
-SERVICES = (INVOKER, CONTROL_PLANE)
+JOBS = jobs_pb2.DESCRIPTOR.services_by_name["Jobs"].full_name
+SERVICES = (INVOKER, CONTROL_PLANE, JOBS)
 
 # Callers give deadlines; for one that does not this is it.
 _DEFAULT_TIMEOUT_S = 60.0
 _WATCH_WAIT_S = 20.0
 _WATCH_RETRY_S = 0.5
 
-_UNARY = {INVOKER: ("Invoke",), CONTROL_PLANE: ("RegisterKinds", "ReportStatus", "Deploy")}
+_UNARY = {
+    INVOKER: ("Invoke",),
+    CONTROL_PLANE: ("RegisterKinds", "ReportStatus", "Deploy"),
+    JOBS: ("Lead", "Resign", "GetState", "Claim", "Run", "SetPaused"),
+}
 
 
 def add_services(server: aio.Server, workers: Workers) -> None:
