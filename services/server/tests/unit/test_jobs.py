@@ -396,7 +396,7 @@ def test_a_service_that_is_not_there_is_a_failed_run(books: Books) -> None:
 def test_a_run_that_exceeds_its_deadline_is_ended(books: Books) -> None:
     (claim,) = books.claim(fire(books.job(service="hangs", deadline_s=0.05)))
     assert books.runner.run(claim.run.run_id, 1).state == "failed"
-    assert "did not end within the job's 0.05 s" in books.rows()[0].error
+    assert "it took longer than its 0.05 s" in books.rows()[0].error
 
 
 def test_a_one_time_job_is_switched_off_after_its_last_attempt_unless_it_was_changed(books: Books) -> None:

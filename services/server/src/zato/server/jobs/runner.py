@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import gevent
 import msgspec
 
-from zato.common.errors import DeadlineExceeded, InternalError, ZatoError
+from zato.common.errors import InternalError, ZatoError
 from zato.common.logs import bind_cid, get_logger
 from zato.proto.jobs.v1 import jobs_pb2 as messages
 from zato.server.http import formats
@@ -64,12 +64,9 @@ class Runner:
         request = ServiceRequest(started.extra, lambda: _payload(started.extra), {}, None)
         channel = ChannelInfo(started.job_name, CHANNEL_TYPE)
         environ = {"actor": CHANNEL_TYPE, "job_type": started.job_type, "job_name": started.job_name}
-        too_late = DeadlineExceeded(f"It did not end within the job's {started.deadline_s:g} s")
         try:
             invoke = partial(self._invoker.invoke, cid=started.cid, channel=channel, environ=environ)
-            # The time-out does not reach a service that computes; the overseer does.
-            with gevent.Timeout(started.deadline_s or None, too_late):
-                response = self._overseer.run(started.deadline_s or 0.0, invoke, started.service, request)
+            response = self._overseer.run(started.deadline_s or 0.0, invoke, started.service, request)
         except gevent.GreenletExit:
             raise  # this worker ends: the run is lost, and its successor says so
         except BaseException as exc:  # a service may raise anything, SystemExit included
