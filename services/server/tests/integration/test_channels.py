@@ -358,7 +358,7 @@ def test_a_service_that_swallows_its_end_is_ended_again(server: Server) -> None:
 
 def test_a_service_that_computes_too_long_is_ended_too_and_its_worker_lives(server: Server) -> None:
     workers = server.worker_pids()
-    for path, reason in (("/compute", "longer than its"), ("/compute-freely", "without letting others run")):
+    for path, reason in (("/compute", "longer than its"), ("/compute-freely", "without a pause")):
         answer = post(server, path, {})
         assert (answer.status, reason in answer.json["details"]) == (504, True), answer.body
     assert server.worker_pids() == workers

@@ -334,6 +334,14 @@ def test_a_new_password_ends_old_tokens(guarded: Server) -> None:
     assert log_in(guarded, "changing", "two").status == 200
 
 
+def test_who_guesses_is_told_when_to_come_again(guarded: Server) -> None:
+    answers = [log_in(guarded, "guessed", "wrong") for _ in range(20)]
+    assert [answer.status for answer in answers[:10]] == [401] * 10
+    refused = [answer for answer in answers if answer.status == 429]
+    assert refused and all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
+    assert log_in(guarded).status == 200, "nobody else waits"
+
+
 # Tokens of others
 
 

@@ -12,7 +12,7 @@ import jwt
 import pytest
 import redis
 
-from zato.common.errors import Unauthorized, Unavailable
+from zato.common.errors import TooManyRequests, Unauthorized, Unavailable
 from zato.common.testing.redis_server import RedisServer
 from zato.server.control.state import ConfigObject, Configuration
 from zato.server.http.channel import HTTPChannelOptions
@@ -21,12 +21,14 @@ from zato.server.security.bearer_token import BearerTokenOptions, TokenSource, f
 from zato.server.security.context import SecurityContext
 from zato.server.security.gate import Gate
 from zato.server.security.jwt import JWTAuthority, JWTOptions
+from zato.server.security.log_in_throttle import FREE_OF_ADDRESS, FREE_OF_USER, LONGEST_S, LogInThrottle
 from zato.server.security.passwords import hash_password
 from zato.server.security.wss import WSSOptions, digest_of, make_verifier
 
 from .security_parties import Issuer, OAuthServer, serve
 
 HASH = hash_password("right")
+HERE, ELSEWHERE = "192.0.2.1", "198.51.100.1"
 SECRETS = ["new-secret", "old-secret"]
 
 
@@ -57,7 +59,7 @@ def test_who_logs_in_gets_a_token_that_lets_in_until_the_log_out(context: Securi
     gate = gate_of(context, definition())
     verify = gate.guard(HTTPChannelOptions(url_path="/a", service="s", security="ada"))
     assert verify is not None
-    token = gate.log_in.log_in("ada", "right")
+    token = gate.log_in.log_in("ada", "right", HERE)
     assert verify(bearer(token)).username == "ada"
     gate.log_in.log_out(token)
     with pytest.raises(Unauthorized) as raised:
@@ -72,13 +74,93 @@ def test_who_does_not_know_the_password_gets_one_and_the_same_refusal(
     context: SecurityContext, username: str, password: str
 ) -> None:
     with pytest.raises(Unauthorized, match="The user name or the password is wrong"):
-        gate_of(context, definition()).log_in.log_in(username, password)
+        gate_of(context, definition()).log_in.log_in(username, password, HERE)
 
 
 def test_a_definition_that_is_switched_off_gives_no_token(context: SecurityContext) -> None:
     off = ConfigObject(1, "security-jwt", "ada", False, 1, JWTOptions(username="ada", password=HASH))
     with pytest.raises(Unauthorized):
-        gate_of(context, off).log_in.log_in("ada", "right")
+        gate_of(context, off).log_in.log_in("ada", "right", HERE)
+
+
+def fail(throttle: LogInThrottle, count: int, username: str = "ada", address: str = HERE) -> list[int]:
+    """Return how long each of so many wrong log-ins had to wait; the wait is then taken for over."""
+    waits = []
+    for _ in range(count):
+        try:
+            throttle.begin(username, address)
+            waits.append(0)
+        except TooManyRequests as exc:
+            waits.append(exc.retry_after_s)
+            reopen(throttle)
+            throttle.begin(username, address)
+    return waits
+
+
+def reopen(throttle: LogInThrottle) -> None:
+    client = throttle._begin.registered_client
+    for key in client.keys("zato:test:log-in:*:closed"):
+        client.delete(key)
+
+
+def test_who_goes_on_guessing_waits_ever_longer(context: SecurityContext) -> None:
+    waits = fail(context.throttle, FREE_OF_USER + 12)
+    assert waits[: FREE_OF_USER + 1] == [0] * (FREE_OF_USER + 1)
+    assert waits[FREE_OF_USER + 1 :] == [1, 2, 4, 8, 16, 32, 64, 128, 256, LONGEST_S, LONGEST_S]
+    for username, address in (("ada", ELSEWHERE), ("eve", HERE)):
+        context.throttle.begin(username, address)
+
+
+def test_who_waits_is_not_asked_for_the_password(context: SecurityContext) -> None:
+    gate = gate_of(context, definition())
+    fail(context.throttle, FREE_OF_USER + 1)
+    with pytest.raises(TooManyRequests, match="from this address have failed"):
+        gate.log_in.log_in("ada", "right", HERE)
+    assert gate.log_in.log_in("ada", "right", ELSEWHERE)
+    reopen(context.throttle)
+    assert gate.log_in.log_in("ada", "right", HERE)
+
+
+def test_only_failures_count(context: SecurityContext) -> None:
+    for _ in range(FREE_OF_ADDRESS + 10):
+        context.throttle.begin("ada", HERE)
+        context.throttle.succeed("ada", HERE)
+    assert fail(context.throttle, FREE_OF_USER) == [0] * FREE_OF_USER
+
+
+def test_who_tries_many_users_waits_too_and_a_right_one_among_them_changes_nothing(context: SecurityContext) -> None:
+    for number in range(FREE_OF_ADDRESS):
+        context.throttle.begin(f"user{number}", HERE)
+        context.throttle.begin("own", HERE)
+        context.throttle.succeed("own", HERE)
+    context.throttle.begin("one more", HERE)
+    with pytest.raises(TooManyRequests):
+        context.throttle.begin("yet another", HERE)
+
+
+def test_of_many_guesses_at_a_time_no_more_come_through(context: SecurityContext) -> None:
+    def guess(_number: int) -> bool:
+        try:
+            context.throttle.begin("ada", HERE)
+        except TooManyRequests:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(guess, range(200))) == FREE_OF_USER + 1
+
+
+@pytest.mark.parametrize(("one", "other"), [("2001:db8::1", "2001:db8::ffff"), ("192.0.2.9", "::ffff:192.0.2.9")])
+def test_addresses_of_one_client_count_together(context: SecurityContext, one: str, other: str) -> None:
+    fail(context.throttle, FREE_OF_USER + 1, address=one)
+    with pytest.raises(TooManyRequests):
+        context.throttle.begin("ada", other)
+    context.throttle.begin("ada", "2001:db8:0:1::1")
+
+
+def test_what_was_typed_is_not_kept(context: SecurityContext) -> None:
+    fail(context.throttle, 1, username="my password")
+    assert not [key for key in context.redis.keys("*") if b"password" in key]
 
 
 def test_a_token_lives_for_as_long_as_it_is_used(context: SecurityContext) -> None:
@@ -121,10 +203,10 @@ def test_with_a_new_password_all_tokens_of_the_old_one_end_and_other_changes_end
 
 
 def test_a_token_survives_a_change_of_the_clusters_secret_while_the_old_one_is_there(context: SecurityContext) -> None:
-    old = SecurityContext("test", ["old-secret"], context.redis, context.sessions)
+    old = SecurityContext("test", ["old-secret"], context.redis, context.sessions, context.throttle)
     token = JWTAuthority(definition(), old).issue()
     assert JWTAuthority(definition(), context)(bearer(token)).username == "ada"
-    without = SecurityContext("test", ["new-secret"], context.redis, context.sessions)
+    without = SecurityContext("test", ["new-secret"], context.redis, context.sessions, context.throttle)
     with pytest.raises(Unauthorized):
         JWTAuthority(definition(), without)(bearer(token))
 

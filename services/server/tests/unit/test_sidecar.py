@@ -31,10 +31,12 @@ class FakeWorker:
 
     answer: Callable[[Received], Awaitable[tuple[int, bytes] | None]]
     received: list[Received] = field(default_factory=list)
+    opened: int = 0
     closed: int = 0
     keeps_alive: bool = True
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.opened += 1
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
@@ -76,7 +78,7 @@ async def running(socket_file: Path, worker: FakeWorker, **kwargs: Any) -> Async
     finally:
         workers.close()
         server.close()
-        await asyncio.sleep(0.01)
+        await until(lambda: worker.closed == worker.opened)
 
 
 async def ok(received: Received) -> tuple[int, bytes]:
@@ -134,8 +136,9 @@ def test_a_worker_that_closes_meanwhile_is_unavailable_and_nothing_is_sent_twice
         async with running(socket_file, worker) as workers:
             with pytest.raises(Unavailable, match="went away before it answered"):
                 await call(workers)
-            await asyncio.sleep(0.05)
-        assert len(worker.received) == 1
+            worker.answer = ok
+            await call(workers, b"another")
+        assert [received.body for received in worker.received] == [b"message", b"another"]
 
     asyncio.run(run())
 
@@ -147,7 +150,7 @@ def test_a_worker_that_closed_a_connection_in_the_pool_costs_nothing(socket_file
             await call(workers)
             writer = workers._idle[0][1]
             writer.transport.abort()
-            await asyncio.sleep(0.01)
+            await until(lambda: worker.closed == 1)
             assert await call(workers) == b"answer to message"
 
     asyncio.run(run())
@@ -308,6 +311,9 @@ def test_an_answer_that_cannot_be_read_is_unavailable(socket_file: Path, garbage
 
 # The pickup folder
 
+# A change takes two to be seen, and one that does nothing shows that it was the last.
+_LOOKS = 4
+
 
 @dataclass
 class Deployments:
@@ -345,27 +351,22 @@ class Folder:
     async def watched(
         self, act: Callable[[], Any] = lambda: None, *, until: Callable[[], bool] | None = None, undeploy_deleted: bool = True
     ) -> None:
-        """Watch for a few looks, acting after the first ones; then, with `until`, for as long as that takes."""
+        """Look a few times, and again after acting; with `until`, as often as that takes."""
         workers: Any = self.deployments
         pickup = Pickup(self.path, self.state, workers, "server1", undeploy_deleted=undeploy_deleted)
-        task = asyncio.ensure_future(pickup.watch())
-        await asyncio.sleep(0.05)
+        for _ in range(_LOOKS):
+            await pickup.look()
         act()
-        async with asyncio.timeout(20):
-            while until is not None and not until():
-                await asyncio.sleep(0.005)
-        await asyncio.sleep(0.05)
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        for _ in range(_LOOKS):
+            await pickup.look()
+        assert until is None or until()
 
     def watch(self, act: Callable[[], Any] = lambda: None, **kwargs: Any) -> None:
         asyncio.run(self.watched(act, **kwargs))
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
-    monkeypatch.setattr("zato.server.sidecar.pickup._LOOK_EVERY_S", 0.005)
+def folder(tmp_path: Path) -> Folder:
     (tmp_path / "pickup").mkdir()
     return Folder(tmp_path / "pickup", tmp_path / "pickup.json")
 
@@ -386,17 +387,17 @@ def test_a_file_that_is_still_written_waits(folder: Folder) -> None:
     async def run() -> None:
         workers: Any = folder.deployments
         pickup = Pickup(folder.path, folder.state, workers, "server1", undeploy_deleted=True)
-        task = asyncio.ensure_future(pickup.watch())
         for number in range(20):
             with (folder.path / "a.py").open("a") as file:
                 file.write(f"x{number} = 1\n")
-            await asyncio.sleep(0.003)  # quicker than two looks
-        await asyncio.sleep(0.1)
-        task.cancel()
+            await pickup.look()
+        assert folder.deployments.calls == []
+        for _ in range(_LOOKS):
+            await pickup.look()
 
     asyncio.run(run())
-    assert folder.deployments.calls[-1][1].count(b"\n") == 20
-    assert len(folder.deployments.calls) < 10
+    ((_, source, _),) = folder.deployments.calls
+    assert source.count(b"\n") == 20
 
 
 def test_a_deleted_file_is_undeployed(folder: Folder) -> None:

@@ -1,5 +1,6 @@
 """Builds a worker out of its parts: the one module that knows them all."""
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -23,7 +24,7 @@ from zato.server.config import ServerSettings
 from zato.server.connections.outgoing import Outgoing
 from zato.server.connections.reporting import StatusReporter
 from zato.server.control.changes import Author
-from zato.server.control.deployments import Deployments, load_live, older_versions
+from zato.server.control.deployments import Deployments, older_versions
 from zato.server.control.follower import Follower, Update
 from zato.server.control.kinds import Kinds, register_kinds
 from zato.server.control.objects import Objects
@@ -43,7 +44,7 @@ from zato.server.http.body_budget import BodyBudget
 from zato.server.http.channel import Channel, HTTPChannelOptions, compile_channel
 from zato.server.http.client_address import make_client_address_step
 from zato.server.http.connection import ConnectionSettings, Timeouts
-from zato.server.http.deadline import Overseer, make_deadline_step
+from zato.server.http.deadline import make_deadline_step
 from zato.server.http.encodings import make_decompress_step
 from zato.server.http.endpoint import make_endpoint
 from zato.server.http.errors import make_error_step
@@ -56,6 +57,7 @@ from zato.server.http.probes import make_probe_step
 from zato.server.http.rate_limits import LocalCounter, RateLimiter
 from zato.server.http.redis_counter import RedisCounter
 from zato.server.http.request import Request
+from zato.server.http.response_cache import make_cache_step
 from zato.server.http.router import Router
 from zato.server.http.soap.contracts import Contracts
 from zato.server.http.steps import Handler, fold
@@ -74,6 +76,7 @@ from zato.server.odb.database import Database
 from zato.server.rpc import RPC
 from zato.server.security.check import check_security
 from zato.server.security.context import SecurityContext
+from zato.server.security.definitions import SECURITY_KINDS
 from zato.server.security.gate import Gate
 from zato.server.security.services import security_channels, security_services
 from zato.server.service import Service
@@ -83,6 +86,7 @@ from zato.server.services.context import KeyValueDB, ServerContext
 from zato.server.services.deployer import Deployer, Outcome
 from zato.server.services.invoke import Invoker
 from zato.server.services.name_patterns import NamePatterns
+from zato.server.services.overseer import Overseer
 from zato.server.services.rules import InvokeRules
 from zato.server.services.schemas import Schemas
 from zato.server.services.service_options import service_limits, service_states
@@ -113,7 +117,8 @@ class ServerApp:
         self._settings = settings
         self._metrics = Metrics()
         defaults.use(defaults.read_defaults(settings.services_folder))
-        _rehearse(settings)
+        self._database = Database(settings.odb_url)
+        _rehearse(self._database, settings)
 
     @property
     def server_header(self) -> str:
@@ -123,13 +128,13 @@ class ServerApp:
         """Build what a worker runs with. Called in the worker: no connection of any sort may be older than the fork."""
         gevent_psycopg2.install()
         gevent.get_hub().threadpool.maxsize = 64
-        app = WorkerApp(self._settings, self._metrics, RedisBus(self._settings.redis_url))
+        app = WorkerApp(self._settings, self._metrics, RedisBus(self._settings.redis_url), self._database)
         app.start()
         return app
 
 
 class WorkerApp:
-    def __init__(self, settings: ServerSettings, metrics: Metrics, bus: Bus) -> None:
+    def __init__(self, settings: ServerSettings, metrics: Metrics, bus: Bus, database: Database | None = None) -> None:
         self._settings = settings
         self._metrics = metrics
         self._bus = bus
@@ -141,7 +146,8 @@ class WorkerApp:
         self._is_loaded = False
         self._is_stopping = False
         self._stop_by = 0.0
-        self._database = Database(settings.odb_url)
+        # The master's has compiled our statements already. It has no connections: those come after the fork.
+        self._database = database or Database(settings.odb_url)
         self._kinds = Kinds(own_kinds())
         self._store = ServiceStore()
         self._deployer = Deployer(
@@ -165,19 +171,29 @@ class WorkerApp:
         invoker = Invoker(self._store, _invoke_rules(settings))
         self._broadcasts = tasks.broadcasts
         self._hear_broadcast = BroadcastListener(tasks, invoker.rules, partial(run_task, invoker))
+        self._overseer = Overseer(max_busy_s=settings.max_busy_s, turn_s=settings.turn_s)
         self._job_runs = Runs(self._database, bus, self._topic, settings.name, self._pid)
-        leadership, runner = Leadership(self._database), Runner(self._job_runs, invoker, metrics)
+        leadership, runner = Leadership(self._database), Runner(self._job_runs, invoker, self._overseer, metrics)
         jobs = Jobs(objects, leadership, self._job_runs, runner, History(self._database))
         self._admin = Admin(self._database, self._kinds, objects, deployments, self._store, tasks, jobs)
-        self._task_consumer = TaskConsumer(tasks, f"{settings.name}:{self._pid}:{new_cid()}", partial(run_task, invoker))
+        run_in_time = partial(self._overseer.run, settings.async_timeout_s, run_task, invoker)
+        self._task_consumer = TaskConsumer(tasks, f"{settings.name}:{self._pid}:{new_cid()}", run_in_time)
         self._usage = Usage(tasks.conn, f"zato:{settings.cluster}:usage")
         invoker.context = self._make_context(invoker, box, tasks)
-        self._overseer = Overseer(default_timeout_s=settings.request_timeout_s, max_busy_s=settings.max_busy_s)
         self._shared_counter = _shared_counter(settings)
         self._pipeline = self._make_pipeline(invoker)
         watch = Watch(self._database, self._follower)
         jobs_rpc = JobsRPC(leadership, Claims(self._database), self._job_runs, runner)
-        self._rpc = RPC(settings.name, invoker, self._database, deployments, watch, self._register_kinds, more=jobs_rpc.methods)
+        self._rpc = RPC(
+            settings.name,
+            invoker,
+            self._overseer,
+            self._database,
+            deployments,
+            watch,
+            self._register_kinds,
+            more=jobs_rpc.methods,
+        )
 
     @property
     def graceful_timeout_s(self) -> float:
@@ -276,7 +292,8 @@ class WorkerApp:
             make_decompress_step(self._settings.max_body_bytes),
             check_security,
             make_limits_step(RateLimiter(LocalCounter(), self._shared_counter)),
-            make_deadline_step(self._overseer),
+            make_cache_step(invoker),
+            make_deadline_step(self._overseer, self._settings.request_timeout_s),
         ]
         contracts = Contracts(lambda service: self._store.get(service).cls, lambda cls: read_declaration(cls, Service))
         return fold(steps, make_endpoint(invoker, contracts))
@@ -319,7 +336,8 @@ class WorkerApp:
         gate = self._gate = self._gate.follow(configuration)
         router = Router(compile_channels(configuration, gate))
         limits = dict(definition_limits(configuration))
-        self._state = WorkerState(configuration, router, old.connections.follow(configuration), limits)
+        ids = {(each.kind, each.name): each.id for each in configuration.objects.values() if each.kind in SECURITY_KINDS}
+        self._state = WorkerState(configuration, router, old.connections.follow(configuration), limits, ids)
         gevent.spawn_later(_CLOSE_CONNECTIONS_AFTER_S, old.connections.close_all_but, self._state.connections)
         log.info("configuration_applied", version=configuration.version, objects=len(configuration.objects))
         self._report(configuration.version, outcomes)
@@ -380,20 +398,27 @@ def _invoke_rules(settings: ServerSettings) -> InvokeRules:
     )
 
 
-def _rehearse(settings: ServerSettings) -> None:
+class _Rehearsed(Exception):
+    """Takes back what was only written to see how."""
+
+
+def _rehearse(database: Database, settings: ServerSettings) -> None:
     """
-    Do once in the master what every worker does first: read the configuration, and render a metric.
+    Do once in the master what every worker does first: read the configuration, say so, and render a metric.
 
     What is imported, compiled and cached meanwhile is then shared by all workers instead of made by each.
     """
-    database = Database(settings.odb_url)
     kinds = Kinds(own_kinds())
     objects = Objects(database, kinds, SecretBox(settings.secret_keys), MemoryBus(), "")
     try:
         for kind in kinds.registry:
             objects.get_list(kind.name)
-        with database.reading() as session:
-            load_live(session)
+        Follower(database, kinds, objects, lambda update: None, poll_interval_s=settings.poll_interval_s).load()
+        with contextlib.suppress(_Rehearsed), database.transaction() as session:
+            report_worker(session, settings.name, 0, 0, [])
+            forget_dead_workers(session, settings.name)
+            forget_silent_workers(session)
+            raise _Rehearsed
         cluster_status(database)
     except Unavailable as exc:
         log.warning("odb_not_reachable", error=exc.message)
@@ -414,5 +439,7 @@ def compile_channels(configuration: Configuration, gate: Gate) -> list[Channel]:
         if each.is_active:
             verify, limits = gate.guard(each.options), limits_of(each.kind, each.name, each.options)
             of_service = of_services.get(each.options.service, ())
-            channels.append(compile_channel(each.name, each.options, verify, each.options.security, limits, of_service))
+            channels.append(
+                compile_channel(each.name, each.options, verify, each.options.security, limits, of_service, id=each.id)
+            )
     return channels

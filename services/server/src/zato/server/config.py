@@ -63,6 +63,11 @@ class ServerSettings:
     async_claim_after_s: float = option(
         "Seconds of silence after which a worker's asynchronous invocations are taken over", default=30.0, minimum=0.5
     )
+    async_timeout_s: float = option(
+        "Seconds that an asynchronous invocation may take; then it is ended, and tried again as when it fails; 0 for no limit",
+        default=0.0,
+        minimum=0.0,
+    )
     async_needs_persistence: bool = option(
         "Whether to refuse asynchronous invocations when Redis would forget them in a restart", default=True
     )
@@ -93,9 +98,13 @@ class ServerSettings:
         "Seconds that a service may take on channels without a limit of their own; 0 for no limit", default=0.0, minimum=0.0
     )
     max_busy_s: float = option(
-        "Seconds that a service may compute without a pause, in which no other request of its worker is answered; then it is"
-        " ended; 0 for no limit",
+        "Seconds that a service may compute without a pause of its own; then it is ended; 0 for no limit",
         default=30.0,
+        minimum=0.0,
+    )
+    turn_s: float = option(
+        "Seconds that a service may compute before other requests of its worker have their turn; 0 to let it end first",
+        default=0.05,
         minimum=0.0,
     )
     server_header: str = option("Value of the header Server; the header is left out when empty", default="Zato")

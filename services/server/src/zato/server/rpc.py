@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 import gevent
@@ -24,6 +25,7 @@ from zato.server.http.request import Request, Response
 from zato.server.odb.database import Database
 from zato.server.services.context import ChannelInfo
 from zato.server.services.invoke import Invoker
+from zato.server.services.overseer import Overseer
 from zato.server.services.reqresp import ServiceRequest
 
 log = get_logger(__name__)
@@ -42,10 +44,17 @@ _MAX_ACTOR_CHARACTERS = 200
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One forwarded call: its message, who makes it, and how long it may take."""
+    """
+    One forwarded call: its message, who makes it, and how long it may take.
+
+    Args:
+        deadline_s: After so many seconds nobody waits for its answer.
+        wait_s: For how long to wait for news, of calls that do.
+    """
 
     message: bytes
     author: Author
+    deadline_s: float
     wait_s: float
 
 
@@ -61,6 +70,7 @@ class RPC:
         self,
         server: str,
         invoker: Invoker,
+        overseer: Overseer,
         database: Database,
         deployments: Deployments,
         watch: Watch,
@@ -69,6 +79,7 @@ class RPC:
     ) -> None:
         self._server = server
         self._invoker = invoker
+        self._overseer = overseer
         self._database = database
         self._deployments = deployments
         self._watch = watch
@@ -100,7 +111,7 @@ class RPC:
             raise NotFound(f"This server does not know the call {request.path}: is it older than its caller?")
         deadline_s = _seconds(request, DEADLINE_MS, _LONGEST_S)
         actor = request.header(ACTOR)[:_MAX_ACTOR_CHARACTERS] or "unknown"
-        call = Call(request.body, Author(actor, cid), _seconds(request, WAIT_MS, 0.0))
+        call = Call(request.body, Author(actor, cid), deadline_s, _seconds(request, WAIT_MS, 0.0))
         with gevent.Timeout(deadline_s, DeadlineExceeded(f"The call did not end within its {deadline_s:.3g} s")):
             try:
                 return method(call)
@@ -119,7 +130,9 @@ class RPC:
         started = time.perf_counter()
         cid = request.cid if _CID.fullmatch(request.cid) else call.author.cid
         with bind_cid(cid):
-            response = self._invoker.invoke(request.service, made, cid=cid, channel=channel, environ=environ)
+            invoke = partial(self._invoker.invoke, cid=cid, channel=channel, environ=environ)
+            # Beside the time-out of all calls, which does not reach a service that computes.
+            response = self._overseer.run(call.deadline_s, invoke, request.service, made)
         body, content_type = formats.dump(payload_format, response.payload)
         elapsed_ms = round((time.perf_counter() - started) * 1000, 2)
         log.info("service_invoked", service=request.service, channel_type=channel.type, duration_ms=elapsed_ms)

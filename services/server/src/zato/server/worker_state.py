@@ -16,3 +16,4 @@ class WorkerState:
     connections: ConnectionPool = field(default_factory=ConnectionPool)
     # Kind and name of a security definition → how often whoever satisfies it may call.
     definition_limits: Mapping[tuple[str, str], tuple[RateLimit, ...]] = field(default_factory=dict)
+    definition_ids: Mapping[tuple[str, str], int] = field(default_factory=dict)

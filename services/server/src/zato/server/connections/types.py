@@ -40,6 +40,20 @@ class ConnectionType:
     reached_by: tuple[str, ...] = ()
 
 
+def connect_by(module: str) -> ConnectionFactory:
+    """
+    Return a factory that is the `connect` of a module, imported when the first connection of the type is made.
+
+    Client libraries are large, and most servers have connections of few types.
+    """
+
+    def connect(config_object: ConfigObject, configuration: Configuration) -> Connection:
+        made: Connection = importlib.import_module(module).connect(config_object, configuration)
+        return made
+
+    return connect
+
+
 @cache
 def connection_types() -> dict[str, ConnectionType]:
     """Return all types by the name of their kind."""

@@ -117,9 +117,11 @@ def compile_channel(
     security: str = "",
     limits: tuple[RateLimit, ...] = (),
     service_limits: tuple[RateLimit, ...] = (),
+    *,
+    id: int = 0,
 ) -> Channel:
     main, _, sub = channel_options.http_accept.lower().partition("/")
-    info = ChannelInfo(name, "http", channel_options.data_format, security or None)
+    info = ChannelInfo(name, "http", channel_options.data_format, security or None, id)
     soap = channel_options if isinstance(channel_options, SOAPChannelOptions) else None
     cors = _cors(channel_options) if isinstance(channel_options, HTTPChannelOptions) else None
     pattern = _compile_path(channel_options)

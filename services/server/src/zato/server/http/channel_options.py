@@ -30,6 +30,12 @@ class ChannelOptions:
         minimum=0.0,
         maximum=LONGEST_TIMEOUT_S,
     )
+    cache_id: str = option("Name of the cache that answers are kept in, e.g. default; none are kept when empty", default="")
+    cache_expiry: float = option("Minutes that an answer is kept; 0 for as long as there is room", default=0.0, minimum=0.0)
+    cache_per_identity: bool = option(
+        "Whether what one caller was answered is kept from all others; off for answers that do not depend on who asks",
+        default=True,
+    )
     is_rate_limit_active: bool = is_active_option()
     rate_limit_type: str = type_option()
     rate_limit_def: str = definition_option()

@@ -45,6 +45,7 @@ class ConnectionSettings:
     What all connections of one listener share.
 
     Args:
+        clock: Tells the time that deadlines are of, in seconds.
         count_refused: Called with the status of each request that could not be read, and so reaches no pipeline.
     """
 
@@ -55,6 +56,7 @@ class ConnectionSettings:
     is_stopping: Callable[[], bool]
     budget: BodyBudget = field(default_factory=BodyBudget)
     count_refused: Callable[[int], None] = lambda status: None
+    clock: Callable[[], float] = time.monotonic
 
 
 class Connection:
@@ -67,6 +69,7 @@ class Connection:
         self._socket = socket
         self._remote_address = remote_address
         self._settings = settings
+        self._clock = settings.clock
         self._parser = RequestParser(settings.limits, settings.budget)
         hub = get_hub()
         self._wait = hub.wait
@@ -74,7 +77,7 @@ class Connection:
         self._is_expired = False
         self._has_begun = False
         self.is_idle = True
-        self._idle_since = time.monotonic()
+        self._idle_since = self._clock()
         self.deadline = self._idle_since + settings.timeouts.header_s
 
     def serve(self) -> None:
@@ -123,7 +126,7 @@ class Connection:
         """Return whether there is a request; False when the client has gone or waited too long before one."""
         parser, timeouts = self._parser, self._settings.timeouts
         if self._has_begun:
-            self._idle_since = time.monotonic()
+            self._idle_since = self._clock()
             self.deadline = self._idle_since + timeouts.idle_s
         self.is_idle = True
         while not parser.is_complete:
@@ -141,14 +144,14 @@ class Connection:
         if self.is_idle:
             self.is_idle = False
             self._has_begun = True
-            self._began_at = time.monotonic()
+            self._began_at = self._clock()
             self.deadline = self._began_at + timeouts.header_s
         had_head = parser.has_head
         parser.feed(data)
         if not parser.has_head:
             return
         if not had_head:
-            self._began_at = time.monotonic()
+            self._began_at = self._clock()
             if parser.wants_continue and not parser.is_complete:
                 self._socket.sendall(CONTINUE)
         self.deadline = self._began_at + timeouts.body_s + parser.body_bytes / _MIN_BYTES_PER_S
@@ -174,7 +177,7 @@ class Connection:
             parser.body,
             cid=new_cid(),
             remote_address=self._remote_address,
-            received_at=time.monotonic(),
+            received_at=self._clock(),
         )
         response = self._handle(request)
         keep_alive = parser.should_keep_alive and not self._settings.is_stopping()
@@ -198,7 +201,7 @@ class Connection:
             log.error("response_not_sendable", cid=cid, error=error.message)
             response = make_error_response(error, cid)
             head, body = encode(response, cid, is_head=is_head, keep_alive=keep_alive, is_http_1_0=is_http_1_0)
-        self.deadline = time.monotonic() + self._settings.timeouts.write_s + len(body) / _MIN_BYTES_PER_S
+        self.deadline = self._clock() + self._settings.timeouts.write_s + len(body) / _MIN_BYTES_PER_S
         if len(body) < _JOIN_BELOW_BYTES:
             answer = head + body
             # Nearly always it fits into the socket's buffer; gevent's `sendall` asks the socket for its type first, each time.
@@ -231,7 +234,7 @@ class Connection:
         Otherwise the kernel answers what is still coming with a reset, and the client may never see our answer.
         """
         self._is_expired = False
-        self.deadline = time.monotonic() + _LINGER_S
+        self.deadline = self._clock() + _LINGER_S
         self._shut(standard_socket.SHUT_WR)
         received = 0
         while received < _LINGER_BYTES and not self._is_expired:

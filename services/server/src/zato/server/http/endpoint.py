@@ -11,6 +11,8 @@ from zato.server.http.request import Request, Response
 from zato.server.http.soap import endpoint as soap
 from zato.server.http.soap.contracts import Contract, ContractOf
 from zato.server.http.steps import Handler
+from zato.server.security.definitions import SEC_TYPES
+from zato.server.services.context import ChannelInfo, SecurityInfo
 from zato.server.services.invoke import Invoker
 from zato.server.services.reqresp import HTTPRequest, ServiceRequest
 
@@ -30,13 +32,13 @@ def make_endpoint(invoker: Invoker, contract_of: ContractOf = _declares_nothing)
         assert channel is not None
         if channel.soap is not None and request.method != "POST":
             return soap.answer_get(channel.name, channel.soap, request, contract_of)
-        made = service_request(request, channel)
+        made, info = service_request(request, channel), channel_info(request, channel)
         if channel.soap is None:
-            response = invoker.invoke(channel.options.service, made, cid=request.cid, channel=channel.info)
+            response = invoker.invoke(channel.options.service, made, cid=request.cid, channel=info)
             body, content_type = formats.dump(channel.options.data_format, response.payload)
         else:
             with soap.findings():
-                response = invoker.invoke(channel.options.service, made, cid=request.cid, channel=channel.info)
+                response = invoker.invoke(channel.options.service, made, cid=request.cid, channel=info)
             body, content_type = soap.dump_payload(channel.soap, contract_of(channel.options.service), response.payload)
         headers = {name: str(value) for name, value in response.headers.items()}
         content_type = response.content_type or _pop(headers, "content-type") or content_type
@@ -53,6 +55,21 @@ def _pop(headers: dict[str, str], lower_name: str) -> str:
         if name.lower() == lower_name:
             return headers.pop(name)
     return ""
+
+
+def channel_info(request: Request, channel: Channel) -> ChannelInfo:
+    """Return what a service sees as its channel, with who has called in `security`."""
+    info, identity = channel.info, request.identity
+    if identity is None:
+        return info
+    ids = request.state.definition_ids if request.state is not None else {}
+    security = SecurityInfo(
+        name=identity.definition,
+        type=SEC_TYPES.get(identity.kind, identity.kind),
+        id=ids.get((identity.kind, identity.definition), 0),
+        username=identity.username,
+    )
+    return ChannelInfo(info.name, info.type, info.data_format, security, info.id)
 
 
 def service_request(request: Request, channel: Channel) -> ServiceRequest:
@@ -73,5 +90,5 @@ def service_request(request: Request, channel: Channel) -> ServiceRequest:
         # What is no envelope is refused before a service is bothered, and no form for all that its client may say.
         payload, form = soap.load_payload(channel.soap, body), b""
         parse = lambda: payload  # noqa: E731
-    http = HTTPRequest(request.method, request.path, request.path_parameters, query, headers, form)
+    http = HTTPRequest(request.method, request.path, request.path_parameters, query, headers, form, request.remote_address)
     return ServiceRequest(body, parse, params, http, params_over_payload=options.params_pri == "channel-params-over-msg")

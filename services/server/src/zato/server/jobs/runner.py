@@ -1,18 +1,20 @@
 """Carries a run out: invokes the job's service, and writes down what became of it."""
 
 import time
+from functools import partial
 from typing import Any, Protocol
 
 import gevent
 import msgspec
 
-from zato.common.errors import DeadlineExceeded, InternalError, ZatoError
+from zato.common.errors import InternalError, ZatoError
 from zato.common.logs import bind_cid, get_logger
 from zato.proto.jobs.v1 import jobs_pb2 as messages
 from zato.server.http import formats
 from zato.server.jobs.runs import Outcome, Runs, Started
 from zato.server.services.context import ChannelInfo
 from zato.server.services.invoke import Invoker
+from zato.server.services.overseer import Overseer
 from zato.server.services.reqresp import ServiceRequest
 
 log = get_logger(__name__)
@@ -27,9 +29,10 @@ class RunMetrics(Protocol):
 
 
 class Runner:
-    def __init__(self, runs: Runs, invoker: Invoker, metrics: RunMetrics) -> None:
+    def __init__(self, runs: Runs, invoker: Invoker, overseer: Overseer, metrics: RunMetrics) -> None:
         self._runs = runs
         self._invoker = invoker
+        self._overseer = overseer
         self._metrics = metrics
 
     def run(self, run_id: int, epoch: int | None) -> messages.RunResponse:
@@ -61,10 +64,9 @@ class Runner:
         request = ServiceRequest(started.extra, lambda: _payload(started.extra), {}, None)
         channel = ChannelInfo(started.job_name, CHANNEL_TYPE)
         environ = {"actor": CHANNEL_TYPE, "job_type": started.job_type, "job_name": started.job_name}
-        too_late = DeadlineExceeded(f"It did not end within the job's {started.deadline_s:g} s")
         try:
-            with gevent.Timeout(started.deadline_s or None, too_late):
-                response = self._invoker.invoke(started.service, request, cid=started.cid, channel=channel, environ=environ)
+            invoke = partial(self._invoker.invoke, cid=started.cid, channel=channel, environ=environ)
+            response = self._overseer.run(started.deadline_s or 0.0, invoke, started.service, request)
         except gevent.GreenletExit:
             raise  # this worker ends: the run is lost, and its successor says so
         except BaseException as exc:  # a service may raise anything, SystemExit included

@@ -1,5 +1,6 @@
 """Tokens that we get from an OAuth 2 server, with our own credentials, and send to its APIs (RFC 6749, section 4.4)."""
 
+import base64
 import dataclasses
 import json
 import math
@@ -11,7 +12,6 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import gevent
-import urllib3
 
 from zato.common.errors import Unavailable
 from zato.common.kinds import Kind
@@ -140,6 +140,8 @@ def fetch_token(name: str, definition: BearerTokenOptions) -> tuple[str, float]:
     Raises:
         Unavailable: There is none. What the server said is in the log only: it may tell of our credentials.
     """
+    import urllib3
+
     body, headers = _request(definition)
     # Limits of the sockets are for each packet: a server that sends a byte a second would keep all who wait for ever.
     whole = gevent.Timeout(definition.timeout, TimeoutError("no whole answer in time"))
@@ -167,7 +169,7 @@ def _request(definition: BearerTokenOptions) -> tuple[bytes, dict[str, str]]:
     if definition.client_auth == "basic":
         # Each part is form-encoded first (RFC 6749, section 2.3.1).
         user, password = (urlencode({"": each})[1:] for each in (definition.username, definition.password))
-        headers |= urllib3.make_headers(basic_auth=f"{user}:{password}")
+        headers["Authorization"] = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
     else:
         fields |= {definition.client_id_field: definition.username, definition.client_secret_field: definition.password}
     if definition.data_format == "json":

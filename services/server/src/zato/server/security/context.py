@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import redis
 
 from zato.common.errors import Unavailable
+from zato.server.security.log_in_throttle import LogInThrottle
 from zato.server.security.sessions import Sessions
 
 _REDIS_TIMEOUT_S = 2.0
@@ -24,6 +25,7 @@ class SecurityContext:
     secrets: Sequence[str] = field(repr=False)
     redis: "redis.Redis" = field(repr=False)
     sessions: Sessions
+    throttle: LogInThrottle
 
     @classmethod
     def connect(cls, cluster: str, secrets: Sequence[str], redis_url: str) -> "SecurityContext":
@@ -31,7 +33,8 @@ class SecurityContext:
         client = redis.Redis.from_url(
             redis_url, socket_timeout=_REDIS_TIMEOUT_S, socket_connect_timeout=_REDIS_TIMEOUT_S, retry=None
         )
-        return cls(cluster, secrets, client, Sessions(client, f"zato:{cluster}:jwt:"))
+        throttle = LogInThrottle(client, f"zato:{cluster}:log-in:")
+        return cls(cluster, secrets, client, Sessions(client, f"zato:{cluster}:jwt:"), throttle)
 
     def is_first_use(self, purpose: str, nonce: bytes, seconds: float) -> bool:
         """

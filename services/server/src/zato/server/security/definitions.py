@@ -32,6 +32,20 @@ OUTGOING_KINDS = (
 )
 
 
+# What services see as the `type` of a definition, where they have known it by another name.
+SEC_TYPES: Mapping[str, str] = {
+    "security-basic-auth": "basic_auth",
+    "security-api-key": "apikey",
+    "security-jwt": "jwt",
+    "security-jwt-issuer": "jwt",
+    "security-oauth": "oauth",
+    "security-tech-account": "tech_acc",
+    "security-tls-channel": "tls_channel_sec",
+    "security-wss": "wss",
+    "security-xpath": "xpath_sec",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who a request comes from: the definition that it satisfied."""

@@ -56,7 +56,7 @@ class Gate:
                 verifier = self._verifiers[definition.name] = self._verifier_of(definition, known or {})
                 if isinstance(verifier, jwt.JWTAuthority):
                     authorities.append((definition, verifier))
-        self.log_in = jwt.LogIn(authorities)
+        self.log_in = jwt.LogIn(authorities, context.throttle)
 
     def follow(self, configuration: Configuration) -> "Gate":
         """Return the gate of `configuration`; verifiers of definitions that have not changed are the same ones."""

@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import gevent
-import urllib3
 from gevent.event import Event
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
@@ -184,6 +183,8 @@ def candidates(keys: Keys, key_id: str, algorithm: str) -> Sequence[PyJWK]:
 
 def make_fetch(url: str, algorithms: Sequence[str]) -> Callable[[], Keys]:
     """Return what fetches the key set of `url`: no redirects, bounded in time and size."""
+    import urllib3
+
     pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(total=_FETCH_TIMEOUT_S))
 
     def fetch() -> Keys:

@@ -22,6 +22,7 @@ from zato.server.http.rate_limits import parse_rules
 from zato.server.security.context import SecurityContext
 from zato.server.security.definitions import BadCredentials, Identity
 from zato.server.security.headers import bearer_token, digest, is_same
+from zato.server.security.log_in_throttle import LogInThrottle
 from zato.server.security.passwords import impossible_hash, is_password, kept_as_hash
 from zato.server.security.token_cache import TokenCache
 
@@ -169,24 +170,32 @@ class LogIn:
 
     Args:
         authorities: The active definitions with their authorities.
+        throttle: Slows down who guesses.
     """
 
-    def __init__(self, authorities: Sequence[tuple[ConfigObject, JWTAuthority]] = ()) -> None:
+    def __init__(self, authorities: Sequence[tuple[ConfigObject, JWTAuthority]], throttle: LogInThrottle) -> None:
+        self._throttle = throttle
         self._by_username = {definition.options.username: (definition, authority) for definition, authority in authorities}
 
-    def log_in(self, username: str, password: str) -> str:
+    def log_in(self, username: str, password: str, address: str) -> str:
         """
         Return a token.
 
+        Args:
+            address: The client's.
+
         Raises:
+            TooManyRequests: Too many from there have failed.
             Unauthorized: There is no such user, or the password is another one. Both take the same time.
         """
+        self._throttle.begin(username, address)
         found = self._by_username.get(username)
         is_right = is_password(password, found[0].options.password if found is not None else impossible_hash())
         if found is None or not is_right:
             # Not the name that was given: people type their password there, too.
             log.info("log_in_refused", definition=found[0].name if found is not None else "")
             raise Unauthorized(_LOG_IN_REFUSED, challenge=CHALLENGE)
+        self._throttle.succeed(username, address)
         token = found[1].issue()
         log.info("logged_in", definition=found[0].name)
         return token

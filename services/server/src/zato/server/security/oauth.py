@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from oauthlib.oauth1.rfc5849 import signature
-
 from zato.common.kinds import Kind
 from zato.common.options import option, options
 from zato.server.security.context import SecurityContext
@@ -80,6 +78,8 @@ def make_verifier(name: str, definition_id: int, definition: OAuthOptions, conte
 
 def check_request(request: "Request", definition: OAuthOptions, now: float) -> Mapping[str, str]:
     """Return the parameters of the signature. Raises Refused unless it is the definition's, and fresh."""
+    from oauthlib.oauth1.rfc5849 import signature
+
     header = credentials(request, "oauth")
     if not header:
         raise Refused("no credentials of the scheme OAuth, or more than one")
@@ -116,6 +116,8 @@ def _check_parameters(given: Mapping[str, str], definition: OAuthOptions, now: f
 
 
 def _is_signed(request: "Request", header: str, given: Mapping[str, str], definition: OAuthOptions) -> bool:
+    from oauthlib.oauth1.rfc5849 import signature
+
     is_form = request.header(b"content-type").partition(";")[0].strip().lower() == _FORM
     params = signature.collect_parameters(
         uri_query=request.query,

@@ -31,7 +31,8 @@ class JWTLogIn(JWTService):
         )
         if not isinstance(username, str) or not isinstance(password, str) or not username:
             raise BadRequest('The body has to be {"username": …, "password": …}')
-        self.response.payload = {"token": type(self).current().log_in(username, password)}
+        address = self.request.http.remote_address if self.request.http is not None else ""
+        self.response.payload = {"token": type(self).current().log_in(username, password, address)}
         # A token is worth as much as a password.
         self.response.headers["Cache-Control"] = "no-store"
 

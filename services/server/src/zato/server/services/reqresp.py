@@ -18,6 +18,7 @@ class HTTPRequest:
         params: Parameters of the path.
         query: Those of the query string; a name that is repeated has a list.
         headers: Names in lower case.
+        remote_address: The client's.
     """
 
     def __init__(
@@ -28,7 +29,9 @@ class HTTPRequest:
         query: Mapping[str, Any],
         headers: Mapping[str, str],
         body: bytes = b"",
+        remote_address: str = "",
     ) -> None:
+        self.remote_address = remote_address
         self.method = method
         self.path = path
         self.params = dict(params)

@@ -5,8 +5,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-import fastjsonschema
-
 from zato.common.errors import BadRequest
 
 Check = Callable[[Any], None]
@@ -38,6 +36,9 @@ class Schemas:
         # Services of 2.0, which knew no schemas, may call something else that.
         if not schema or not isinstance(schema, str | Path | Mapping):
             return None
+        # Few services have one.
+        import fastjsonschema
+
         definition = dict(schema) if isinstance(schema, Mapping) else self._read(str(schema))
         try:
             # No schema may make the server fetch something, or read a file of somebody's choice.
@@ -45,7 +46,7 @@ class Schemas:
             validate = fastjsonschema.compile(definition, handlers=handlers, use_default=False)
         except (fastjsonschema.JsonSchemaDefinitionException, ValueError, TypeError, AttributeError, KeyError) as exc:
             raise BadSchema(f"the schema {schema!r:.200} is no JSON Schema: {exc}") from exc
-        return _checker(validate)
+        return _checker(validate, fastjsonschema.JsonSchemaValueException)
 
     def _read(self, name: str) -> Any:
         path = Path(name)
@@ -61,11 +62,11 @@ class Schemas:
             raise BadSchema(f"the schema {path} is not JSON: {exc}") from exc
 
 
-def _checker(validate: Callable[[Any], Any]) -> Check:
+def _checker(validate: Callable[[Any], Any], refusal: Any) -> Check:
     def check(payload: Any) -> None:
         try:
             validate(payload)
-        except fastjsonschema.JsonSchemaValueException as exc:
+        except refusal as exc:
             # The library calls the input "data".
             raise BadRequest(f"The input does not fit the service's schema: {exc.message}") from exc
 

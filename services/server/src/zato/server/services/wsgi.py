@@ -31,7 +31,7 @@ def make_wsgi_environ(
         "SERVER_PROTOCOL": "HTTP/1.1",
         "SERVER_NAME": server_name,
         "SERVER_PORT": "",
-        "REMOTE_ADDR": getattr(http, "remote_address", ""),
+        "REMOTE_ADDR": http.remote_address,
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
         "wsgi.input": io.BytesIO(body),
@@ -41,7 +41,7 @@ def make_wsgi_environ(
         "zato.http.GET": dict(http.GET),
         "zato.http.POST": getattr(http, "POST", {}),
         "zato.http.path_params": dict(http.params),
-        "zato.http.remote_addr": getattr(http, "remote_address", ""),
+        "zato.http.remote_addr": http.remote_address,
         "zato.http.raw_request": raw_request,
         "zato.http.response.headers": {} if response_headers is None else response_headers,
     }

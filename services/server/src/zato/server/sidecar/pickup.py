@@ -64,23 +64,27 @@ class Pickup:
         self._taken: dict[str, _Stamp] = _read_state(state_file)
         self._refused: set[str] = set()
         self._again: set[str] = set()
+        self._previous = Look({})
+        self._is_reported = False
 
     async def watch(self) -> None:
-        previous = Look({})
-        is_reported = False
         while True:
-            try:
-                look = Look.into(self._folder)
-            except OSError as exc:
-                # What can't be seen is not deleted: a folder that is unmounted for a moment must undeploy nothing.
-                if not is_reported:
-                    log.warning("pickup_folder_not_readable", folder=str(self._folder), error=exc.strerror)
-                is_reported = True
-            else:
-                await self._take_up(look, previous)
-                previous = look
-                is_reported = False
+            await self.look()
             await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def look(self) -> None:
+        """Look once, and do what has changed since the last look asks for."""
+        try:
+            look = Look.into(self._folder)
+        except OSError as exc:
+            # What can't be seen is not deleted: a folder that is unmounted for a moment must undeploy nothing.
+            if not self._is_reported:
+                log.warning("pickup_folder_not_readable", folder=str(self._folder), error=exc.strerror)
+            self._is_reported = True
+        else:
+            await self._take_up(look, self._previous)
+            self._previous = look
+            self._is_reported = False
 
     async def _take_up(self, look: Look, previous: Look) -> None:
         for name, stamp in sorted(look.stamps.items()):

@@ -1,12 +1,11 @@
 """Calling REST services of others."""
 
 from zato.common.kinds import Kind
-from zato.server.connections.http.client import HTTPConnection, connect
 from zato.server.connections.http.options import OutgoingHTTPOptions
-from zato.server.connections.types import ConnectionType
+from zato.server.connections.types import ConnectionType, connect_by
 
 connection_type = ConnectionType(
-    Kind(HTTPConnection.kind, "Outgoing HTTP connection", OutgoingHTTPOptions),
-    connect,
+    Kind("outgoing-http", "Outgoing HTTP connection", OutgoingHTTPOptions),
+    connect_by("zato.server.connections.http.client"),
     reached_by=("out.rest", "out.plain_http"),
 )

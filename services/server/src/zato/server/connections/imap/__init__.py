@@ -1,10 +1,11 @@
 """Reading mail."""
 
 from zato.common.kinds import Kind
-from zato.server.connections.imap.client import IMAPConnection, connect
 from zato.server.connections.imap.options import OutgoingIMAPOptions
-from zato.server.connections.types import ConnectionType
+from zato.server.connections.types import ConnectionType, connect_by
 
 connection_type = ConnectionType(
-    Kind(IMAPConnection.kind, "IMAP connection", OutgoingIMAPOptions), connect, reached_by=("email.imap",)
+    Kind("outgoing-imap", "IMAP connection", OutgoingIMAPOptions),
+    connect_by("zato.server.connections.imap.client"),
+    reached_by=("email.imap",),
 )

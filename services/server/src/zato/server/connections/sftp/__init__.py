@@ -1,10 +1,11 @@
 """Moving files by SFTP."""
 
 from zato.common.kinds import Kind
-from zato.server.connections.sftp.client import SFTPConnection, connect
 from zato.server.connections.sftp.options import OutgoingSFTPOptions
-from zato.server.connections.types import ConnectionType
+from zato.server.connections.types import ConnectionType, connect_by
 
 connection_type = ConnectionType(
-    Kind(SFTPConnection.kind, "Outgoing SFTP connection", OutgoingSFTPOptions), connect, reached_by=("out.sftp",)
+    Kind("outgoing-sftp", "Outgoing SFTP connection", OutgoingSFTPOptions),
+    connect_by("zato.server.connections.sftp.client"),
+    reached_by=("out.sftp",),
 )

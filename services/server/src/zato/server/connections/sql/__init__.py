@@ -1,10 +1,11 @@
 """SQL databases of others."""
 
 from zato.common.kinds import Kind
-from zato.server.connections.sql.client import SQLConnection, connect
 from zato.server.connections.sql.options import OutgoingSQLOptions
-from zato.server.connections.types import ConnectionType
+from zato.server.connections.types import ConnectionType, connect_by
 
 connection_type = ConnectionType(
-    Kind(SQLConnection.kind, "Outgoing SQL connection", OutgoingSQLOptions), connect, reached_by=("out.sql",)
+    Kind("outgoing-sql", "Outgoing SQL connection", OutgoingSQLOptions),
+    connect_by("zato.server.connections.sql.client"),
+    reached_by=("out.sql",),
 )
