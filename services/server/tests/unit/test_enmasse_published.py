@@ -90,11 +90,11 @@ def test_a_file_of_2_0(tmp_path):
 
 def test_an_option_without_a_counterpart_is_left_out_and_told(tmp_path):
     found, findings = read(
-        tmp_path, {"channel_rest": [{"name": "c", "service": "s", "url_path": "/c", "cache_expiry": 5, "metod": "GET"}]}
+        tmp_path, {"channel_rest": [{"name": "c", "service": "s", "url_path": "/c", "audit_back_log": 5, "metod": "GET"}]}
     )
     assert dict(found["c"].values) == {"service": "s", "url_path": "/c"}
     assert [finding.text for finding in findings.of(WARNING)] == [
-        "channel_rest 'c': 'cache_expiry' has no counterpart in channel-http and is left out",
+        "channel_rest 'c': 'audit_back_log' has no counterpart in channel-http and is left out",
         "channel_rest 'c': 'metod' has no counterpart in channel-http and is left out, did you mean 'method'?",
     ]
 
