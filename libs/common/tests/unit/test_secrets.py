@@ -32,14 +32,18 @@ def test_without_its_key_a_secret_can_not_be_read() -> None:
         SecretBox([NEW]).decrypt(stored)
 
 
+STORED = SecretBox([NEW]).encrypt("hunter2")
+# The other way to write the same six bits.
+ALIASES = {"-": "+", "_": "/"}
+
+
 @given(st.data())
 def test_a_single_changed_character_is_noticed(data: st.DataObject) -> None:
-    box = SecretBox([NEW])
-    stored = box.encrypt("hunter2")
-    at = data.draw(st.integers(0, len(stored.rstrip("=")) - 2))  # of the last one some bits carry nothing
-    changed = data.draw(st.characters().filter(lambda character: character != stored[at]))
+    at = data.draw(st.integers(0, len(STORED.rstrip("=")) - 2))  # of the last one some bits carry nothing
+    same = {STORED[at], ALIASES.get(STORED[at])}
+    changed = data.draw(st.characters().filter(lambda character: character not in same))
     with pytest.raises(CannotDecrypt):
-        box.decrypt(stored[:at] + changed + stored[at + 1 :])
+        SecretBox([NEW]).decrypt(STORED[:at] + changed + STORED[at + 1 :])
 
 
 @pytest.mark.parametrize("stored", ["", "gAAAA", "zażółć", "\0", "plain text"])
