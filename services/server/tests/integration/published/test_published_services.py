@@ -10,12 +10,14 @@ import base64
 import email
 import email.message
 import email.policy
+import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -23,25 +25,41 @@ from aiosmtpd.smtp import Envelope
 
 from zato.common.testing.processes import free_port
 from zato.common.testing.waiting import eventually
+from zato.server.contracts.http_backend import Backend, Reply, Seen
 
 HERE = Path(__file__).parent
 SERVICES = HERE / "services"
 PUBLISHED = os.environ.get("ZATO_TEST_PUBLISHED_SERVICES", "")
 
 
-def _load(name: str) -> Any:
-    """Tests are imported by path, so a neighbour that is no test is no importable module."""
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location(f"published_{name}", HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+# Returns the status and the body: text as it is, anything else as JSON.
+Answer = Callable[[Seen], tuple[int, Any]]
 
 
-BackEnd = _load("back_end").BackEnd
+class BackEnd(Backend):
+    """What the published services call. Answers by method and path."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._answers: dict[tuple[str, str], Answer] = {}
+
+    def when(self, method: str, path: str, answer: Answer | tuple[int, Any]) -> None:
+        self._answers[method, path] = answer if callable(answer) else lambda _seen: answer
+
+    def calls_to(self, path: str) -> list[Seen]:
+        return [seen for seen in self.seen if seen.path == path]
+
+    def answer(self, seen: Seen) -> Reply:
+        self.seen.append(seen)
+        status, value = self._answers[seen.method, seen.path](seen)
+        if isinstance(value, str):
+            return Reply(status, value.encode(), {"Content-Type": "text/plain; charset=utf-8"})
+        return Reply(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
+
+
+def form_of(seen: Seen) -> dict[str, list[str]]:
+    assert seen.headers["content-type"].startswith("application/x-www-form-urlencoded")
+    return parse_qs(seen.body.decode())
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +71,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def back_end() -> Iterator[Any]:
     made = BackEnd()
     yield made
-    made.close()
+    made.stop()
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +112,7 @@ def channel(server: Any) -> Callable[..., None]:
 @pytest.fixture
 def outgoing(server: Any, back_end: Any) -> Callable[..., None]:
     def add(name: str, url_path: str, **options: Any) -> None:
-        server.admin("zato.outgoing-http.create", name=name, host=back_end.address, url_path=url_path, **options)
+        server.admin("zato.outgoing-http.create", name=name, host=back_end.url, url_path=url_path, **options)
         server.wait_until_applied()
 
     return add
@@ -103,8 +121,6 @@ def outgoing(server: Any, back_end: Any) -> Callable[..., None]:
 @pytest.fixture
 def call(server: Any) -> Callable[..., Any]:
     def send(method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
-        import json
-
         encoded = body.encode() if isinstance(body, str) else None if body is None else json.dumps(body).encode()
         return server.request(method, path, encoded, {"Content-Type": "application/json", **(headers or {})})
 
@@ -191,11 +207,11 @@ def test_o4_one_verb_a_raw_payload_and_form_encoded_calls(
     translations = {"Login Successful": "Pomyślnie zalogowano", "Login failed": "Nieudane logowanie"}
 
     def log_in(sent: Any) -> tuple[int, Any]:
-        is_known = sent.form == {"login": ["foo"], "password": ["bar"]}
+        is_known = form_of(sent) == {"login": ["foo"], "password": ["bar"]}
         return (200, {"token": "tok-1"}) if is_known else (401, "no")
 
     back_end.when("POST", "/login", log_in)
-    back_end.when("POST", "/", lambda sent: (200, translations[sent.form["text"][0]]))
+    back_end.when("POST", "/", lambda sent: (200, translations[form_of(sent)["text"][0]]))
     back_end.when("POST", "/events", (201, ""))
     for name, path in {"Login": "/login", "Translate": "/", "Events": "/events"}.items():
         outgoing(name, path)
