@@ -5,21 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from zato.ca.__main__ import main, read_settings
+from zato.ca.__main__ import PROGRAM, main
 from zato.common.errors import InvalidOptions
 
 SECRETS = {"ZATO_CA_TOKEN": "hk3m2", "ZATO_CA_SECRET_KEY": "9fwtq"}
 
 
 def test_defaults_listen_on_this_machine_only_and_live_a_day() -> None:
-    settings = read_settings(None, SECRETS)
+    settings = PROGRAM.read_settings(None, SECRETS)
     assert settings.grpc_address == "127.0.0.1:20160"
     assert settings.limits.lifetime_s == 86400
     assert settings.own_names == ("127.0.0.1", "localhost")
 
 
 def test_a_public_host_is_what_parts_are_told() -> None:
-    settings = read_settings(
+    settings = PROGRAM.read_settings(
         None, SECRETS | {"ZATO_CA_ENROL_ADDRESS": "0.0.0.0:20161", "ZATO_CA_PUBLIC_HOST": "ca.example.com"}
     )
     assert settings.public(settings.enrol_address) == "ca.example.com:20161"
@@ -28,7 +28,7 @@ def test_a_public_host_is_what_parts_are_told() -> None:
 
 
 def test_secrets_are_not_in_what_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shown = repr(read_settings(None, SECRETS))
+    shown = repr(PROGRAM.read_settings(None, SECRETS))
     assert "hk3m2" not in shown
     assert "9fwtq" not in shown
     (tmp_path / "settings.toml").write_text('name = "Demo"\n')
@@ -55,7 +55,7 @@ def test_secrets_are_not_in_what_is_printed(tmp_path: Path, capsys: pytest.Captu
 )
 def test_settings_that_do_not_fit_are_refused(name: str, value: str, wanted: str) -> None:
     with pytest.raises(InvalidOptions, match=wanted):
-        read_settings(None, SECRETS | {f"ZATO_CA_{name}": value})
+        PROGRAM.read_settings(None, SECRETS | {f"ZATO_CA_{name}": value})
 
 
 def test_a_secret_key_that_is_none_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

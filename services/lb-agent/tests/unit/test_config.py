@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from zato.common.errors import InvalidOptions
-from zato.lb_agent.__main__ import main, read_settings
+from zato.lb_agent.__main__ import PROGRAM, main
 
 SECRETS = {"ZATO_LB_AGENT_TOKEN": "t", "ZATO_LB_AGENT_STATS_PASSWORD": "p"}
 
@@ -19,30 +19,30 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_defaults_listen_on_this_machine_only() -> None:
-    settings = read_settings(None, SECRETS)
+    settings = PROGRAM.read_settings(None, SECRETS)
     assert settings.frontend_address == "127.0.0.1:11223"
     assert settings.grpc_address == "127.0.0.1:20151"
     assert settings.work_folder == Path("work")
 
 
 def test_files_are_read_and_the_environment_wins(folder: Path) -> None:
-    settings = read_settings(folder, {"ZATO_LB_AGENT_LEASE_S": "4"})
+    settings = PROGRAM.read_settings(folder, {"ZATO_LB_AGENT_LEASE_S": "4"})
     assert (settings.lease_s, settings.token) == (4, "from the file")
 
 
 def test_paths_are_relative_to_the_folder(folder: Path) -> None:
-    settings = read_settings(folder, {})
+    settings = PROGRAM.read_settings(folder, {})
     assert settings.work_folder == folder / "work"
     assert settings.extra_config_file == folder / "mine.cfg"
 
 
 def test_secrets_may_come_from_elsewhere(folder: Path) -> None:
     (folder / "secrets.toml").unlink()
-    assert read_settings(folder, SECRETS).token == "t"
+    assert PROGRAM.read_settings(folder, SECRETS).token == "t"
 
 
 def test_secrets_are_not_in_what_is_printed() -> None:
-    assert "hk3m2" not in repr(read_settings(None, SECRETS | {"ZATO_LB_AGENT_TOKEN": "hk3m2"}))
+    assert "hk3m2" not in repr(PROGRAM.read_settings(None, SECRETS | {"ZATO_LB_AGENT_TOKEN": "hk3m2"}))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_secrets_are_not_in_what_is_printed() -> None:
 )
 def test_settings_that_do_not_fit_are_refused(name: str, value: str, wanted: str) -> None:
     with pytest.raises(InvalidOptions, match=wanted):
-        read_settings(None, SECRETS | {f"ZATO_LB_AGENT_{name}": value})
+        PROGRAM.read_settings(None, SECRETS | {f"ZATO_LB_AGENT_{name}": value})
 
 
 def test_show_config_masks_secrets(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from zato.scheduler.__main__ import ExitCode, main
+from zato.common.lifecycle.program import ExitCode
+from zato.scheduler.__main__ import main
 
 
 @pytest.fixture

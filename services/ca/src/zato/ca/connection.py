@@ -4,30 +4,13 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from zato.common.cli.admin import find_cluster
 from zato.common.cli.commands import UsageError, completes_files, completes_folders
+from zato.common.cli.part_client import PartClient, folder_of
 
 if TYPE_CHECKING:
     from zato.common.rpc.client import Client
-
-_TIMEOUT_S = 30.0
-
-
-class Authority:
-    """The authority that a command talks to. `call("Revoke", name="server1")` calls the RPC of that name."""
-
-    def __init__(self, client: "Client") -> None:
-        self._client = client
-
-    def call(self, method: str, **fields: object) -> Any:
-        from zato.proto.certificate_authority.v1 import certificate_authority_pb2 as messages
-        from zato.proto.certificate_authority.v1.certificate_authority_pb2_grpc import CertificateAuthorityStub
-
-        request = getattr(messages, f"{method}Request")(**fields)
-        stub = CertificateAuthorityStub(self._client.channel)
-        return self._client.call(getattr(stub, method), request, timeout_s=_TIMEOUT_S)
 
 
 def which_authority(parser: argparse.ArgumentParser) -> None:
@@ -52,10 +35,12 @@ def which_authority(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def connect(options: argparse.Namespace) -> Iterator[Authority]:
+def connect(options: argparse.Namespace) -> Iterator[PartClient]:
     from zato.common.certificates.identity import Identity
     from zato.common.lifecycle.folders import read_secret
     from zato.common.rpc.client import Client
+    from zato.proto.certificate_authority.v1 import certificate_authority_pb2
+    from zato.proto.certificate_authority.v1.certificate_authority_pb2_grpc import CertificateAuthorityStub
 
     if options.address:
         if options.admin_token_file is None or options.identity is None:
@@ -64,7 +49,7 @@ def connect(options: argparse.Namespace) -> Iterator[Authority]:
     else:
         client = _client_of_folder(options.folder)
     try:
-        yield Authority(client)
+        yield PartClient(client, certificate_authority_pb2, CertificateAuthorityStub)
     finally:
         client.close()
 
@@ -74,12 +59,9 @@ def _client_of_folder(path: Path | None) -> "Client":
     from zato.ca.part import PART
     from zato.common.certificates.identity import Identity
     from zato.common.errors import Unavailable
-    from zato.common.lifecycle.folders import open_folder
     from zato.common.rpc.client import Client
 
-    folder = open_folder(path or find_cluster(None) / PART.name)
-    if folder.part != PART.name:
-        raise UsageError(f"{folder.path} is the folder of a {folder.part}: give the one of the {PART.name}")
+    folder = folder_of(PART, path)
     settings = folder.load_settings(PART)
     identity = Identity(settings.work_folder / IDENTITY_FOLDER)
     if identity.certificate() is None:

@@ -1,48 +1,17 @@
 """`zato lb`: the load-balancer's servers and configuration, asked of its agent."""
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager
 
-from zato.common.cli.admin import find_cluster
-from zato.common.cli.commands import Command, ExitCode, Group, UsageError, completes_files, completes_folders
+from zato.common.cli.commands import Command, ExitCode, Group
 from zato.common.cli.console import Console
+from zato.common.cli.part_client import PartClient, connect_part, message_fields, which_part
 
-if TYPE_CHECKING:
-    from zato.common.rpc.client import Client
-
-_TIMEOUT_S = 30.0
 _state_styles = {"up": "green", "checking": "cyan", "drain": "yellow", "down": "bold red"}
 
 
-class Agent:
-    """The agent that a command talks to. `call("Drain", name="server1")` calls the RPC of that name."""
-
-    def __init__(self, client: "Client") -> None:
-        self._client = client
-
-    def call(self, method: str, **fields: object) -> Any:
-        from zato.proto.load_balancer.v1 import load_balancer_pb2 as messages
-        from zato.proto.load_balancer.v1.load_balancer_pb2_grpc import LoadBalancerStub
-
-        request = getattr(messages, f"{method}Request")(**fields)
-        return self._client.call(getattr(LoadBalancerStub(self._client.channel), method), request, timeout_s=_TIMEOUT_S)
-
-
 def _which_agent(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("Which load-balancer")
-    completes_folders(
-        group.add_argument(
-            "--folder",
-            metavar="PATH",
-            type=Path,
-            help="The agent's folder (default: the one in the cluster that $ZATO_CLUSTER names, else in the nearest one)",
-        )
-    )
-    group.add_argument("--address", metavar="HOST:PORT", help="Where the agent listens, instead of a folder")
-    completes_files(group.add_argument("--token-file", metavar="FILE", type=Path, help="The cluster's token, for --address"))
+    which_part(parser, "Which load-balancer", "agent")
 
 
 def _which_server(parser: argparse.ArgumentParser) -> None:
@@ -50,26 +19,12 @@ def _which_server(parser: argparse.ArgumentParser) -> None:
     _which_agent(parser)
 
 
-@contextmanager
-def _connect(options: argparse.Namespace) -> Iterator[Agent]:
-    from zato.common.lifecycle.folders import open_folder, read_secret
-    from zato.common.rpc.client import Client
+def _connect(options: argparse.Namespace) -> AbstractContextManager[PartClient]:
     from zato.lb_agent.part import PART
+    from zato.proto.load_balancer.v1 import load_balancer_pb2
+    from zato.proto.load_balancer.v1.load_balancer_pb2_grpc import LoadBalancerStub
 
-    if options.address:
-        if options.token_file is None:
-            raise UsageError("--address needs --token-file FILE, a file with the cluster's token")
-        client = Client(options.address, token=read_secret(options.token_file))
-    else:
-        folder = open_folder(options.folder or find_cluster(None) / PART.name)
-        if folder.part != PART.name:
-            raise UsageError(f"{folder.path} is the folder of a {folder.part}: give the one of the {PART.name}")
-        settings = folder.load_settings(PART)
-        client = Client(settings.grpc_address, token=settings.token, tls=settings.tls())
-    try:
-        yield Agent(client)
-    finally:
-        client.close()
+    return connect_part(options, PART, load_balancer_pb2, LoadBalancerStub)
 
 
 def _state(options: argparse.Namespace, console: Console) -> int:
@@ -79,7 +34,7 @@ def _state(options: argparse.Namespace, console: Console) -> int:
 
     with _connect(options) as agent:
         state = agent.call("GetState")
-    console.data(_fields(state) | {"backends": [_fields(backend) for backend in state.backends]})
+    console.data(message_fields(state) | {"backends": [message_fields(backend) for backend in state.backends]})
     running = f"pid {state.haproxy_pid}, running for {duration(state.uptime_s)}" if state.haproxy_pid else "not running"
     console.print(f"HAProxy {state.haproxy_version} at {state.frontend_address}: {running}, {_times(state.reloads)} reloaded")
     rows = [
@@ -101,11 +56,6 @@ def _state(options: argparse.Namespace, console: Console) -> int:
         empty="No server takes part: they join by themselves when they are ready.",
     )
     return ExitCode.OK
-
-
-def _fields(message: Any) -> dict[str, Any]:
-    """Return a message's fields. Not protobuf's own JSON, which has 64-bit numbers as texts."""
-    return {field.name: getattr(message, field.name) for field in message.DESCRIPTOR.fields}
 
 
 def _times(count: int) -> str:

@@ -1,19 +1,13 @@
 """`zato scheduler`: jobs, their next fires and their runs, asked of a scheduler."""
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager
+from typing import Any
 
-from zato.common.cli.admin import find_cluster
-from zato.common.cli.commands import Command, ExitCode, Group, UsageError, completes_files, completes_folders
+from zato.common.cli.commands import Command, ExitCode, Group
 from zato.common.cli.console import Console
+from zato.common.cli.part_client import PartClient, connect_part, message_fields, which_part
 
-if TYPE_CHECKING:
-    from zato.common.rpc.client import Client
-
-_TIMEOUT_S = 30.0
 _state_styles = {
     "ok": "green",
     "running": "cyan",
@@ -24,32 +18,8 @@ _state_styles = {
 }
 
 
-class Scheduler:
-    """The scheduler that a command talks to. `call("Execute", job="sync")` calls the RPC of that name."""
-
-    def __init__(self, client: "Client") -> None:
-        self._client = client
-
-    def call(self, method: str, **fields: object) -> Any:
-        from zato.proto.scheduler.v1 import scheduler_pb2 as messages
-        from zato.proto.scheduler.v1.scheduler_pb2_grpc import SchedulerStub
-
-        request = getattr(messages, f"{method}Request")(**fields)
-        return self._client.call(getattr(SchedulerStub(self._client.channel), method), request, timeout_s=_TIMEOUT_S)
-
-
 def _which_scheduler(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("Which scheduler")
-    completes_folders(
-        group.add_argument(
-            "--folder",
-            metavar="PATH",
-            type=Path,
-            help="The scheduler's folder (default: the one in the cluster that $ZATO_CLUSTER names, else in the nearest one)",
-        )
-    )
-    group.add_argument("--address", metavar="HOST:PORT", help="Where the scheduler listens, instead of a folder")
-    completes_files(group.add_argument("--token-file", metavar="FILE", type=Path, help="The cluster's token, for --address"))
+    which_part(parser, "Which scheduler", "scheduler")
 
 
 def _which_job(parser: argparse.ArgumentParser) -> None:
@@ -72,31 +42,12 @@ def _with_state(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", choices=tuple(_state_styles), default="", help="Only runs that are in this state")
 
 
-@contextmanager
-def _connect(options: argparse.Namespace) -> Iterator[Scheduler]:
-    from zato.common.lifecycle.folders import open_folder, read_secret
-    from zato.common.rpc.client import Client
+def _connect(options: argparse.Namespace) -> AbstractContextManager[PartClient]:
+    from zato.proto.scheduler.v1 import scheduler_pb2
+    from zato.proto.scheduler.v1.scheduler_pb2_grpc import SchedulerStub
     from zato.scheduler.part import PART
 
-    if options.address:
-        if options.token_file is None:
-            raise UsageError("--address needs --token-file FILE, a file with the cluster's token")
-        client = Client(options.address, token=read_secret(options.token_file))
-    else:
-        folder = open_folder(options.folder or find_cluster(None) / PART.name)
-        if folder.part != PART.name:
-            raise UsageError(f"{folder.path} is the folder of a {folder.part}: give the one of the {PART.name}")
-        settings = folder.load_settings(PART)
-        client = Client(settings.grpc_address, token=settings.token, tls=settings.tls())
-    try:
-        yield Scheduler(client)
-    finally:
-        client.close()
-
-
-def _fields(message: Any) -> dict[str, Any]:
-    """Return a message's fields. Not protobuf's own JSON, which has 64-bit numbers as texts."""
-    return {field.name: getattr(message, field.name) for field in message.DESCRIPTOR.fields}
+    return connect_part(options, PART, scheduler_pb2, SchedulerStub)
 
 
 def _status(options: argparse.Namespace, console: Console) -> int:
@@ -104,7 +55,7 @@ def _status(options: argparse.Namespace, console: Console) -> int:
 
     with _connect(options) as scheduler:
         status = scheduler.call("GetStatus")
-    console.data(_fields(status))
+    console.data(message_fields(status))
     leads = "leads" if status.is_leader else f"stands by; {status.leader or 'nobody'} leads"
     console.panel(
         status.name,
@@ -129,7 +80,7 @@ def _jobs_text(status: Any) -> Any:
 def _next(options: argparse.Namespace, console: Console) -> int:
     with _connect(options) as scheduler:
         fires = scheduler.call("GetNextFires", job=options.job, count=options.count).fires
-    console.data([_fields(fire) for fire in fires])
+    console.data([message_fields(fire) for fire in fires])
     console.table(
         ("At", "Job", "Type", "Schedule", "Service"),
         [(fire.at, fire.job, fire.job_type, fire.schedule, fire.service) for fire in fires],
@@ -145,7 +96,7 @@ def _runs(options: argparse.Namespace, console: Console) -> int:
 
     with _connect(options) as scheduler:
         runs = scheduler.call("GetRuns", job=options.job, state=options.state, limit=options.count).runs
-    console.data([_fields(run) for run in runs])
+    console.data([message_fields(run) for run in runs])
     rows = [
         (
             run.id,
