@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +269,7 @@ class Cluster:
     def __init__(self, odb_url: str, redis_url: str, *, servers: int, schedulers: int, **settings: Any) -> None:
         name = f"test-{free_port()}"
         self.folder = Path(tempfile.mkdtemp(prefix="zato-test-files-"))
+        self.stopped_at: dict[str, datetime] = {}
         self.servers = [Server(f"server{number}", odb_url, redis_url, name) for number in range(1, servers + 1)]
         self.schedulers = [Scheduler(f"scheduler{number}", self.servers, **settings) for number in range(1, schedulers + 1)]
 
@@ -306,7 +308,8 @@ class Cluster:
         return self.admin("zato.scheduler.job.create", name=name, is_active=True, **options)
 
     def stop_job(self, name: str) -> None:
-        """Let the job fire no more, and wait until all that it began has ended."""
+        """Let the job fire no more, and wait until all that it began has ended. Claimed runs that had not begun are skipped."""
+        self.stopped_at[name] = datetime.now(UTC)
         eventually(lambda: self.admin("zato.scheduler.job.set-active-status", name=name, is_active=False), timeout_s=30)
         eventually(
             lambda: not any(run["state"] in ("claimed", "running") for run in self.runs(name)),
