@@ -60,6 +60,11 @@ bench: var/bench/venv/.installed ## Our server measured beside others, about ten
 bench-short: var/bench/venv/.installed ## The same in about one minute, less exact
 	@$(BIN)/python -m bench.run --short
 
+.PHONY: bench-instructions
+bench-instructions: venv ## Machine instructions that a request takes, and whether they are in their budget
+	@scripts/system-packages test
+	@$(BIN)/python -m bench.instructions
+
 .PHONY: format
 format: venv ## Rewrite the code in our style
 	@$(BIN)/ruff check --fix

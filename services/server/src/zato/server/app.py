@@ -1,6 +1,7 @@
 """Builds a worker out of its parts: the one module that knows them all."""
 
 import contextlib
+import gc
 import hashlib
 import os
 import sys
@@ -102,6 +103,7 @@ log = get_logger(__name__)
 
 _RPC_MAX_BODY_BYTES = 64 * 1024 * 1024
 _RETRY_LOAD_S = 1.0
+_COLLECT_AFTER = 20_000
 _REPORT_CONNECTIONS_EVERY_S = 2.0
 # Requests that began with the old connections have this long to end before these are closed.
 _CLOSE_CONNECTIONS_AFTER_S = 60.0
@@ -126,6 +128,8 @@ class ServerApp:
 
     def start_worker(self, worker: Worker) -> "WorkerApp":
         """Build what a worker runs with. Called in the worker: no connection of any sort may be older than the fork."""
+        # Requests leave few cycles behind: with Python's own threshold a tenth of the time would be spent looking for them.
+        gc.set_threshold(_COLLECT_AFTER)
         gevent_psycopg2.install()
         gevent.get_hub().threadpool.maxsize = 64
         app = WorkerApp(self._settings, self._metrics, RedisBus(self._settings.redis_url), self._database)
@@ -206,6 +210,11 @@ class WorkerApp:
         gevent.spawn(self._say_that_we_live)
         gevent.spawn(self._say_how_connections_fare)
         self._overseer.start()
+
+    def load(self) -> None:
+        """Take up the configuration as it is now. Raises Unavailable when the ODB can't be reached."""
+        self._follower.load()
+        self._is_loaded = True
 
     def _make_context(self, invoker: Invoker, box: SecretBox, tasks: Tasks) -> ServerContext:
         settings = self._settings
@@ -305,11 +314,10 @@ class WorkerApp:
 
     def _try_to_load(self) -> bool:
         try:
-            self._follower.load()
+            self.load()
         except ZatoError as exc:
             log.warning("configuration_not_loaded", error=exc.message)
             return False
-        self._is_loaded = True
         self._task_consumer.start()
         self._follower.listen(self._bus, self._topic)
         self._bus.subscribe(self._broadcasts, self._hear_broadcast)
