@@ -77,7 +77,7 @@ def _measure_all(
         for count in connections
         for row in rows
         for target in running.values()
-        if not target.paths or row.path in target.paths
+        if not target.rows or row.name in target.rows
         for name, address in target.addresses.items()
     ]
     for case, _, address, headers in cases:

@@ -28,12 +28,12 @@ class Running:
     """
     Args:
         addresses: Where it answers, by the name in the report; a load-balancer in front is one more of them.
-        paths: Rows' paths that it answers; all when empty.
+        rows: Names of the requests that it answers; all when empty.
         root_pids: Processes whose time, and whose children's, is counted.
     """
 
     addresses: dict[str, str]
-    paths: frozenset[str]
+    rows: frozenset[str]
     root_pids: tuple[int, ...]
     stop: Callable[[], None]
 
@@ -48,7 +48,7 @@ class Running:
         return total
 
 
-def start_rival(name: str, command: Sequence[str], paths: frozenset[str]) -> Running:
+def start_rival(name: str, command: Sequence[str], rows: frozenset[str]) -> Running:
     port = free_port()
     folder = Path(tempfile.mkdtemp(prefix="zato-bench-"))
     filled = [word.format(port=port) for word in command]
@@ -56,7 +56,7 @@ def start_rival(name: str, command: Sequence[str], paths: frozenset[str]) -> Run
         ["taskset", "-c", str(SERVER_CPU), *filled], log=folder / "log", is_ready=lambda: _answers(f"http://127.0.0.1:{port}/")
     )
     process.start()
-    return Running({name: f"http://127.0.0.1:{port}"}, paths, (process.pid,), process.stop)
+    return Running({name: f"http://127.0.0.1:{port}"}, rows, (process.pid,), process.stop)
 
 
 def start_zato() -> Running:
@@ -116,7 +116,7 @@ def _answers(url: str) -> bool:
     return True
 
 
-PLAIN = frozenset({"/plain"})
+PLAIN = frozenset({"plain", "json-10k"})
 GUNICORN = (str(RIVALS_BIN / "gunicorn"), "--worker-class", "gevent", "--workers", "1", "--bind", "127.0.0.1:{port}", "--chdir")
 RIVALS: dict[str, tuple[Sequence[str], frozenset[str]]] = {
     "gunicorn": ((*GUNICORN, str(HERE / "rivals"), "hello:application"), PLAIN),
@@ -126,14 +126,14 @@ RIVALS: dict[str, tuple[Sequence[str], frozenset[str]]] = {
             *(str(RIVALS_BIN / "uvicorn"), "--app-dir", str(HERE / "rivals"), "--port", "{port}", "--loop", "uvloop"),
             *("--http", "httptools", "--no-access-log", "--log-level", "warning", "fastapi_app:application"),
         ),
-        frozenset({"/plain", "/simple-io", "/model"}),
+        PLAIN | {"simple-io", "model"},
     ),
     "granian": (
         (
             *(str(RIVALS_BIN / "granian"), "--interface", "asgi", "--port", "{port}", "--no-access-log", "--working-dir"),
             *(str(HERE / "rivals"), "fastapi_app:application"),
         ),
-        frozenset({"/plain", "/simple-io", "/model"}),
+        PLAIN | {"simple-io", "model"},
     ),
 }
 
@@ -155,14 +155,14 @@ def start_haproxy() -> Running:
         stop_signal=signal.SIGTERM,
     )
     process.start()
-    return Running({"haproxy-200": f"http://127.0.0.1:{port}"}, PLAIN, (process.pid,), process.stop)
+    return Running({"haproxy-200": f"http://127.0.0.1:{port}"}, frozenset({"plain"}), (process.pid,), process.stop)
 
 
 def start_all(names: Sequence[str]) -> dict[str, Running]:
     """Start the targets of these names; `zato` comes with its load-balancer."""
     starters: dict[str, Callable[[], Running]] = {"zato": start_zato, "haproxy-200": start_haproxy}
-    for name, (command, paths) in RIVALS.items():
-        starters[name] = lambda name=name, command=command, paths=paths: start_rival(name, command, paths)  # type: ignore[misc]
+    for name, (command, rows) in RIVALS.items():
+        starters[name] = lambda name=name, command=command, rows=rows: start_rival(name, command, rows)  # type: ignore[misc]
     running: dict[str, Running] = {}
     try:
         for name in names:
