@@ -158,14 +158,18 @@ class RequestParser:
             raise PayloadTooLarge(f"The body is larger than the accepted {self._limits.body_bytes} bytes")
 
     def _check_head(self) -> None:
-        headers = self.headers
         self._check_request_line()
-        self._check_host([value for name, value in headers if name == b"host"])
-        self._check_framing(
-            [value for name, value in headers if name == b"content-length"],
-            [value for name, value in headers if name == b"transfer-encoding"],
-        )
-        self._check_expect([value for name, value in headers if name == b"expect"])
+        hosts: list[bytes] = []
+        lengths: list[bytes] = []
+        encodings: list[bytes] = []
+        expectations: list[bytes] = []
+        checked = {b"host": hosts, b"content-length": lengths, b"transfer-encoding": encodings, b"expect": expectations}
+        for name, value in self.headers:
+            if name in checked:
+                checked[name].append(value)
+        self._check_host(hosts)
+        self._check_framing(lengths, encodings)
+        self._check_expect(expectations)
         self.has_head = True
 
     def _check_request_line(self) -> None:
