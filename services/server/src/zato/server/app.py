@@ -18,6 +18,7 @@ from zato.common.errors import Unavailable, ZatoError
 from zato.common.logs import get_logger
 from zato.common.secrets import SecretBox
 from zato.proto.control_plane.v1.control_plane_pb2 import RegisterKindsRequest
+from zato.server.admin.audit import audit_actions
 from zato.server.admin.pings import ping_actions
 from zato.server.admin.services import Admin, admin_services, internal_services
 from zato.server.admin.sets import set_actions
@@ -166,7 +167,11 @@ class WorkerApp:
         objects = Objects(self._database, self._kinds, box, bus, self._topic)
         tasks = Tasks(settings.redis_url, f"zato:{settings.cluster}:async", _task_settings(settings))
         sets = ObjectSets(self._database, self._kinds, box, bus, self._topic)
-        self._other_actions = {**ping_actions(lambda: self._follower.configuration), **set_actions(sets)}
+        self._other_actions = {
+            **ping_actions(lambda: self._follower.configuration),
+            **set_actions(sets),
+            **audit_actions(),
+        }
         self._status = StatusReporter(self._database, settings.name)
         self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
         deployments = Deployments(

@@ -34,12 +34,14 @@ PREFIX = "/__rpc/"
 PROTOBUF = "application/x-protobuf"
 CID = b"x-zato-cid"
 ACTOR = b"x-zato-actor"
+ADDRESS = b"x-zato-address"
 DEADLINE_MS = b"x-zato-deadline-ms"
 WAIT_MS = b"x-zato-wait-ms"
 # Beyond this nobody waits: a call without a deadline must not hold a greenlet for ever.
 _LONGEST_S = 3600.0
 _CID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _MAX_ACTOR_CHARACTERS = 200
+_MAX_ADDRESS_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,8 @@ class RPC:
             raise NotFound(f"This server does not know the call {request.path}: is it older than its caller?")
         deadline_s = _seconds(request, DEADLINE_MS, _LONGEST_S)
         actor = request.header(ACTOR)[:_MAX_ACTOR_CHARACTERS] or "unknown"
-        call = Call(request.body, Author(actor, cid), deadline_s, _seconds(request, WAIT_MS, 0.0))
+        author = Author(actor, cid, request.header(ADDRESS)[:_MAX_ADDRESS_CHARACTERS])
+        call = Call(request.body, author, deadline_s, _seconds(request, WAIT_MS, 0.0))
         with gevent.Timeout(deadline_s, DeadlineExceeded(f"The call did not end within its {deadline_s:.3g} s")):
             try:
                 return method(call)
@@ -126,7 +129,7 @@ class RPC:
         payload_format = "json" if data_format == "json" else ""
         made = ServiceRequest(request.payload, lambda: formats.load(payload_format, request.payload), {}, None)
         channel = ChannelInfo("", request.channel_type or "invoke", payload_format)
-        environ = {"actor": call.author.name}
+        environ = {"actor": call.author.name, "address": call.author.address}
         started = time.perf_counter()
         cid = request.cid if _CID.fullmatch(request.cid) else call.author.cid
         with bind_cid(cid):

@@ -12,6 +12,7 @@ from google.protobuf.json_format import MessageToDict
 
 from zato.common.errors import BadRequest, Forbidden, NotFound, Unavailable
 from zato.common.kinds import Kind
+from zato.server.admin.noting import attempts_noted
 from zato.server.admin.service_states import edit_service, is_deployed, list_services, service_by_name
 from zato.server.admin.tasks import dead_letters, delete_dead_letter, retry_dead_letter, task_status
 from zato.server.control.changes import Author
@@ -64,8 +65,10 @@ class AdminService(Service):
     def handle(self) -> None:
         if self.channel.is_http:
             raise Forbidden(f"'{self.name}' manages the platform: it cannot be called through an HTTP channel")
-        author = Author(self.environ.get("actor", "unknown"), self.cid)
-        self.response.payload = type(self).action(self.admin, as_mapping(self.request.payload), author)
+        author = Author(self.environ.get("actor", "unknown"), self.cid, self.environ.get("address", ""), self.name)
+        values = as_mapping(self.request.payload)
+        with attempts_noted(self.admin.database, self.name, values, author):
+            self.response.payload = type(self).action(self.admin, values, author)
 
 
 class Ping(Service):

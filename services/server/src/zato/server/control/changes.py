@@ -1,12 +1,13 @@
 """The change log: each transaction that changes the configuration gets the next version and says what it changed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from zato.server.odb.tables import AuditRow, ChangeRow, ConfigVersion
+from zato.server.control.audit_chain import OK, Entry, append
+from zato.server.odb.tables import ChangeRow, ConfigVersion
 
 # The kind under which the log names files of services and registered kinds, which are no objects.
 DEPLOYMENT = "deployment"
@@ -15,10 +16,19 @@ KIND = "kind"
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who makes a change: `name` goes into the audit log, `cid` finds the request that did it."""
+    """
+    Who makes a change, as the audit log has it.
+
+    Args:
+        cid: Finds the request that did it.
+        address: Where they come from; "" when that is the server itself.
+        service: The admin service that they invoked, "" when it was none.
+    """
 
     name: str
     cid: str
+    address: str = ""
+    service: str = ""
 
 
 def lock_changes(session: Session) -> None:
@@ -64,18 +74,63 @@ def record(
     object_id: int | None = None,
     before: Mapping[str, object] | None = None,
     after: Mapping[str, object] | None = None,
+    secrets: Collection[str] = (),
 ) -> None:
-    """Write the change and its audit entry. `before` and `after` hold no secrets."""
+    """
+    Write the change and its audit entry. `before` and `after` hold no secrets; `secrets` names those that changed.
+
+    Of what was there and is there still, the fields that changed are kept.
+    """
     session.add(ChangeRow(version=version, action=action, kind=kind, name=name, object_id=object_id))
-    session.add(
-        AuditRow(
-            actor=author.name,
-            cid=author.cid,
-            action=action,
-            kind=kind,
-            name=name,
-            version=version,
-            before=dict(before) if before is not None else None,
-            after=dict(after) if after is not None else None,
-        )
+    if before is not None and after is not None:
+        before, after = changed_fields(before, after, secrets)
+    entry = Entry(
+        actor=author.name,
+        address=author.address,
+        service=author.service,
+        cid=author.cid,
+        action=action,
+        kind=kind,
+        name=name,
+        object_id=object_id,
+        version=version,
+        before=before,
+        after=after,
     )
+    append(session, entry)
+
+
+def changed_fields(
+    before: Mapping[str, object], after: Mapping[str, object], secrets: Collection[str]
+) -> tuple[dict[str, object], dict[str, object]]:
+    """Return what differs, before and after. `secrets` are masked in both, and changed all the same."""
+    names = [name for name in {**before, **after} if name in secrets or before.get(name) != after.get(name)]
+    return {name: before[name] for name in names if name in before}, {name: after[name] for name in names if name in after}
+
+
+def audit(
+    session: Session,
+    author: Author,
+    action: str,
+    *,
+    kind: str,
+    name: str,
+    result: str = OK,
+    details: str = "",
+    after: Mapping[str, object] | None = None,
+) -> None:
+    """Write down what somebody did, or was kept from, that changes no configuration."""
+    entry = Entry(
+        actor=author.name,
+        address=author.address,
+        service=author.service,
+        cid=author.cid,
+        action=action,
+        kind=kind,
+        name=name[:200],
+        result=result,
+        details=details,
+        after=after,
+        version=current_version(session),
+    )
+    append(session, entry)

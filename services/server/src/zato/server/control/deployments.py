@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from zato.common.bus import Bus
 from zato.common.errors import BadRequest, NotFound
 from zato.common.logs import get_logger
-from zato.server.control.changes import DEPLOYMENT, Author, current_version, lock_changes, next_version, record
+from zato.server.control.audit_chain import REFUSED
+from zato.server.control.changes import DEPLOYMENT, Author, audit, current_version, lock_changes, next_version, record
 from zato.server.control.workers import living_workers
 from zato.server.odb.database import Database
 from zato.server.odb.tables import DeploymentRow, DeploymentStatusRow
@@ -160,6 +161,18 @@ class Deployments:
             if is_live:
                 after = {"version": version, "digest": file.digest}
                 record(session, author, version=config_version, action=action, kind=DEPLOYMENT, name=file.name, after=after)
+            else:
+                after = {"version": version, "digest": file.digest}
+                audit(
+                    session,
+                    author,
+                    "deploy",
+                    kind=DEPLOYMENT,
+                    name=file.name,
+                    result=REFUSED,
+                    details=reason,
+                    after=after,
+                )
         if is_live:
             self._bus.publish(self._topic, str(config_version))
         return version

@@ -79,11 +79,8 @@ class Objects:
             name, is_active, given = split_values(kind, wanted)
             options: object = kind.parse(given, what=f"{kind.name} '{name}'")
             options = stored_after(options, self._options(session, kind, row), kind, name)
-            if (name, is_active, option_values(options)) == (
-                row.name,
-                row.is_active,
-                self._current_options(session, kind, row),
-            ):
+            old, new = self._current_options(session, kind, row), option_values(options)
+            if (name, is_active, new) == (row.name, row.is_active, old):
                 return {"id": row.id, "name": row.name, "version": row.version, "is_changed": False}
             before = _audited(session, kind, row)
             version = next_version(session)
@@ -104,6 +101,7 @@ class Objects:
                 object_id=row.id,
                 before=before,
                 after=after,
+                secrets=[secret for secret in kind.secret_names if old.get(secret) != new.get(secret)],
             )
         return self._changed(row, version)
 

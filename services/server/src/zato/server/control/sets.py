@@ -179,7 +179,15 @@ def _record(session: Session, author: Author, version: int, change: PlannedChang
         object_id=row.id,
         before=None if change.action == CREATE else {**ids, **before},
         after=None if change.action == DELETE else {**ids, **after},
+        secrets=_changed_secrets(change),
     )
+
+
+def _changed_secrets(change: PlannedChange) -> list[str]:
+    old, new = change.before, change.after
+    if old is None or new is None:
+        return []
+    return [name for name in new.kind.secret_names if old.options.get(name) != new.options.get(name)]
 
 
 def _audited(state: ObjectState | None) -> dict[str, Any]:

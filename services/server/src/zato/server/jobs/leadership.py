@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 from zato.common.errors import Conflict
 from zato.common.logs import get_logger
 from zato.proto.jobs.v1.jobs_pb2 import LeadRequest, LeadResponse
-from zato.server.control.changes import Author, current_version
+from zato.server.control.changes import Author, audit
+from zato.server.jobs.options import KIND
 from zato.server.odb.database import Database
-from zato.server.odb.tables import AuditRow, JobLeaderRow, utc_now
+from zato.server.odb.tables import JobLeaderRow, utc_now
 
 log = get_logger(__name__)
 
@@ -60,7 +61,7 @@ class Leadership:
             row = _row(session, lock=True)
             if row.is_paused != is_paused:
                 row.is_paused = is_paused
-                audit(session, author, "pause" if is_paused else "resume", "")
+                audit(session, author, "pause" if is_paused else "resume", kind=KIND, name="")
 
     def status(self) -> dict[str, object]:
         with self._database.reading() as session:
@@ -86,13 +87,6 @@ def bound_waits(session: Session) -> None:
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SET LOCAL lock_timeout = '3s'"))
         session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '5s'"))
-
-
-def audit(session: Session, author: Author, action: str, name: str) -> None:
-    """Write down what somebody did that changes no configuration."""
-    version = current_version(session)
-    row = AuditRow(actor=author.name, cid=author.cid, action=action, kind="scheduler-job", name=name, version=version)
-    session.add(row)
 
 
 def _row(session: Session, *, lock: bool = False) -> JobLeaderRow:

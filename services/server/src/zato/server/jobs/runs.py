@@ -12,10 +12,10 @@ from zato.common.cid import new_cid
 from zato.common.errors import NotFound
 from zato.common.logs import get_logger
 from zato.proto.jobs.v1 import jobs_pb2 as messages
-from zato.server.control.changes import Author, lock_changes, next_version, record
+from zato.server.control.changes import Author, audit, lock_changes, next_version, record
 from zato.server.control.workers import living_workers
 from zato.server.jobs.claims import pending
-from zato.server.jobs.leadership import audit, bound_waits, check_epoch
+from zato.server.jobs.leadership import bound_waits, check_epoch
 from zato.server.jobs.options import KIND, RunOptions, run_options
 from zato.server.jobs.times import now_us, to_us
 from zato.server.odb.database import Database
@@ -132,7 +132,7 @@ class Runs:
                 cid=new_cid(),
             )
             session.add(row)
-            audit(session, author, "execute", row.job_name)
+            audit(session, author, "execute", kind=KIND, name=row.job_name)
             session.flush()
             return row.id, row.cid
 

@@ -5,7 +5,8 @@ Tables of the ODB.
     object              whatever can be configured, its options as JSON, its secrets encrypted
     object_reference    which object uses which, by real foreign keys: what is used can't be deleted
     change              one row for each version: what changed; who follows reads from here
-    audit               who did what, in the same transaction as the change
+    audit               who did what, in the same transaction as the change; a chain of hashes
+    audit_head          one row: the newest row of the audit log, and its hash
     kind                descriptions of kinds that other parts registered
     deployment          each version of each file of services
     deployment_status   what a worker made of a deployment
@@ -89,19 +90,45 @@ class ChangeRow(Base):
 
 
 class AuditRow(Base):
-    __tablename__ = "audit"
-    __table_args__ = (Index("ix_audit_kind_name", "kind", "name"),)
+    """`id` is counted by the chain itself, without gaps: see zato.server.control.audit_chain."""
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now, index=True)
+    __tablename__ = "audit"
+    __table_args__ = (
+        Index("ix_audit_kind_name", "kind", "name", "id"),
+        Index("ix_audit_created_at", "created_at"),
+        Index("ix_audit_actor", "actor", "id"),
+        Index("ix_audit_service", "service", "id"),
+        Index("ix_audit_result", "result", "id"),
+        Index("ix_audit_cid", "cid"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     actor: Mapped[str] = mapped_column(String(200))
-    action: Mapped[str] = mapped_column(String(20))
+    address: Mapped[str] = mapped_column(String(100))
+    service: Mapped[str] = mapped_column(String(200))
+    action: Mapped[str] = mapped_column(String(100))
     kind: Mapped[str] = mapped_column(String(100))
     name: Mapped[str] = mapped_column(String(200))
+    object_id: Mapped[int | None]
     version: Mapped[int]
+    result: Mapped[str] = mapped_column(String(20))
+    details: Mapped[str] = mapped_column(Text)
     before: Mapped[dict[str, object] | None] = mapped_column(JSON)
     after: Mapped[dict[str, object] | None] = mapped_column(JSON)
     cid: Mapped[str] = mapped_column(String(64))
+    previous_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class AuditHead(Base):
+    """Locked by whoever adds a row. `last_id` is 0 as long as there is none."""
+
+    __tablename__ = "audit_head"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    last_id: Mapped[int]
+    last_hash: Mapped[str] = mapped_column(String(64))
 
 
 class KindRow(Base):

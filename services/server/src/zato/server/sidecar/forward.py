@@ -43,7 +43,9 @@ class Workers:
         self._waiting_slots = asyncio.Semaphore(waiting_size)
         self._is_stopping = asyncio.Event()
 
-    async def call(self, method: str, message: bytes, *, cid: str, actor: str, timeout_s: float, wait_s: float = 0.0) -> bytes:
+    async def call(
+        self, method: str, message: bytes, *, cid: str, actor: str, timeout_s: float, wait_s: float = 0.0, address: str = ""
+    ) -> bytes:
         """
         Return a worker's answer to `method`, e.g. "Invoker/Invoke".
 
@@ -56,6 +58,7 @@ class Workers:
             headers = {
                 "x-zato-cid": cid,
                 "x-zato-actor": actor,
+                "x-zato-address": address,
                 "x-zato-deadline-ms": str(max(1, int(remaining_s * 1000))),
                 "x-zato-wait-ms": str(int(wait_s * 1000)),
             }

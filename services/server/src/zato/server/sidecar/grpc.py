@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 from grpc import aio
@@ -59,10 +60,17 @@ def _forwarding(workers: Workers, method: str) -> Any:
             message,
             cid=cid_of(metadata),
             actor=find(metadata, "zato-actor") or "cluster",
+            address=_host(context.peer()),
             timeout_s=_DEFAULT_TIMEOUT_S if remaining is None else remaining,
         )
 
     return forward
+
+
+def _host(peer: str) -> str:
+    """Return the address of e.g. "ipv4:127.0.0.1:50123" or "ipv6:[::1]:50123"; a peer is told with its escapes."""
+    scheme, _, rest = unquote(peer).partition(":")
+    return rest.rpartition(":")[0].strip("[]") if scheme in ("ipv4", "ipv6") else scheme
 
 
 def _watching(workers: Workers) -> Any:

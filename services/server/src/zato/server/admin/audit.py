@@ -1,0 +1,159 @@
+"""Admin services for the audit log: `zato.audit-log.get-list|get|verify|prune`."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from sqlalchemy import ColumnElement, func, or_, select
+
+from zato.common.errors import BadRequest, NotFound
+from zato.common.options import option, options, parse_options
+from zato.common.text_formats import parse_time
+from zato.server.admin.pages import NAMES, Page, read_page
+from zato.server.control.audit_chain import CHAIN_KIND, PRUNE, RESULTS, Entry, Expected, prune, verify
+from zato.server.control.changes import Author
+from zato.server.odb.database import Database
+from zato.server.odb.tables import AuditRow
+
+if TYPE_CHECKING:
+    from zato.server.admin.services import Admin
+
+_MAX_ID = 2**31 - 1
+
+
+@options
+class AuditFilter:
+    """Which entries are wanted; those that match all that is given."""
+
+    who: str = option("Who did it", default="", max_length=200)
+    address: str = option("From where", default="", max_length=100)
+    service: str = option("The admin service that did it", default="", max_length=200)
+    action: str = option("What was done, e.g. create", default="", max_length=100)
+    kind: str = option("Kind of the object", default="", max_length=100)
+    name: str = option("Name of the object", default="", max_length=200)
+    result: str = option("What came of it", default="", choices=("", *RESULTS))
+    cid: str = option("Correlation id of the request", default="", max_length=64)
+    since: str = option("At this time or later, ISO 8601, UTC unless it says otherwise", default="", format="date-time")
+    until: str = option("Before this time", default="", format="date-time")
+
+
+def audit_actions() -> dict[str, Callable[["Admin", Mapping[str, Any], Author], Any]]:
+    return {
+        "zato.audit-log.get-list": lambda admin, values, author: find(admin.database, values),
+        "zato.audit-log.get": lambda admin, values, author: get(admin.database, values),
+        "zato.audit-log.verify": lambda admin, values, author: verified(admin.database, values),
+        "zato.audit-log.prune": lambda admin, values, author: pruned(admin.database, values, author),
+    }
+
+
+def find(database: Database, values: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return a page of entries, the newest first.
+
+    Raises:
+        InvalidOptions: Names the filter that does not fit.
+    """
+    page = read_page(values)
+    given = {name: value for name, value in values.items() if value is not None and name not in {*NAMES, "cluster_id"}}
+    conditions = _conditions(parse_options(AuditFilter, given, what="entries of the audit log"), page)
+    statement = select(AuditRow).where(*conditions).order_by(AuditRow.id.desc())
+    with database.reading() as session:
+        rows = session.execute(statement.offset(page.start).limit(page.size)).scalars().all()
+        if page.number == 1 and len(rows) < page.size:
+            total = len(rows)
+        else:
+            total = session.execute(select(func.count()).select_from(AuditRow).where(*conditions)).scalar_one()
+    return page.answer([_public(row) for row in rows], total)
+
+
+def _conditions(wanted: AuditFilter, page: Page) -> list[ColumnElement[bool]]:
+    columns = {
+        AuditRow.actor: wanted.who,
+        AuditRow.address: wanted.address,
+        AuditRow.service: wanted.service,
+        AuditRow.action: wanted.action,
+        AuditRow.kind: wanted.kind,
+        AuditRow.name: wanted.name,
+        AuditRow.result: wanted.result,
+        AuditRow.cid: wanted.cid,
+    }
+    conditions: list[ColumnElement[bool]] = [column == value for column, value in columns.items() if value]
+    if wanted.since:
+        conditions.append(AuditRow.created_at >= _utc(wanted.since))
+    if wanted.until:
+        conditions.append(AuditRow.created_at < _utc(wanted.until))
+    if page.query:
+        texts = (AuditRow.actor, AuditRow.service, AuditRow.kind, AuditRow.name, AuditRow.details, AuditRow.cid)
+        conditions.append(or_(*(text.icontains(page.query, autoescape=True) for text in texts)))
+    return conditions
+
+
+def _utc(text: str) -> datetime:
+    time = parse_time(text)
+    return time.replace(tzinfo=time.tzinfo or UTC)
+
+
+def get(database: Database, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entry of an `id`, with its hashes. Raises NotFound."""
+    id = values.get("id")
+    if isinstance(id, bool) or not isinstance(id, int):
+        raise BadRequest("'id' takes a whole number")
+    with database.reading() as session:
+        row = session.get(AuditRow, id) if 0 < id <= _MAX_ID else None
+        if row is None:
+            raise NotFound(f"There is no entry {id} in the audit log: it was never written, or pruned")
+        return {**_public(row), "previous_hash": row.previous_hash, "hash": row.hash}
+
+
+def verified(database: Database, values: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Look at the whole chain of hashes.
+
+    Args:
+        values: `expected_id` and `expected_hash`, when somebody has noted these of a row.
+    """
+    id, hash = values.get("expected_id"), values.get("expected_hash")
+    expected = None
+    if id is not None or hash is not None:
+        if isinstance(id, bool) or not isinstance(id, int) or not isinstance(hash, str):
+            raise BadRequest("'expected_id' takes the number of a row, and 'expected_hash' the hash that was noted of it")
+        expected = Expected(id, hash)
+    found = verify(database, expected, pause=lambda: gevent.sleep(0))
+    return {
+        "is_ok": found.is_ok,
+        "rows": found.rows,
+        "first_id": found.first_id,
+        "last_id": found.last_id,
+        "last_hash": found.last_hash,
+        "problems": [{"id": each.id, "what": each.what, "message": each.message} for each in found.problems],
+    }
+
+
+def pruned(database: Database, values: Mapping[str, Any], author: Author) -> dict[str, int]:
+    """Remove what is older than so many `days`."""
+    days = values.get("days")
+    if isinstance(days, bool) or not isinstance(days, int | float) or not 1 <= days <= 36_500:
+        raise BadRequest("'days' takes a number from 1 on: entries that are older are removed")
+    entry = Entry(author.name, author.cid, PRUNE, CHAIN_KIND, "", address=author.address, service=author.service)
+    return {"removed": prune(database, days, entry)}
+
+
+def _public(row: AuditRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "created_at": row.created_at.isoformat(),
+        "who": row.actor,
+        "address": row.address,
+        "service": row.service,
+        "action": row.action,
+        "kind": row.kind,
+        "name": row.name,
+        "object_id": row.object_id,
+        "version": row.version,
+        "result": row.result,
+        "details": row.details,
+        "before": row.before,
+        "after": row.after,
+        "cid": row.cid,
+    }

@@ -1,0 +1,76 @@
+"""Pages of lists that can be long, as 3.x published them: `cur_page`, `page_size` and `query` in, `_meta` out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from zato.common.errors import InvalidOptions
+
+PAGE_SIZE = 50
+LARGEST_PAGE = 1000
+# Whatever is beyond is asked for by a search.
+_LAST_PAGE = 1_000_000
+_MAX_QUERY_CHARACTERS = 200
+NAMES = frozenset({"cur_page", "page_size", "paginate", "query"})
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """
+    Which part of a list is wanted.
+
+    Args:
+        number: From 1 on.
+        query: What each item has to contain, in small letters; "" for anything.
+    """
+
+    number: int = 1
+    size: int = PAGE_SIZE
+    query: str = ""
+
+    @property
+    def start(self) -> int:
+        return (self.number - 1) * self.size
+
+    def answer(self, items: Sequence[Any], total: int) -> dict[str, Any]:
+        """Return what a service answers with. `items` are those of this page, `total` is how many match in all."""
+        pages = max(1, -(-total // self.size))
+        return {
+            "data": list(items),
+            "_meta": {
+                "cur_page": self.number,
+                "page_size": self.size,
+                "num_pages": pages,
+                "total": total,
+                "has_prev_page": self.number > 1,
+                "has_next_page": self.number < pages,
+                "prev_page": self.number - 1 if self.number > 1 else None,
+                "next_page": self.number + 1 if self.number < pages else None,
+            },
+        }
+
+    def of(self, items: Sequence[Any]) -> dict[str, Any]:
+        """The same from all that match."""
+        return self.answer(items[self.start : self.start + self.size], len(items))
+
+
+def read_page(values: Mapping[str, Any]) -> Page:
+    """Raises InvalidOptions for what is no page."""
+    query = values.get("query") or ""
+    if not isinstance(query, str) or len(query) > _MAX_QUERY_CHARACTERS:
+        raise _wrong("query", f"a text of at most {_MAX_QUERY_CHARACTERS} characters")
+    number, size = _number(values, "cur_page", 1, _LAST_PAGE), _number(values, "page_size", PAGE_SIZE, LARGEST_PAGE)
+    return Page(number, size, query.lower())
+
+
+def _number(values: Mapping[str, Any], name: str, default: int, largest: int) -> int:
+    value = values.get(name)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= largest:
+        raise _wrong(name, f"a whole number from 1 to {largest}")
+    return value
+
+
+def _wrong(name: str, wanted: str) -> InvalidOptions:
+    return InvalidOptions(f"'{name}' takes {wanted}", **{name: f"takes {wanted}"})
