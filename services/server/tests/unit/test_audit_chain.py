@@ -17,7 +17,7 @@ from zato.common.secrets import SecretBox, generate_key
 from zato.server.admin.audit import find, get, pruned, verified
 from zato.server.admin.noting import attempts_noted, only_looks
 from zato.server.control import audit_chain
-from zato.server.control.audit_chain import Entry, Expected, append, digest, verify
+from zato.server.control.audit_chain import Entry, Expected, Retention, append, digest, searched_text, verify
 from zato.server.control.changes import Author, audit, changed_fields
 from zato.server.control.kinds import Kinds
 from zato.server.control.objects import Objects
@@ -120,7 +120,9 @@ def test_an_attempt_to_look_is_no_news(database):
 # The chain
 
 
-@pytest.mark.parametrize("column", ["actor", "address", "name", "before", "cid", "result", "details", "created_at", "version"])
+@pytest.mark.parametrize(
+    "column", ["actor", "address", "name", "before", "cid", "result", "details", "created_at", "version", "searched"]
+)
 def test_a_tampered_row_is_found_whatever_was_changed(database, column):
     write(database, before={"a": 1, "b": [1.5, "ż", None]})
     assert found(database) == []
@@ -156,11 +158,16 @@ def test_a_row_put_at_the_end_is_found(database):
     assert found(database) == [(11, "inserted")]
 
 
+def content_of(row: AuditRow) -> dict[str, Any]:
+    return {column.name: getattr(row, column.name) for column in AuditRow.__table__.columns}
+
+
 def insert_genuine(database: Database, *, id: int, after: int) -> None:
     with database.transaction() as session:
         before = session.get_one(AuditRow, after)
-        copy = {column.name: getattr(before, column.name) for column in AuditRow.__table__.columns}
+        copy = content_of(before)
         copy |= {"id": id, "actor": "mallory", "previous_hash": before.hash}
+        copy["searched"] = searched_text(copy)
         copy["hash"] = digest(copy, before.created_at, before.hash)
         session.execute(sa.insert(AuditRow).values(copy))
 
@@ -173,8 +180,8 @@ def test_a_chain_that_was_made_anew_is_found_by_a_hash_noted_elsewhere(database)
         previous = ""
         for row in session.execute(select(AuditRow).order_by(AuditRow.id)).scalars():
             row.actor, row.previous_hash = "mallory", previous
-            content = {column.name: getattr(row, column.name) for column in AuditRow.__table__.columns}
-            row.hash = previous = digest(content, row.created_at, previous)
+            row.searched = searched_text(content_of(row))
+            row.hash = previous = digest(content_of(row), row.created_at, previous)
         session.execute(text("UPDATE audit_head SET last_hash = :hash"), {"hash": previous})
     assert found(database) == []
     assert found(database, noted) == [(6, "tampered")]
@@ -186,8 +193,8 @@ def test_a_row_that_was_changed_and_hashed_anew_is_found(database):
     with database.transaction() as session:
         row = session.get_one(AuditRow, 5)
         row.actor = "mallory"
-        content = {column.name: getattr(row, column.name) for column in AuditRow.__table__.columns}
-        row.hash = digest(content, row.created_at, row.previous_hash)
+        row.searched = searched_text(content_of(row))
+        row.hash = digest(content_of(row), row.created_at, row.previous_hash)
     assert found(database) == [(6, "inserted")]
 
 
@@ -244,7 +251,19 @@ def test_a_log_may_be_pruned_again_and_to_the_last_row(database):
     assert [entry["action"] for entry in find(database, {})["data"]] == ["prune"]
 
 
-def age(database: Database, up_to: int, *, days: int) -> None:
+def test_a_server_prunes_by_itself_what_is_a_day_too_old(database):
+    retention = Retention(database, 30, Entry("server1", "", "", "", ""))
+    write(database)
+    age(database, 6, days=30.5)
+    assert retention.sweep() == 0
+    age(database, 6, days=32)
+    assert retention.sweep() == 0, "it looked a moment ago"
+    assert Retention(database, 0, Entry("server1", "", "", "", "")).sweep() == 0, "for ever"
+    assert Retention(database, 30, Entry("server1", "", "", "", "")).sweep() == 6
+    assert (find(database, {})["data"][0]["who"], found(database)) == ("server1", [])
+
+
+def age(database: Database, up_to: int, *, days: float) -> None:
     """Make rows older, and their hashes those of rows that were."""
     with database.transaction() as session:
         previous = ""
@@ -254,8 +273,7 @@ def age(database: Database, up_to: int, *, days: int) -> None:
             if row.id <= up_to:
                 row.created_at = datetime.now(UTC) - timedelta(days=days)
             row.previous_hash = previous
-            content = {column.name: getattr(row, column.name) for column in AuditRow.__table__.columns}
-            row.hash = previous = digest(content, row.created_at, previous)
+            row.hash = previous = digest(content_of(row), row.created_at, previous)
         session.execute(text("UPDATE audit_head SET last_hash = :hash"), {"hash": previous})
 
 

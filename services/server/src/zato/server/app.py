@@ -25,6 +25,7 @@ from zato.server.admin.sets import set_actions
 from zato.server.config import ServerSettings
 from zato.server.connections.outgoing import Outgoing
 from zato.server.connections.reporting import StatusReporter
+from zato.server.control.audit_chain import CHAIN_KIND, PRUNE, Entry, Retention
 from zato.server.control.changes import Author
 from zato.server.control.deployments import Deployments, older_versions
 from zato.server.control.follower import Follower, Update
@@ -172,6 +173,8 @@ class WorkerApp:
             **set_actions(sets),
             **audit_actions(),
         }
+        author = Entry(settings.name, "", PRUNE, CHAIN_KIND, "")
+        self._audit_retention = Retention(self._database, settings.audit_days, author)
         self._status = StatusReporter(self._database, settings.name)
         self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
         deployments = Deployments(
@@ -381,6 +384,7 @@ class WorkerApp:
                     report_worker(session, self._settings.name, self._pid, self._follower.configuration.version, [])
                     forget_silent_workers(session)
                 self._job_runs.sweep(self._settings.job_runs_days * _DAY_S)
+                self._audit_retention.sweep()
             except ZatoError as exc:
                 log.warning("worker_report_failed", error=exc.message)
 

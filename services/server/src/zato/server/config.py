@@ -76,6 +76,7 @@ class ServerSettings:
         "Addresses or networks of load-balancers whose X-Forwarded-For is believed", default=("127.0.0.0/8", "::1")
     )
     job_runs_days: float = option("Days for which runs of scheduled jobs are kept", default=30.0, minimum=0.001)
+    audit_days: float = option("Days for which the audit log is kept; 0 for ever", default=0.0, minimum=0.0)
     poll_interval_s: float = option("Seconds between looks for changes when no nudge comes", default=1.0, minimum=0.05)
     max_connections: int = option("Open connections of one worker", default=10_000, minimum=1)
     max_body_bytes: int = option("Largest request body; larger ones get 413", default=10 * 1024 * 1024, minimum=0)

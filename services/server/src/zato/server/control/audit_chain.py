@@ -7,6 +7,7 @@ Who notes a hash elsewhere from time to time can prove even that: see `Expected`
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,7 @@ PRUNE = "prune"
 _HEAD = "audit_head"
 _AT_ONCE = 2000
 _MOST_PROBLEMS = 100
+_LOOK_EVERY_S = 3600.0
 # What a hash is made of. A field that is empty is left out, so that one which is added later changes no older hash.
 _HASHED = (
     "id",
@@ -46,6 +48,7 @@ _HASHED = (
     "cid",
 )
 _EMPTY = ("", None)
+_SEARCHED = ("actor", "service", "kind", "name", "details", "cid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +129,16 @@ def append(session: Session, entry: Entry) -> AuditRow:
     values: dict[str, Any] = asdict(entry)
     values["details"] = values["details"].replace("\0", "")
     row = AuditRow(id=head.last_id + 1, created_at=datetime.now(UTC), previous_hash=head.last_hash, **_as_stored(values))
+    row.searched = searched_text(values)
     row.hash = digest(_content(row), row.created_at, row.previous_hash)
     session.add(row)
     head.last_id, head.last_hash = row.id, row.hash
     return row
+
+
+def searched_text(content: Mapping[str, Any]) -> str:
+    """Return what a text is looked for in, in small letters."""
+    return "\n".join(content[name] for name in _SEARCHED if content[name]).lower()
 
 
 def _as_stored(values: dict[str, Any]) -> dict[str, Any]:
@@ -178,7 +187,7 @@ def verify(database: Database, expected: Expected | None = None, pause: Callable
 
 
 def _rows(session: Session, pause: Callable[[], object]) -> Iterator[Any]:
-    columns = [getattr(AuditRow, name) for name in (*_HASHED, "created_at", "previous_hash", "hash")]
+    columns = [getattr(AuditRow, name) for name in (*_HASHED, "created_at", "searched", "previous_hash", "hash")]
     last_id = None
     while True:
         statement = select(*columns).order_by(AuditRow.id).limit(_AT_ONCE)
@@ -213,7 +222,9 @@ class _Walk:
     def look_at(self, row: Any) -> None:
         self.rows += 1
         self.first_id = self.first_id or row.id
-        is_genuine = row.hash == digest(row._mapping, row.created_at, row.previous_hash)
+        said = row._mapping
+        # By a wrong text the row would not be found.
+        is_genuine = row.hash == digest(said, row.created_at, row.previous_hash) and row.searched == searched_text(said)
         if not is_genuine:
             self._add(row.id, "tampered", f"row {row.id} does not say what it said when it was written")
         if row.previous_hash != self._before.hash and not self._is_follow_up:
@@ -278,3 +289,31 @@ def prune(database: Database, days: float, author: Entry) -> int:
         values = {**asdict(author), "action": PRUNE, "kind": CHAIN_KIND, "after": after}
         append(session, Entry(**values))
         return int(count)
+
+
+class Retention:
+    """
+    Prunes by itself. So that there is not a checkpoint for each row that grows too old, rows are kept for up to a day longer,
+    and go together.
+
+    Args:
+        days: For how long rows are kept; 0 for ever.
+        author: In whose name.
+    """
+
+    def __init__(self, database: Database, days: float, author: Entry) -> None:
+        self._database = database
+        self._days = days
+        self._author = author
+        self._looked_at = float("-inf")
+
+    def sweep(self) -> int:
+        """Look once an hour, and return how many rows were removed."""
+        if not self._days or time.monotonic() - self._looked_at < _LOOK_EVERY_S:
+            return 0
+        self._looked_at = time.monotonic()
+        with self._database.reading() as session:
+            oldest = session.execute(select(AuditRow.created_at).order_by(AuditRow.id).limit(1)).scalar_one_or_none()
+        if oldest is None or oldest > datetime.now(UTC) - timedelta(days=self._days + 1):
+            return 0
+        return prune(self._database, self._days, self._author)

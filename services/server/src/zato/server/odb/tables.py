@@ -95,7 +95,7 @@ class AuditRow(Base):
     __tablename__ = "audit"
     __table_args__ = (
         Index("ix_audit_kind_name", "kind", "name", "id"),
-        Index("ix_audit_created_at", "created_at"),
+        Index("ix_audit_created_at", "created_at", "id"),
         Index("ix_audit_actor", "actor", "id"),
         Index("ix_audit_service", "service", "id"),
         Index("ix_audit_result", "result", "id"),
@@ -117,6 +117,8 @@ class AuditRow(Base):
     before: Mapped[dict[str, object] | None] = mapped_column(JSON)
     after: Mapped[dict[str, object] | None] = mapped_column(JSON)
     cid: Mapped[str] = mapped_column(String(64))
+    # What texts are looked for in: one column is read six times as fast as six.
+    searched: Mapped[str] = mapped_column(Text)
     previous_hash: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))
 

@@ -53,10 +53,11 @@ def upgrade() -> None:
         sa.Column("before", sa.JSON),
         sa.Column("after", sa.JSON),
         sa.Column("cid", sa.String(64), nullable=False),
+        sa.Column("searched", sa.Text, nullable=False),
         sa.Column("previous_hash", sa.String(64), nullable=False),
         sa.Column("hash", sa.String(64), nullable=False),
         sa.Index("ix_audit_kind_name", "kind", "name", "id"),
-        sa.Index("ix_audit_created_at", "created_at"),
+        sa.Index("ix_audit_created_at", "created_at", "id"),
         sa.Index("ix_audit_actor", "actor", "id"),
         sa.Index("ix_audit_service", "service", "id"),
         sa.Index("ix_audit_result", "result", "id"),
@@ -90,7 +91,8 @@ def _chained(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         said = {name: value for name, value in said.items() if value not in ("", None)}
         text = json.dumps(said, sort_keys=True, separators=(",", ":"))
         hash = hashlib.sha256(f"{previous_hash}\n{text}".encode()).hexdigest()
-        added = {"address": "", "service": "", "object_id": None, "details": "", "result": "ok"}
+        searched = "\n".join(row[name] for name in ("actor", "kind", "name", "cid")).lower()
+        added = {"searched": searched, "address": "", "service": "", "object_id": None, "details": "", "result": "ok"}
         yield {**row, **added, "id": number, "created_at": created_at, "previous_hash": previous_hash, "hash": hash}
         previous_hash = hash
 
@@ -100,5 +102,5 @@ def downgrade() -> None:
     with op.batch_alter_table("audit") as audit:
         for index in ("actor", "service", "result", "cid"):
             audit.drop_index(f"ix_audit_{index}")
-        for column in ("address", "service", "object_id", "result", "details", "previous_hash", "hash"):
+        for column in ("address", "service", "object_id", "result", "details", "searched", "previous_hash", "hash"):
             audit.drop_column(column)
