@@ -20,8 +20,9 @@ from zato.common.secrets import SecretBox
 from zato.proto.control_plane.v1.control_plane_pb2 import RegisterKindsRequest
 from zato.server.admin.audit import audit_actions
 from zato.server.admin.pings import ping_actions
-from zato.server.admin.services import Admin, admin_services, internal_services
+from zato.server.admin.services import Action, Admin, admin_services, internal_services
 from zato.server.admin.sets import set_actions
+from zato.server.admin.statistics import statistics_actions
 from zato.server.config import ServerSettings
 from zato.server.connections.outgoing import Outgoing
 from zato.server.connections.reporting import StatusReporter
@@ -90,11 +91,14 @@ from zato.server.services.deployer import Deployer, Outcome
 from zato.server.services.invoke import Invoker
 from zato.server.services.name_patterns import NamePatterns
 from zato.server.services.overseer import Overseer
+from zato.server.services.recordings import Recordings
 from zato.server.services.rules import InvokeRules
 from zato.server.services.schemas import Schemas
 from zato.server.services.service_options import service_limits, service_states
 from zato.server.services.simpleio import defaults
 from zato.server.services.simpleio.declaration import read_declaration
+from zato.server.services.statistics import Statistics
+from zato.server.services.statistics_reading import StatisticsReader
 from zato.server.services.store import ServiceStore
 from zato.server.services.task_consumer import TaskConsumer
 from zato.server.services.tasks import Tasks, TaskSettings
@@ -107,6 +111,7 @@ _RPC_MAX_BODY_BYTES = 64 * 1024 * 1024
 _RETRY_LOAD_S = 1.0
 _COLLECT_AFTER = 20_000
 _REPORT_CONNECTIONS_EVERY_S = 2.0
+_FLUSH_STATISTICS_EVERY_S = 2.0
 # Requests that began with the old connections have this long to end before these are closed.
 _CLOSE_CONNECTIONS_AFTER_S = 60.0
 _DAY_S = 86_400.0
@@ -168,10 +173,13 @@ class WorkerApp:
         objects = Objects(self._database, self._kinds, box, bus, self._topic)
         tasks = Tasks(settings.redis_url, f"zato:{settings.cluster}:async", _task_settings(settings))
         sets = ObjectSets(self._database, self._kinds, box, bus, self._topic)
-        self._other_actions = {
+        recordings = Recordings(tasks.conn, f"zato:{settings.cluster}:runs", settings.name)
+        self._statistics = Statistics(tasks.conn, f"zato:{settings.cluster}:stats", recordings)
+        self._other_actions: dict[str, Action] = {
             **ping_actions(lambda: self._follower.configuration),
             **set_actions(sets),
             **audit_actions(),
+            **self._operations(tasks),
         }
         author = Entry(settings.name, "", PRUNE, CHAIN_KIND, "")
         self._audit_retention = Retention(self._database, settings.audit_days, author)
@@ -207,6 +215,11 @@ class WorkerApp:
             more=jobs_rpc.methods,
         )
 
+    def _operations(self, tasks: Tasks) -> dict[str, Action]:
+        """Return the admin services for what runs, rather than for what is configured."""
+        reader = StatisticsReader(tasks.conn, self._statistics.prefix)
+        return statistics_actions(reader, self._statistics.recordings)
+
     @property
     def graceful_timeout_s(self) -> float:
         return self._settings.graceful_timeout_s
@@ -217,6 +230,7 @@ class WorkerApp:
             gevent.spawn(self._load_at_last)
         gevent.spawn(self._say_that_we_live)
         gevent.spawn(self._say_how_connections_fare)
+        gevent.spawn(self._statistics.flush_for_ever, _FLUSH_STATISTICS_EVERY_S)
         self._overseer.start()
 
     def load(self) -> None:
@@ -238,6 +252,7 @@ class WorkerApp:
             user_config=settings.user_config_paths,
             tasks=tasks,
             usage=self._usage,
+            statistics=self._statistics,
             odb=self._database,
             configuration=lambda: self._state.configuration,
         )
@@ -255,6 +270,7 @@ class WorkerApp:
         # Their time is the requests' time too: gunicorn's master does not wait any longer.
         self._task_consumer.stop(max(0.0, self._stop_by - time.monotonic()))
         self._usage.flush()
+        self._statistics.flush()
         try:
             with self._database.transaction() as session:
                 forget_worker(session, self._settings.name, self._pid)

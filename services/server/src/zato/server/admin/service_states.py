@@ -18,7 +18,7 @@ def list_services(admin: "Admin", _values: Mapping[str, Any], _author: Author) -
 
 def service_by_name(admin: "Admin", values: Mapping[str, Any], _author: Author) -> dict[str, Any]:
     """Return the service that `name` or `id` says. Raises NotFound."""
-    return _describe(_entry(admin, values))
+    return _describe(find_entry(admin, values))
 
 
 def is_deployed(admin: "Admin", values: Mapping[str, Any], _author: Author) -> dict[str, bool]:
@@ -34,7 +34,7 @@ def edit_service(admin: "Admin", values: Mapping[str, Any], author: Author) -> d
         Conflict: It is one of the platform's own.
         InvalidOptions: See `zato.server.services.service_options`.
     """
-    entry = _entry(admin, values)
+    entry = find_entry(admin, values)
     if entry.file_name == "":
         raise Conflict(f"Service '{entry.name}' is the platform's own: it is always active, and limited by its channels")
     given = {"name": entry.name, **{name: value for name, value in values.items() if name not in ("id", "name")}}
@@ -48,7 +48,8 @@ def edit_service(admin: "Admin", values: Mapping[str, Any], author: Author) -> d
     return {**changed, "id": entry.id, "impl_name": entry.impl_name, "is_internal": entry.is_internal}
 
 
-def _entry(admin: "Admin", values: Mapping[str, Any]) -> ServiceEntry:
+def find_entry(admin: "Admin", values: Mapping[str, Any]) -> ServiceEntry:
+    """Return the service that `name` or `id` says. Raises NotFound."""
     if "id" not in values:
         return admin.store.known(str(values.get("name", "")))
     try:

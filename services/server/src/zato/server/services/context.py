@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from zato.server.services.messages import MessageFacade
     from zato.server.services.security_facade import SecurityFacade
     from zato.server.services.static_config import StaticConfig
+    from zato.server.services.statistics import Statistics
     from zato.server.services.tasks import Tasks
     from zato.server.services.times import Times
     from zato.server.services.usage import Usage
@@ -108,6 +109,7 @@ class ServerContext:
         user_config: Folders and files of `self.user_config`, by label.
         tasks: Takes asynchronous invocations; None where there is nobody to run them.
         usage: Counts how often services ran.
+        statistics: Counts how long they took and how often they failed, and keeps what is worth a look.
         odb: The ODB, for services that look into it.
         configuration: Returns the configuration that runs now.
 
@@ -129,6 +131,7 @@ class ServerContext:
         user_config: Mapping[str, Path] | None = None,
         tasks: "Tasks | None" = None,
         usage: "Usage | None" = None,
+        statistics: "Statistics | None" = None,
         odb: Any = None,
         configuration: Callable[[], Configuration] = Configuration,
     ) -> None:
@@ -141,6 +144,7 @@ class ServerContext:
         self.user_ctx = Bunch()
         self.user_ctx_lock = RLock()
         self.usage = usage
+        self.statistics = statistics
         self._configuration = configuration
         self._folder = folder
         self._box = box

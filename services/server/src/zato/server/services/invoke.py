@@ -17,6 +17,7 @@ from zato.server.services.absent import explain_absence
 from zato.server.services.context import ChannelInfo, ServerContext
 from zato.server.services.environ import Environ
 from zato.server.services.moments import utc_now
+from zato.server.services.recordings import report_slow
 from zato.server.services.reqresp import ServiceRequest, ServiceResponse
 from zato.server.services.rules import InvokeRules, split_target
 from zato.server.services.store import ServiceEntry, ServiceStore
@@ -195,14 +196,26 @@ class Invoker:
                     handle()
                     entry.io.after_handle(instance)
                 elapsed_ms = (time.perf_counter() - started) * 1000
-                if elapsed_ms > entry.plan.slow_threshold_ms:
-                    _report_slow(entry, elapsed_ms)
+                self._observe(entry, instance, elapsed_ms)
             else:
                 self._run_steps(entry, instance)
-        except AttributeError as exc:
-            explain_absence(exc)
+        except BaseException as exc:
+            if isinstance(exc, AttributeError):
+                explain_absence(exc)
+            self._count_failure(entry, instance, exc)
             raise
         return instance.response
+
+    def _observe(self, entry: ServiceEntry, instance: "Service", elapsed_ms: float) -> None:
+        if (statistics := self.context.statistics) is not None:
+            statistics.observe(entry, instance, elapsed_ms)
+        elif elapsed_ms > entry.plan.slow_threshold_ms:
+            report_slow(entry, elapsed_ms)
+
+    def _count_failure(self, entry: ServiceEntry, instance: "Service", exc: BaseException) -> None:
+        if self.context.statistics is not None and not isinstance(exc, gevent.GreenletExit):
+            elapsed_ms = max(0.0, time.time() - instance._began_at) * 1000
+            self.context.statistics.observe_failure(entry, instance, exc, elapsed_ms)
 
     def _run_as(self, cid: str, caller: "Service", entry: ServiceEntry, instance: "Service") -> None:
         bound: AbstractContextManager[Any] = nullcontext() if cid == caller.cid else bind_cid(cid)
@@ -237,8 +250,7 @@ class Invoker:
             instance.validate_output()
         _call_hooks(instance, plan.after(channel_type, instance.job_type))
         elapsed_ms = (time.perf_counter() - started) * 1000
-        if elapsed_ms > plan.slow_threshold_ms:
-            _report_slow(entry, elapsed_ms)
+        self._observe(entry, instance, elapsed_ms)
         if "finalize_handle" in plan.hooks:
             instance.handle_return_time = utc_now()
             instance.processing_time_raw = timedelta(milliseconds=elapsed_ms)
@@ -285,12 +297,6 @@ def _call_hooks(instance: "Service", names: Iterable[str]) -> None:
             getattr(instance, name)()
         except Exception:
             log.exception("hook_failed", service=instance.name, hook=name)
-
-
-def _report_slow(entry: ServiceEntry, elapsed_ms: float) -> None:
-    log.warning(
-        "service_slow", service=entry.name, duration_ms=round(elapsed_ms), threshold_ms=round(entry.plan.slow_threshold_ms)
-    )
 
 
 @cache

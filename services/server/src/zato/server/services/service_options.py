@@ -24,6 +24,11 @@ class ServiceOptions:
         default=None,
         minimum=0,
     )
+    sample_every: int = option(
+        "Keep the request and the answer of every so many runs for a look; 0 to keep none. They may hold secrets",
+        default=0,
+        minimum=0,
+    )
     is_rate_limit_active: bool = is_active_option()
     rate_limit_type: str = type_option()
     rate_limit_def: str = definition_option()
@@ -42,15 +47,17 @@ class ServiceState:
 
     Args:
         slow_threshold_ms: None for the class's own, infinite for none.
+        sample_every: Every so many runs one is kept; 0 for none.
     """
 
     is_active: bool = True
     slow_threshold_ms: float | None = None
+    sample_every: int = 0
 
 
 def service_states(configuration: Configuration) -> dict[str, ServiceState]:
     return {
-        each.name: ServiceState(each.is_active, _milliseconds(each.options.slow_threshold))
+        each.name: ServiceState(each.is_active, _milliseconds(each.options.slow_threshold), each.options.sample_every)
         for each in configuration.of_kind(KIND.name)
     }
 

@@ -29,6 +29,7 @@ class ServiceEntry:
         check_input: Raises BadRequest for input that the service's JSON Schema refuses; None when it has no schema.
         is_active: False when it is switched off.
         slow_threshold_ms: What operators say instead of the class; None when they say nothing.
+        sample_every: Every so many runs one is kept for a look; 0 for none.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ServiceEntry:
     check_input: Callable[[Any], None] | None = None
     is_active: bool = True
     slow_threshold_ms: float | None = None
+    sample_every: int = 0
     plan: Plan = field(init=False, repr=False)
     # Runs nothing but the handler, with its input and output.
     is_plain: bool = field(init=False, repr=False)
@@ -146,7 +148,9 @@ class ServiceStore:
         state = self._states.get(entry.name)
         if state is None:
             return entry
-        return replace(entry, is_active=state.is_active, slow_threshold_ms=state.slow_threshold_ms)
+        return replace(
+            entry, is_active=state.is_active, slow_threshold_ms=state.slow_threshold_ms, sample_every=state.sample_every
+        )
 
 
 def _active(entry: ServiceEntry) -> ServiceEntry:

@@ -1,0 +1,313 @@
+"""Admin services for statistics, `zato.stats.*`, and for runs that are worth a look: `zato.service.slow-response.*` …"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import redis
+
+from zato.common.errors import BadRequest, NotFound, Unavailable
+from zato.common.text_formats import parse_time
+from zato.server.admin.noting import noted
+from zato.server.admin.pages import read_page
+from zato.server.admin.service_states import edit_service, find_entry
+from zato.server.control.changes import Author
+from zato.server.services.moments import utc_now
+from zato.server.services.recordings import ERROR, SAMPLE, SLOW, Recordings
+from zato.server.services.statistics_reading import Numbers, StatisticsReader, Window
+from zato.server.services.store import INTERNAL_PREFIX
+
+if TYPE_CHECKING:
+    from zato.server.admin.services import Action, Admin
+
+_MOST = 1000
+_DEFAULT_MOST = 10
+_RANKS: Mapping[str, Callable[[Numbers], float]] = {
+    "usage": lambda numbers: numbers.runs,
+    "mean": lambda numbers: numbers.mean_ms,
+    "errors": lambda numbers: numbers.errors,
+    "time": lambda numbers: numbers.total_us,
+}
+_LAST_HOUR = timedelta(hours=1)
+
+Values = Mapping[str, Any]
+
+
+def statistics_actions(reader: StatisticsReader, recordings: Recordings) -> "dict[str, Action]":
+    """Return the actions by the names of their services."""
+
+    def delete(_admin: "Admin", values: Values, _author: Author) -> dict[str, int]:
+        return {"deleted": reader.delete(*_range(values))}
+
+    made: dict[str, Action] = {
+        "zato.stats.get-trends": lambda admin, values, author: ranked(reader, *_range(values), values, has_trends=True),
+        "zato.stats.get-summary-by-range": lambda admin, values, author: ranked(reader, *_range(values), values),
+        "zato.stats.get-by-service": lambda admin, values, author: by_service(reader, admin, values),
+        "zato.stats.get-series": lambda admin, values, author: series(reader, values),
+        "zato.stats.delete": noted(delete, "start", "stop"),
+        "zato.service.get-request-response": lambda admin, values, author: latest_sample(recordings, admin, values),
+        "zato.service.configure-request-response": configure_samples,
+    }
+    for period in _PERIODS:
+        made[f"zato.stats.get-summary-by-{period}"] = _by_period(reader, period)
+    for what, group in ((SLOW, "slow-response"), (SAMPLE, "sample"), (ERROR, "error")):
+        made[f"zato.service.{group}.get-list"] = _listing(recordings, what)
+        made[f"zato.service.{group}.get"] = _getting(recordings, what)
+        made[f"zato.service.{group}.delete"] = noted(_deleting(recordings, what), "name")
+    return made
+
+
+# Numbers
+
+
+def ranked(
+    reader: StatisticsReader, start: float, stop: float, values: Values, *, has_trends: bool = False
+) -> list[dict[str, Any]]:
+    """
+    Return the `n` services that lead by `n_type`, each with its share of all.
+
+    Args:
+        has_trends: With what they did in each part of the time.
+    """
+    count, rank = _count(values), _rank(values)
+    window = reader.window(start, stop)
+    found = {name: each for name, each in window.summaries().items() if _is_wanted(name, values)}
+    everything = Numbers()
+    for numbers in found.values():
+        everything.add(numbers)
+    best = sorted(found, key=lambda name: (-rank(found[name]), name))[:count]
+    return [
+        {
+            **_summary(name, found[name], window),
+            **_share(found[name], everything),
+            **(_trends(name, window) if has_trends else {}),
+        }
+        for name in best
+    ]
+
+
+def by_service(reader: StatisticsReader, admin: "Admin", values: Values) -> dict[str, Any]:
+    entry = find_entry(admin, {"id": values["service_id"]} if "service_id" in values else {"name": values.get("service", "")})
+    window = reader.window(*_range(values))
+    numbers = window.summaries().get(entry.name, Numbers())
+    return {**_summary(entry.name, numbers, window), **_trends(entry.name, window), "series": _points(window, entry.name)}
+
+
+def series(reader: StatisticsReader, values: Values) -> dict[str, Any]:
+    """Return numbers over time, of one `service` or of all together."""
+    service = values.get("service") or ""
+    if not isinstance(service, str):
+        raise BadRequest("'service' takes the name of a service")
+    window = reader.window(*_range(values))
+    total = Numbers()
+    for name, numbers in window.summaries().items():
+        if name == service or (not service and _is_wanted(name, values)):
+            total.add(numbers)
+    return {
+        **_summary(service, total, window),
+        "resolution_s": window.resolution.seconds,
+        "points": _points(window, service, values),
+    }
+
+
+def _points(window: Window, service: str, values: Values | None = None) -> list[dict[str, Any]]:
+    points = []
+    for point in window.points:
+        numbers = Numbers()
+        for name, each in point.services.items():
+            if name == service or (not service and _is_wanted(name, values or {})):
+                numbers.add(each)
+        points.append(
+            {
+                "start": datetime.fromtimestamp(point.start, UTC).isoformat(),
+                "usage": numbers.runs,
+                "errors": numbers.errors,
+                "mean": round(numbers.mean_ms, 3),
+                "p95": round(numbers.percentile_ms(95), 3),
+                "rate": round(numbers.runs / window.resolution.seconds, 3),
+            }
+        )
+    return points
+
+
+def _is_wanted(name: str, values: Values) -> bool:
+    return not name.startswith(INTERNAL_PREFIX) or values.get("is_internal") is True
+
+
+def _summary(service: str, numbers: Numbers, window: Window) -> dict[str, Any]:
+    return {
+        "service_name": service,
+        "usage": numbers.runs,
+        "errors": numbers.errors,
+        "error_perc": _percent(numbers.errors, numbers.runs),
+        "rate": round(numbers.runs / window.seconds, 3),
+        "mean": round(numbers.mean_ms, 3),
+        "p50": round(numbers.percentile_ms(50), 3),
+        "p95": round(numbers.percentile_ms(95), 3),
+        "p99": round(numbers.percentile_ms(99), 3),
+        "time": round(numbers.total_us / 1000, 3),
+        "min_resp_time": round(numbers.least_ms, 3),
+        "max_resp_time": round(numbers.most_ms, 3),
+    }
+
+
+def _share(numbers: Numbers, everything: Numbers) -> dict[str, Any]:
+    return {
+        "all_services_usage": everything.runs,
+        "all_services_time": round(everything.total_us / 1000, 3),
+        "mean_all_services": round(everything.mean_ms, 3),
+        "usage_perc_all_services": _percent(numbers.runs, everything.runs),
+        "time_perc_all_services": _percent(numbers.total_us, everything.total_us),
+    }
+
+
+def _trends(service: str, window: Window) -> dict[str, str]:
+    """As they were published: numbers with commas between."""
+    each = [point.services.get(service, Numbers()) for point in window.points]
+    return {
+        "usage_trend": ",".join(str(numbers.runs) for numbers in each),
+        "mean_trend": ",".join(f"{numbers.mean_ms:.3f}" for numbers in each),
+    }
+
+
+def _percent(part: float, whole: float) -> float:
+    return round(100 * part / whole, 2) if whole else 0.0
+
+
+def _count(values: Values) -> int:
+    count = values.get("n", _DEFAULT_MOST)
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= _MOST:
+        raise BadRequest(f"'n' takes a whole number from 1 to {_MOST}")
+    return count
+
+
+def _rank(values: Values) -> Callable[[Numbers], float]:
+    name = values.get("n_type") or "usage"
+    if name not in _RANKS:
+        raise BadRequest(f"'n_type' takes {', '.join(_RANKS)}, not {name!r:.40}")
+    return _RANKS[name]
+
+
+# Times
+
+
+def _range(values: Values) -> tuple[float, float]:
+    """Without `start` and `stop` the last hour is meant, or the last `last_s` seconds."""
+    stop = _time(values, "stop") if values.get("stop") else utc_now()
+    last_s = values.get("last_s")
+    if last_s is not None and (isinstance(last_s, bool) or not isinstance(last_s, int | float) or not 0 < last_s < 1e9):
+        raise BadRequest("'last_s' takes a number of seconds")
+    start = _time(values, "start") if values.get("start") else stop - (timedelta(seconds=last_s) if last_s else _LAST_HOUR)
+    return start.timestamp(), stop.timestamp()
+
+
+def _time(values: Values, name: str) -> datetime:
+    try:
+        time = parse_time(str(values[name]))
+    except ValueError as exc:
+        raise BadRequest(f"'{name}' takes {exc}") from None
+    return time.replace(tzinfo=time.tzinfo or UTC)
+
+
+def _first_of_week(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+def _next_month(day: date) -> date:
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
+
+
+# The first day of the period that a day is in, and the first one after it.
+_PERIODS: Mapping[str, tuple[Callable[[date], date], Callable[[date], date]]] = {
+    "day": (lambda day: day, lambda day: day + timedelta(days=1)),
+    "week": (_first_of_week, lambda day: day + timedelta(days=7)),
+    "month": (lambda day: day.replace(day=1), _next_month),
+    "year": (lambda day: day.replace(month=1, day=1), lambda day: day.replace(year=day.year + 1)),
+}
+
+
+def _by_period(reader: StatisticsReader, period: str) -> "Action":
+    first, after = _PERIODS[period]
+
+    def summarise(_admin: "Admin", values: Values, _author: Author) -> list[dict[str, Any]]:
+        day = first(_time(values, "start").date() if values.get("start") else utc_now().date())
+        start, stop = (datetime(each.year, each.month, each.day, tzinfo=UTC).timestamp() for each in (day, after(day)))
+        return ranked(reader, start, stop, values)
+
+    return summarise
+
+
+# Runs that are worth a look
+
+
+def _listing(recordings: Recordings, what: str) -> "Action":
+    def listing(_admin: "Admin", values: Values, _author: Author) -> dict[str, Any]:
+        page = read_page(values)
+        found = [each for each in _read(recordings, what, values) if page.query in str(list(each.values())).lower()]
+        shown = [{name: value for name, value in each.items() if name not in ("req", "resp", "traceback")} for each in found]
+        return page.of(shown)
+
+    return listing
+
+
+def _getting(recordings: Recordings, what: str) -> "Action":
+    def getting(_admin: "Admin", values: Values, _author: Author) -> dict[str, Any]:
+        for each in _read(recordings, what, values):
+            if each["cid"] == values.get("cid"):
+                return each
+        raise NotFound(f"Nothing is kept of service '{values['name']}' with the cid '{values.get('cid')!s:.64}'")
+
+    return getting
+
+
+def _deleting(recordings: Recordings, what: str) -> "Action":
+    def deleting(_admin: "Admin", values: Values, _author: Author) -> dict[str, int]:
+        try:
+            return {"deleted": recordings.delete(what, _name(values))}
+        except redis.RedisError as exc:
+            raise _away() from exc
+
+    return deleting
+
+
+def _read(recordings: Recordings, what: str, values: Values) -> list[dict[str, Any]]:
+    try:
+        return [_with_times(each) for each in recordings.read(what, _name(values))]
+    except redis.RedisError as exc:
+        raise _away() from exc
+
+
+def _with_times(each: dict[str, Any]) -> dict[str, Any]:
+    times = {name: datetime.fromtimestamp(each[name], UTC).isoformat() for name in ("req_ts", "resp_ts")}
+    return {**each, **times}
+
+
+def _name(values: Values) -> str:
+    name = values.get("name")
+    if not isinstance(name, str) or not name:
+        raise BadRequest("'name' takes the name of a service")
+    return name
+
+
+def _away() -> Unavailable:
+    return Unavailable("What was kept of services cannot be looked at now: Redis does not answer")
+
+
+def latest_sample(recordings: Recordings, admin: "Admin", values: Values) -> dict[str, Any]:
+    """As it was published: the latest one, with how often one is taken."""
+    entry = find_entry(admin, values)
+    made: dict[str, Any] = {"service_id": entry.id, "sample_req_resp_freq": entry.sample_every}
+    for each in _read(recordings, SAMPLE, {"name": entry.name})[:1]:
+        made |= {
+            "sample_cid": each["cid"],
+            "sample_req_ts": each["req_ts"],
+            "sample_resp_ts": each["resp_ts"],
+            "sample_req": each["req"],
+            "sample_resp": each["resp"],
+        }
+    return made
+
+
+def configure_samples(admin: "Admin", values: Values, author: Author) -> dict[str, Any]:
+    """Keep the request and the answer of every so many runs of a service."""
+    return edit_service(admin, {"name": _name(values), "sample_every": values.get("sample_req_resp_freq", 0)}, author)
