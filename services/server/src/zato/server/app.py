@@ -19,6 +19,7 @@ from zato.common.logs import get_logger
 from zato.common.secrets import SecretBox
 from zato.proto.control_plane.v1.control_plane_pb2 import RegisterKindsRequest
 from zato.server.admin.audit import audit_actions
+from zato.server.admin.kvdb import kvdb_actions
 from zato.server.admin.pings import ping_actions
 from zato.server.admin.services import Action, Admin, admin_services, internal_services
 from zato.server.admin.sets import set_actions
@@ -218,7 +219,8 @@ class WorkerApp:
     def _operations(self, tasks: Tasks) -> dict[str, Action]:
         """Return the admin services for what runs, rather than for what is configured."""
         reader = StatisticsReader(tasks.conn, self._statistics.prefix)
-        return statistics_actions(reader, self._statistics.recordings)
+        kvdb = KeyValueDB(self._settings.redis_url)
+        return {**statistics_actions(reader, self._statistics.recordings), **kvdb_actions(tasks.conn, kvdb)}
 
     @property
     def graceful_timeout_s(self) -> float:

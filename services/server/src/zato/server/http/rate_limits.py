@@ -156,6 +156,15 @@ class LocalCounter:
             self._used[ticket.key] = (now // ticket.window_s, count + 1)
         return 0
 
+    def used(self, ticket: Ticket) -> int:
+        """Return how many uses of the present window are taken."""
+        return self._in_window(ticket, int(time.time()) // ticket.window_s)
+
+    def reset(self, owner: str) -> None:
+        """Begin to count anew whatever is counted of an owner: see RateLimit."""
+        for key in [key for key in self._used if key.rpartition(":")[0] == owner]:
+            del self._used[key]
+
     def _in_window(self, ticket: Ticket, window: int) -> int:
         counted_window, count = self._used.get(ticket.key, (window, 0))
         return count if counted_window == window else 0

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import gevent
 import redis
@@ -82,6 +83,22 @@ class RedisCounter:
         if self._fallback is None:
             raise Unavailable("How often this was used can't be found out now: try again in a moment")
         return self._fallback.take(tickets)
+
+    def used(self, tickets: Sequence[Ticket]) -> list[int]:
+        """Return how many uses of the present window are taken of each. Raises redis.RedisError."""
+        if not tickets:
+            return []
+        counts: Any = self._client.mget(self._names(tickets))
+        return [int(count or 0) for count in counts]
+
+    def reset(self, tickets: Sequence[Ticket]) -> None:
+        """Begin to count anew. Raises redis.RedisError."""
+        if tickets:
+            self._client.delete(*self._names(tickets))
+
+    def _names(self, tickets: Sequence[Ticket]) -> list[str]:
+        seconds: Any = self._client.time()
+        return [f"{self._prefix}:{ticket.key}:{seconds[0] // ticket.window_s}" for ticket in tickets]
 
     def close(self) -> None:
         self._client.close()

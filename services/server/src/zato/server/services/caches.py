@@ -76,6 +76,23 @@ class CacheEntry:
         return format_datetime(datetime.fromtimestamp(int(self.last_write), UTC), usegmt=True)
 
 
+@dataclass(frozen=True, slots=True)
+class EntrySize:
+    """
+    An entry without its value.
+
+    Args:
+        last_write: Seconds since the epoch; so is `last_use`.
+        expires_in_s: None for never.
+    """
+
+    key: Key
+    size_bytes: int
+    last_write: float
+    last_use: float
+    expires_in_s: float | None
+
+
 class Caches:
     """
     All caches: `self.cache.get_cache("builtin", "rates")`, `self.cache.builtin["rates"]`, `self.cache.default`. Each
@@ -106,6 +123,12 @@ class Caches:
         if name not in self._made:
             self._made[name] = Cache(self._conn, f"{self._prefix}:{name}", self._signing_key)
         return self._made[name]
+
+    def names(self) -> list[str]:
+        """Return the caches that have entries now."""
+        prefix = f"{self._prefix}:".encode()
+        found = self._conn.scan_iter(match=prefix + b"*:index", count=1000)
+        return sorted(key.removeprefix(prefix).removesuffix(b":index").decode() for key in found)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -224,6 +247,27 @@ class Cache:
         if gone:
             self._conn.zrem(self._index, *gone)
         return [_key(member) for member, is_alive in zip(members, alive, strict=True) if is_alive]
+
+    def look(self, key: Key) -> CacheEntry | None:
+        """Return all that is known of a key, without its counting as a use. Raises redis.RedisError."""
+        fields = self._conn.hmget(self._entry(_member(key)), ["v", "h", "w", "x"])
+        return self._read(key, fields)
+
+    def look_over(self) -> list[EntrySize]:
+        """Return what is there, the one used last first, without its counting as a use. Raises redis.RedisError."""
+        members: Any = self._conn.zrange(self._index, 0, -1, desc=True, withscores=True)
+        with self._conn.pipeline(transaction=False) as pipeline:
+            for member, _ in members:
+                pipeline.hstrlen(self._entry(member), "v")
+                pipeline.hget(self._entry(member), "w")
+                pipeline.pttl(self._entry(member))
+            answers = pipeline.execute() if members else []
+        found = zip(members, answers[::3], answers[1::3], answers[2::3], strict=True)
+        return [
+            EntrySize(_key(member), size - _SIGNATURE_BYTES, float(written), used, ttl_ms / 1000 if ttl_ms >= 0 else None)
+            for (member, used), size, written, ttl_ms in found
+            if written is not None
+        ]
 
     def items(self) -> list[tuple[Key, Any]]:
         entries = ((key, self.get(key, details=True)) for key in self.keys())

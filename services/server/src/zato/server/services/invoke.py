@@ -196,7 +196,10 @@ class Invoker:
                     handle()
                     entry.io.after_handle(instance)
                 elapsed_ms = (time.perf_counter() - started) * 1000
-                self._observe(entry, instance, elapsed_ms)
+                if (statistics := self.context.statistics) is not None:
+                    statistics.observe(entry, instance, elapsed_ms)
+                elif elapsed_ms > entry.plan.slow_threshold_ms:
+                    report_slow(entry, elapsed_ms)
             else:
                 self._run_steps(entry, instance)
         except BaseException as exc:

@@ -128,8 +128,9 @@ class Statistics:
 
     def observe(self, entry: "ServiceEntry", instance: "Service", elapsed_ms: float) -> None:
         """Count a run that ended well. Every request comes through here, so it has to cost little."""
-        counts = self._counts.get(entry.name)
-        if counts is None:
+        try:
+            counts = self._counts[entry.name]
+        except KeyError:
             counts = self._counts[entry.name] = _Counts()
         counts.runs += 1
         counts.total_ms += elapsed_ms

@@ -1,0 +1,143 @@
+"""
+Admin services for queues of whatever kind: `zato.queue.*`.
+
+A queue has messages in states: those that wait, those that run, those that are delayed, and those that were given up, the
+dead letters. What else queues, a connector for one, comes in by another `Queue`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from zato.common.errors import BadRequest, NotFound
+from zato.server.admin.noting import noted
+from zato.server.admin.pages import read_page
+from zato.server.control.changes import Author
+
+if TYPE_CHECKING:
+    from zato.server.admin.services import Action, Admin
+
+WAITING, RUNNING, DELAYED, DEAD = "waiting", "running", "delayed", "dead"
+STATES = (WAITING, RUNNING, DELAYED, DEAD)
+# One that runs can't be taken back.
+_PURGED = (WAITING, DELAYED, DEAD)
+_MOST_IDS = 1000
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatus:
+    """
+    Args:
+        oldest_s: How old the oldest one is that waits; None when none does.
+    """
+
+    name: str
+    label: str
+    waiting: int
+    running: int
+    delayed: int
+    dead: int
+    oldest_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """
+    Args:
+        at: When it came, is due, or was given up, in seconds since the epoch.
+        target: What it is for, e.g. a service.
+    """
+
+    id: str
+    state: str
+    at: float
+    target: str = ""
+    cid: str = ""
+    attempts: int = 0
+    reason: str = ""
+    payload: str = ""
+
+
+class Queue(Protocol):
+    """Each method raises Unavailable when the queue can't be reached."""
+
+    @property
+    def name(self) -> str: ...
+
+    def status(self) -> QueueStatus: ...
+
+    def messages(self, state: str) -> Sequence[Message]:
+        """Return those in a state, up to ten thousand: the ones that are next, or were given up last, first."""
+
+    def redrive(self, ids: Sequence[str] | None) -> int:
+        """Let dead letters run again as if for the first time, all of them when None; return how many."""
+
+    def purge(self, state: str, ids: Sequence[str] | None) -> int:
+        """Delete messages in a state, all of them when None; return how many."""
+
+
+def queue_actions(queues: Callable[[], Sequence[Queue]]) -> "dict[str, Action]":
+    """Return the actions by the names of their services."""
+
+    def find(values: Values) -> Queue:
+        wanted = values.get("queue")
+        for each in queues():
+            if each.name == wanted:
+                return each
+        raise NotFound(f"There is no queue '{wanted!s:.100}', only {', '.join(each.name for each in queues())}")
+
+    def get_list(_admin: "Admin", _values: Values, _author: Author) -> list[dict[str, Any]]:
+        return [asdict(each.status()) for each in queues()]
+
+    def get_messages(_admin: "Admin", values: Values, _author: Author) -> dict[str, Any]:
+        page, state = read_page(values), _state(values, STATES)
+        found = [each for each in find(values).messages(state) if page.query in _text(each)]
+        answer = page.of(found)
+        return {**answer, "data": [_shown(each) for each in answer["data"]]}
+
+    def get_message(_admin: "Admin", values: Values, _author: Author) -> dict[str, Any]:
+        for each in find(values).messages(_state(values, STATES)):
+            if each.id == values.get("id"):
+                return asdict(each)
+        raise NotFound(f"There is no such message '{values.get('id')!s:.100}' any more")
+
+    def redrive(_admin: "Admin", values: Values, _author: Author) -> dict[str, int]:
+        return {"redriven": find(values).redrive(_ids(values))}
+
+    def purge(_admin: "Admin", values: Values, _author: Author) -> dict[str, int]:
+        return {"deleted": find(values).purge(_state(values, _PURGED), _ids(values))}
+
+    return {
+        "zato.queue.get-list": get_list,
+        "zato.queue.get-messages": get_messages,
+        "zato.queue.get-message": get_message,
+        "zato.queue.redrive": noted(redrive, "queue", "ids", "all"),
+        "zato.queue.purge": noted(purge, "queue", "state", "ids", "all"),
+    }
+
+
+def _text(message: Message) -> str:
+    return "\n".join((message.target, message.cid, message.reason, message.payload)).lower()
+
+
+def _shown(message: Message) -> dict[str, Any]:
+    return {name: value for name, value in asdict(message).items() if name != "payload"}
+
+
+def _state(values: Values, states: Sequence[str]) -> str:
+    state = values.get("state", DEAD)
+    if state not in states:
+        raise BadRequest(f"'state' takes {', '.join(states)}, not {state!r:.40}")
+    return str(state)
+
+
+def _ids(values: Values) -> Sequence[str] | None:
+    """Everything has to be asked for by name: an empty list is a slip."""
+    ids = values.get("ids")
+    if values.get("all") is True and ids is None:
+        return None
+    if not isinstance(ids, list) or not 0 < len(ids) <= _MOST_IDS or not all(isinstance(id, str) for id in ids):
+        raise BadRequest(f"'ids' takes a list of 1 to {_MOST_IDS} ids of messages; 'all': true means all there are")
+    return ids
