@@ -6,6 +6,7 @@ import hashlib
 import os
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -18,9 +19,15 @@ from zato.common.errors import Unavailable, ZatoError
 from zato.common.logs import get_logger
 from zato.common.secrets import SecretBox
 from zato.proto.control_plane.v1.control_plane_pb2 import RegisterKindsRequest
+from zato.server.admin.async_queue import AsyncQueue
 from zato.server.admin.audit import audit_actions
+from zato.server.admin.caches import cache_actions
 from zato.server.admin.kvdb import kvdb_actions
 from zato.server.admin.pings import ping_actions
+from zato.server.admin.queues import queue_actions
+from zato.server.admin.rate_limits import RateLimits, rate_limit_actions
+from zato.server.admin.servers import server_actions
+from zato.server.admin.service_sources import service_source_actions
 from zato.server.admin.services import Action, Admin, admin_services, internal_services
 from zato.server.admin.sets import set_actions
 from zato.server.admin.statistics import statistics_actions
@@ -180,7 +187,6 @@ class WorkerApp:
             **ping_actions(lambda: self._follower.configuration),
             **set_actions(sets),
             **audit_actions(),
-            **self._operations(tasks),
         }
         author = Entry(settings.name, "", PRUNE, CHAIN_KIND, "")
         self._audit_retention = Retention(self._database, settings.audit_days, author)
@@ -201,7 +207,9 @@ class WorkerApp:
         self._task_consumer = TaskConsumer(tasks, f"{settings.name}:{self._pid}:{new_cid()}", run_in_time)
         self._usage = Usage(tasks.conn, f"zato:{settings.cluster}:usage")
         invoker.context = self._make_context(invoker, box, tasks)
-        self._shared_counter = _shared_counter(settings)
+        self._local_counter, self._shared_counter = LocalCounter(), _shared_counter(settings)
+        self._reset_topic = f"zato:{settings.cluster}:rate-reset"
+        self._other_actions |= self._operations(tasks, lambda: invoker.context)
         self._pipeline = self._make_pipeline(invoker)
         watch = Watch(self._database, self._follower)
         jobs_rpc = JobsRPC(leadership, Claims(self._database), self._job_runs, runner)
@@ -216,11 +224,28 @@ class WorkerApp:
             more=jobs_rpc.methods,
         )
 
-    def _operations(self, tasks: Tasks) -> dict[str, Action]:
+    def _operations(self, tasks: Tasks, context: Callable[[], ServerContext]) -> dict[str, Action]:
         """Return the admin services for what runs, rather than for what is configured."""
+        settings = self._settings
         reader = StatisticsReader(tasks.conn, self._statistics.prefix)
-        kvdb = KeyValueDB(self._settings.redis_url)
-        return {**statistics_actions(reader, self._statistics.recordings), **kvdb_actions(tasks.conn, kvdb)}
+        kvdb = KeyValueDB(settings.redis_url)
+        queues = (AsyncQueue(tasks),)
+        limits = RateLimits(
+            lambda: self._follower.configuration,
+            self._local_counter,
+            self._shared_counter,
+            f"{settings.name}/{self._pid}",
+            partial(self._bus.publish, self._reset_topic),
+        )
+        return {
+            **statistics_actions(reader, self._statistics.recordings),
+            **kvdb_actions(tasks.conn, kvdb),
+            **cache_actions(lambda: context().cache),
+            **queue_actions(lambda: queues),
+            **rate_limit_actions(limits),
+            **server_actions(settings.cluster, settings.name),
+            **service_source_actions(settings.name, lambda: self._follower.configuration),
+        }
 
     @property
     def graceful_timeout_s(self) -> float:
@@ -326,7 +351,7 @@ class WorkerApp:
             make_match_step(self._current_state, frozenset(self._settings.methods_allowed)),
             make_decompress_step(self._settings.max_body_bytes),
             check_security,
-            make_limits_step(RateLimiter(LocalCounter(), self._shared_counter)),
+            make_limits_step(RateLimiter(self._local_counter, self._shared_counter)),
             make_cache_step(invoker),
             make_deadline_step(self._overseer, self._settings.request_timeout_s),
         ]
@@ -347,6 +372,7 @@ class WorkerApp:
         self._task_consumer.start()
         self._follower.listen(self._bus, self._topic)
         self._bus.subscribe(self._broadcasts, self._hear_broadcast)
+        self._bus.subscribe(self._reset_topic, self._local_counter.reset)
         return True
 
     def _load_at_last(self) -> None:

@@ -81,33 +81,26 @@ class Queue(Protocol):
 def queue_actions(queues: Callable[[], Sequence[Queue]]) -> "dict[str, Action]":
     """Return the actions by the names of their services."""
 
-    def find(values: Values) -> Queue:
-        wanted = values.get("queue")
-        for each in queues():
-            if each.name == wanted:
-                return each
-        raise NotFound(f"There is no queue '{wanted!s:.100}', only {', '.join(each.name for each in queues())}")
-
     def get_list(_admin: "Admin", _values: Values, _author: Author) -> list[dict[str, Any]]:
         return [asdict(each.status()) for each in queues()]
 
     def get_messages(_admin: "Admin", values: Values, _author: Author) -> dict[str, Any]:
         page, state = read_page(values), _state(values, STATES)
-        found = [each for each in find(values).messages(state) if page.query in _text(each)]
+        found = [each for each in _find(queues(), values).messages(state) if page.query in _text(each)]
         answer = page.of(found)
         return {**answer, "data": [_shown(each) for each in answer["data"]]}
 
     def get_message(_admin: "Admin", values: Values, _author: Author) -> dict[str, Any]:
-        for each in find(values).messages(_state(values, STATES)):
+        for each in _find(queues(), values).messages(_state(values, STATES)):
             if each.id == values.get("id"):
                 return asdict(each)
         raise NotFound(f"There is no such message '{values.get('id')!s:.100}' any more")
 
     def redrive(_admin: "Admin", values: Values, _author: Author) -> dict[str, int]:
-        return {"redriven": find(values).redrive(_ids(values))}
+        return {"redriven": _find(queues(), values).redrive(_ids(values))}
 
     def purge(_admin: "Admin", values: Values, _author: Author) -> dict[str, int]:
-        return {"deleted": find(values).purge(_state(values, _PURGED), _ids(values))}
+        return {"deleted": _find(queues(), values).purge(_state(values, _PURGED), _ids(values))}
 
     return {
         "zato.queue.get-list": get_list,
@@ -116,6 +109,14 @@ def queue_actions(queues: Callable[[], Sequence[Queue]]) -> "dict[str, Action]":
         "zato.queue.redrive": noted(redrive, "queue", "ids", "all"),
         "zato.queue.purge": noted(purge, "queue", "state", "ids", "all"),
     }
+
+
+def _find(queues: Sequence[Queue], values: Values) -> Queue:
+    for each in queues:
+        if each.name == values.get("queue"):
+            return each
+    known = ", ".join(each.name for each in queues)
+    raise NotFound(f"There is no queue '{values.get('queue')!s:.100}', only {known}")
 
 
 def _text(message: Message) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zato.common.errors import BadRequest, Conflict, NotFound
+from zato.server.admin.pages import read_page
 from zato.server.control.changes import Author
 from zato.server.services.service_options import KIND
 from zato.server.services.store import ServiceEntry
@@ -12,8 +13,15 @@ if TYPE_CHECKING:
     from zato.server.admin.services import Admin
 
 
-def list_services(admin: "Admin", _values: Mapping[str, Any], _author: Author) -> list[dict[str, Any]]:
-    return [_describe(entry) for entry in admin.store.entries()]
+def list_services(admin: "Admin", values: Mapping[str, Any], _author: Author) -> Any:
+    """
+    Return the services whose name contains `name_filter`, or `query`: a list as it was published, a page for those who ask for
+    one.
+    """
+    page = read_page(values)
+    query = str(values.get("name_filter") or page.query).strip("*").lower()
+    found = [_describe(entry) for entry in admin.store.entries() if query in entry.name.lower()]
+    return page.of(found) if {"cur_page", "page_size", "paginate"} & values.keys() else found
 
 
 def service_by_name(admin: "Admin", values: Mapping[str, Any], _author: Author) -> dict[str, Any]:

@@ -79,13 +79,16 @@ class AsyncQueue:
             count = 0
             wanted = [each.id for each in self._messages(DEAD)] if ids is None else ids
             for id in wanted:
-                found = _found(lambda id=id: self._conn.xrange(self._tasks.dead, id, id))
-                blob = _again(found[0][1].get(FIELD, b"")) if found else None
+                blob = self._dead_letter(id)
                 if blob is not None:
                     count += self._redrive(keys=[self._tasks.dead, self._tasks.stream], args=[id, FIELD, blob])
             return count
 
         return _answered(redrive)
+
+    def _dead_letter(self, id: str) -> bytes | None:
+        found = _found(lambda: self._conn.xrange(self._tasks.dead, id, id))
+        return _again(found[0][1].get(FIELD, b"")) if found else None
 
     def purge(self, state: str, ids: Sequence[str] | None) -> int:
         def purge() -> int:

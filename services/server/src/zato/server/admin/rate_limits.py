@@ -1,0 +1,111 @@
+"""Admin services for rate limits: how much of each is used now, and counting anew. `zato.rate-limit.get-list|reset`."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import redis
+
+from zato.common.errors import BadRequest, NotFound, Unavailable
+from zato.server.admin.noting import noted
+from zato.server.admin.pages import read_page
+from zato.server.control.changes import Author
+from zato.server.control.state import Configuration
+from zato.server.http.limit_options import limits_of
+from zato.server.http.rate_limits import LocalCounter, RateLimit, Rule, Ticket
+from zato.server.http.redis_counter import RedisCounter
+
+if TYPE_CHECKING:
+    from zato.server.admin.services import Action, Admin
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    kind: str
+    name: str
+    limit: RateLimit
+
+    def counted(self) -> Iterator[tuple[Rule, Ticket]]:
+        for number, rule in enumerate(self.limit.rules):
+            if rule.count is not None:
+                yield rule, Ticket(f"{self.limit.owner}:{number}", rule.count, rule.window_s)
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """
+    Args:
+        current: Returns the configuration that runs now.
+        server: Name of this one, and the process, that APPROXIMATE limits are counted by.
+        tell: Tells all processes to count an owner's uses anew.
+    """
+
+    current: Callable[[], Configuration]
+    local: LocalCounter
+    shared: RedisCounter
+    server: str
+    tell: Callable[[str], object]
+
+    def find(self) -> Iterator[_Limit]:
+        for each in self.current().objects.values():
+            for limit in limits_of(each.kind, each.name, each.options):
+                yield _Limit(each.kind, each.name, limit)
+
+    def used(self, limit: _Limit) -> list[int]:
+        tickets = [ticket for _, ticket in limit.counted()]
+        return self.shared.used(tickets) if limit.limit.is_exact else [self.local.used(ticket) for ticket in tickets]
+
+    def reset(self, limit: _Limit) -> None:
+        if limit.limit.is_exact:
+            self.shared.reset([ticket for _, ticket in limit.counted()])
+        else:
+            self.local.reset(limit.limit.owner)
+            self.tell(limit.limit.owner)
+
+
+def rate_limit_actions(limits: RateLimits) -> "dict[str, Action]":
+    """Return the actions by the names of their services."""
+
+    def get_list(_admin: "Admin", values: Values, _author: Author) -> dict[str, Any]:
+        page = read_page(values)
+        try:
+            found = [row for limit in limits.find() for row in _rows(limits, limit)]
+        except redis.RedisError as exc:
+            raise _away() from exc
+        return page.of([row for row in found if page.query in f"{row['kind']}\n{row['name']}".lower()])
+
+    def reset(_admin: "Admin", values: Values, _author: Author) -> dict[str, Any]:
+        kind, name = values.get("kind"), values.get("name")
+        if not isinstance(kind, str) or not isinstance(name, str):
+            raise BadRequest("'kind' and 'name' take those of what is limited: see zato.rate-limit.get-list")
+        wanted = [limit for limit in limits.find() if (limit.kind, limit.name) == (kind, name)]
+        if not wanted:
+            raise NotFound(f"There is no {kind} '{name}' whose use is limited")
+        try:
+            for limit in wanted:
+                limits.reset(limit)
+        except redis.RedisError as exc:
+            raise _away() from exc
+        return {"kind": kind, "name": name}
+
+    return {"zato.rate-limit.get-list": get_list, "zato.rate-limit.reset": noted(reset, "kind", "name")}
+
+
+def _rows(limits: RateLimits, limit: _Limit) -> Iterator[dict[str, Any]]:
+    for (rule, ticket), used in zip(limit.counted(), limits.used(limit), strict=True):
+        yield {
+            "kind": limit.kind,
+            "name": limit.name,
+            "source": str(rule.network or "*"),
+            "limit": ticket.count,
+            "window_s": ticket.window_s,
+            "used": used,
+            "is_exact": limit.limit.is_exact,
+            "counted_by": "cluster" if limit.limit.is_exact else limits.server,
+        }
+
+
+def _away() -> Unavailable:
+    return Unavailable("How often things were used cannot be found out now: Redis does not answer")

@@ -1,0 +1,100 @@
+"""Admin services that tell of a service where it is from, what uses it, and which worker runs which version of it."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from zato.common.errors import NotFound
+from zato.server.admin.servers import server_id
+from zato.server.admin.service_states import find_entry
+from zato.server.control.changes import Author
+from zato.server.control.state import Configuration
+from zato.server.odb.tables import DeploymentRow, DeploymentStatusRow
+
+if TYPE_CHECKING:
+    from zato.server.admin.services import Action, Admin
+
+Values = Mapping[str, Any]
+
+
+def service_source_actions(server: str, current: Callable[[], Configuration]) -> "dict[str, Action]":
+    """
+    Return the actions by the names of their services.
+
+    Args:
+        server: Name of the one that answers.
+        current: Returns the configuration that runs now.
+    """
+
+    def source_info(admin: "Admin", values: Values, _author: Author) -> dict[str, Any]:
+        return {**source(admin, values), "server_name": server}
+
+    def channel_list(admin: "Admin", values: Values, _author: Author) -> list[dict[str, Any]]:
+        return users(admin, values, current())
+
+    return {
+        "zato.service.get-source-info": source_info,
+        "zato.service.get-channel-list": channel_list,
+        "zato.service.get-deployment-info-list": lambda admin, values, author: deployments(admin, values),
+    }
+
+
+def source(admin: "Admin", values: Values) -> dict[str, Any]:
+    """Return the text of the file that a service runs from. Raises NotFound for the platform's own."""
+    entry = find_entry(admin, values)
+    statement = select(DeploymentRow.source, DeploymentRow.digest).where(
+        DeploymentRow.file_name == entry.file_name, DeploymentRow.version == entry.version
+    )
+    with admin.database.reading() as session:
+        row = session.execute(statement).one_or_none()
+    if row is None:
+        raise NotFound(f"Service '{entry.name}' is the platform's own: it was not deployed, and has no file here")
+    return {
+        "service_id": entry.id,
+        "name": entry.name,
+        "source": row.source.decode(errors="replace"),
+        "source_path": entry.file_name,
+        "version": entry.version,
+        "source_hash": hashlib.sha256(row.source).hexdigest(),
+        "source_hash_method": "SHA-256",
+    }
+
+
+def users(admin: "Admin", values: Values, configuration: Configuration) -> list[dict[str, Any]]:
+    """Return the channels and jobs that invoke a service, of one `channel_type` if it is given, e.g. http."""
+    entry, wanted = find_entry(admin, values), values.get("channel_type") or ""
+    found = [
+        {
+            "id": each.id,
+            "name": each.name,
+            "kind": each.kind,
+            "channel_type": each.kind.removeprefix("channel-"),
+            "is_active": each.is_active,
+        }
+        for each in configuration.objects.values()
+        if getattr(each.options, "service", None) == entry.name
+    ]
+    return sorted(
+        (each for each in found if wanted in ("", each["kind"], each["channel_type"])), key=lambda each: str(each["name"])
+    )
+
+
+def deployments(admin: "Admin", values: Values) -> list[dict[str, Any]]:
+    """Return which version of a service's file each worker runs."""
+    entry = find_entry(admin, values)
+    statement = select(DeploymentStatusRow).where(DeploymentStatusRow.file_name == entry.file_name)
+    with admin.database.reading() as session:
+        rows = session.execute(statement.order_by(DeploymentStatusRow.server, DeploymentStatusRow.pid)).scalars().all()
+    return [
+        {
+            "server_id": server_id(row.server),
+            "server_name": row.server,
+            "pid": row.pid,
+            "version": row.version_running,
+            "is_ok": row.is_ok,
+            "details": row.reason,
+        }
+        for row in rows
+    ]
