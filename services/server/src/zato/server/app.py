@@ -19,6 +19,11 @@ from zato.common.errors import Unavailable, ZatoError
 from zato.common.logs import get_logger
 from zato.common.secrets import SecretBox
 from zato.proto.control_plane.v1.control_plane_pb2 import RegisterKindsRequest
+from zato.server.accounts.accounts import Accounts
+from zato.server.accounts.http_api import http_api_channel, http_api_service
+from zato.server.accounts.rpc import AccountsRPC
+from zato.server.accounts.services import account_actions
+from zato.server.accounts.sign_in import SignIn
 from zato.server.admin.async_queue import AsyncQueue
 from zato.server.admin.audit import audit_actions
 from zato.server.admin.caches import cache_actions
@@ -90,6 +95,7 @@ from zato.server.security.check import check_security
 from zato.server.security.context import SecurityContext
 from zato.server.security.definitions import SECURITY_KINDS
 from zato.server.security.gate import Gate
+from zato.server.security.log_in_throttle import LogInThrottle
 from zato.server.security.services import security_channels, security_services
 from zato.server.service import Service
 from zato.server.services.asynchronous import run_task
@@ -176,7 +182,8 @@ class WorkerApp:
             Schemas(settings.services_folder / "schema" / "json"),
             NamePatterns(settings.deploy_patterns_allowed),
         )
-        self._gate = Gate(SecurityContext.connect(settings.cluster, settings.secret_keys, settings.redis_url))
+        security = SecurityContext.connect(settings.cluster, settings.secret_keys, settings.redis_url)
+        self._gate = Gate(security)
         box = SecretBox(settings.secret_keys)
         objects = Objects(self._database, self._kinds, box, bus, self._topic)
         tasks = Tasks(settings.redis_url, f"zato:{settings.cluster}:async", _task_settings(settings))
@@ -190,6 +197,9 @@ class WorkerApp:
         }
         author = Entry(settings.name, "", PRUNE, CHAIN_KIND, "")
         self._audit_retention = Retention(self._database, settings.audit_days, author)
+        throttle = LogInThrottle(security.redis, f"zato:{settings.cluster}:sign-in:")
+        self._sign_in = SignIn(self._database, box, throttle)
+        self._other_actions |= account_actions(Accounts(self._database, box, settings.cluster))
         self._status = StatusReporter(self._database, settings.name)
         self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
         deployments = Deployments(
@@ -221,6 +231,7 @@ class WorkerApp:
             deployments,
             watch,
             self._register_kinds,
+            AccountsRPC(self._sign_in),
             more=jobs_rpc.methods,
         )
 
@@ -391,10 +402,12 @@ class WorkerApp:
         outcomes = self._deployer.apply(update.changed_files, removed)
         log_in_services = security_services(lambda: self._gate.log_in)
         own_services = [*internal_services(), *log_in_services, *admin_services(self._admin, self._other_actions)]
+        own_services.append(http_api_service(self._sign_in))
         self._store.replace_internal(own_services)
         old = self._state
         gate = self._gate = self._gate.follow(configuration)
-        router = Router(compile_channels(configuration, gate))
+        own_channels = [http_api_channel()] if self._settings.admin_over_http else []
+        router = Router([*own_channels, *compile_channels(configuration, gate)])
         limits = dict(definition_limits(configuration))
         ids = {(each.kind, each.name): each.id for each in configuration.objects.values() if each.kind in SECURITY_KINDS}
         self._state = WorkerState(configuration, router, old.connections.follow(configuration), limits, ids)

@@ -112,6 +112,9 @@ class ServerSettings:
     methods_allowed: tuple[str, ...] = option(
         "HTTP methods that are answered at all, whatever channels say; any when empty", default=()
     )
+    admin_over_http: bool = option(
+        "Whether people with an account manage the cluster at /zato/json/<service> of the HTTP address too", default=True
+    )
     rate_limits_without_redis: str = option(
         "What becomes of EXACT rate limits while Redis can't be reached: allow (each process counts alone) or refuse",
         default="allow",

@@ -16,6 +16,8 @@ from zato.common.logs import bind_cid, get_logger
 from zato.common.rpc.details import as_zato_error, error_detail
 from zato.proto.control_plane.v1 import control_plane_pb2 as control_plane
 from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest, InvokeResponse
+from zato.server.accounts.rpc import AccountsRPC
+from zato.server.admin.services import check_caller
 from zato.server.control.changes import Author
 from zato.server.control.deployments import Deployed, Deployments
 from zato.server.control.status import store_status
@@ -35,6 +37,7 @@ PROTOBUF = "application/x-protobuf"
 CID = b"x-zato-cid"
 ACTOR = b"x-zato-actor"
 ADDRESS = b"x-zato-address"
+TOKEN = b"x-zato-token"
 DEADLINE_MS = b"x-zato-deadline-ms"
 WAIT_MS = b"x-zato-wait-ms"
 # Beyond this nobody waits: a call without a deadline must not hold a greenlet for ever.
@@ -52,12 +55,14 @@ class Call:
     Args:
         deadline_s: After so many seconds nobody waits for its answer.
         wait_s: For how long to wait for news, of calls that do.
+        is_from_part: Whether it showed the cluster's token, rather than a person's or none.
     """
 
     message: bytes
     author: Author
     deadline_s: float
     wait_s: float
+    is_from_part: bool = True
 
 
 class RPC:
@@ -65,6 +70,7 @@ class RPC:
     Args:
         server: Name of this server.
         register: Stores kinds that another part declares.
+        accounts: Says who calls, and lets them sign in.
         more: Methods of further contracts, e.g. "Jobs/Lead".
     """
 
@@ -77,6 +83,7 @@ class RPC:
         deployments: Deployments,
         watch: Watch,
         register: Callable[[control_plane.RegisterKindsRequest, Author], None],
+        accounts: AccountsRPC,
         more: Mapping[str, Callable[[Call], bytes]] = MappingProxyType({}),
     ) -> None:
         self._server = server
@@ -86,12 +93,14 @@ class RPC:
         self._deployments = deployments
         self._watch = watch
         self._register = register
+        self._authorize = accounts.authorize
         self._methods: dict[str, Callable[[Call], bytes]] = {
             "Invoker/Invoke": self._invoke,
             "ControlPlane/RegisterKinds": self._register_kinds,
             "ControlPlane/Watch": self._next_watch_event,
             "ControlPlane/ReportStatus": self._report_status,
             "ControlPlane/Deploy": self._deploy,
+            **accounts.methods,
             **more,
         }
 
@@ -108,13 +117,16 @@ class RPC:
                 return Response(error.http_status, error_detail(error, cid).SerializeToString(), PROTOBUF)
 
     def _run(self, request: Request, cid: str) -> bytes:
-        method = self._methods.get(request.path.removeprefix(PREFIX))
+        name = request.path.removeprefix(PREFIX)
+        method = self._methods.get(name)
         if method is None:
             raise NotFound(f"This server does not know the call {request.path}: is it older than its caller?")
         deadline_s = _seconds(request, DEADLINE_MS, _LONGEST_S)
-        actor = request.header(ACTOR)[:_MAX_ACTOR_CHARACTERS] or "unknown"
-        author = Author(actor, cid, request.header(ADDRESS)[:_MAX_ADDRESS_CHARACTERS])
-        call = Call(request.body, author, deadline_s, _seconds(request, WAIT_MS, 0.0))
+        token = request.header(TOKEN)
+        identity = self._authorize(name, token)
+        actor = identity.name if identity is not None else request.header(ACTOR)[:_MAX_ACTOR_CHARACTERS] or "unknown"
+        author = Author(actor, cid, request.header(ADDRESS)[:_MAX_ADDRESS_CHARACTERS], identity=identity)
+        call = Call(request.body, author, deadline_s, _seconds(request, WAIT_MS, 0.0), is_from_part=not token)
         with gevent.Timeout(deadline_s, DeadlineExceeded(f"The call did not end within its {deadline_s:.3g} s")):
             try:
                 return method(call)
@@ -129,7 +141,8 @@ class RPC:
         payload_format = "json" if data_format == "json" else ""
         made = ServiceRequest(request.payload, lambda: formats.load(payload_format, request.payload), {}, None)
         channel = ChannelInfo("", request.channel_type or "invoke", payload_format)
-        environ = {"actor": call.author.name, "address": call.author.address}
+        environ = {"actor": call.author.name, "address": call.author.address, "identity": call.author.identity}
+        check_caller(self._invoker.store.get(request.service), call.author.identity)
         started = time.perf_counter()
         cid = request.cid if _CID.fullmatch(request.cid) else call.author.cid
         with bind_cid(cid):

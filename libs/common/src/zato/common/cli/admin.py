@@ -7,11 +7,12 @@ import json
 import os
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zato.common.cli.commands import completes_files, completes_folders
+from zato.common.cli.signed_in import TOKEN_VARIABLE, token_for
 from zato.common.errors import PUBLIC, DeadlineExceeded, InternalError, InvalidOptions, NotFound, Unavailable, ZatoError
 
 if TYPE_CHECKING:
@@ -82,15 +83,27 @@ def find_servers(options: argparse.Namespace) -> Servers:
     from zato.common.lifecycle.folders import read_secret
 
     if options.server:
-        if options.token_file is None:
-            raise InvalidOptions("--server needs --token-file FILE, a file with the cluster's token")
-        return Servers((options.server,), read_secret(options.token_file), options.server)
+        if options.token_file is not None:
+            return Servers((options.server,), read_secret(options.token_file), options.server)
+        if token := token_for(options.server):
+            return Servers((options.server,), token, options.server)
+        raise InvalidOptions(
+            f"--server needs somebody's token: 'zato login --server {options.server}' first, ${TOKEN_VARIABLE}, "
+            "or --token-file FILE with the cluster's"
+        )
     path = find_cluster(options.cluster)
     values, secrets = _toml(path / _CLUSTER_FILE), _toml(path / "secrets.toml")
     addresses = tuple(row["grpc_address"] for row in values.get("parts", ()) if row.get("part") == "server")
     if not addresses or "token" not in secrets:
         raise InvalidOptions(f"The cluster in {path} names no servers, or no token: {path / _CLUSTER_FILE} may be damaged")
-    return Servers(addresses, secrets["token"], str(path))
+    return Servers(addresses, token_for(str(path.resolve())) or secrets["token"], str(path.resolve()))
+
+
+def sign_in_servers(options: argparse.Namespace) -> Servers:
+    """Return the servers to sign in at, for which nobody needs a token yet. Raises as `find_servers` does."""
+    if options.server:
+        return Servers((options.server,), "", options.server)
+    return replace(find_servers(options), token="")
 
 
 class Admin:

@@ -15,10 +15,12 @@ from zato.common.logs import bind_cid, get_logger
 from zato.common.rpc.calls import (
     ERROR_KEY,
     OPEN_SERVICES,
+    LetsIn,
     call_metadata,
     check_token,
     cid_of,
     error_from_call,
+    lets_nobody_in,
     status_of,
 )
 from zato.common.rpc.channels import ReloadingChannel
@@ -49,12 +51,13 @@ class AioServer:
         add: Callable[[aio.Server], None],
         tls: TLSFiles | None = None,
         max_message_bytes: int = 64 * 1024 * 1024,
+        lets_in: LetsIn = lets_nobody_in,
     ) -> None:
         self._services = services
         reader = tls.reader() if tls is not None and tls.is_on else None
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
         limits = [("grpc.max_receive_message_length", max_message_bytes), ("grpc.max_send_message_length", max_message_bytes)]
-        self._server = aio.server(interceptors=[_AioGuard(token, reader)], options=[("grpc.so_reuseport", 0), *limits])
+        self._server = aio.server(interceptors=[_AioGuard(token, reader, lets_in)], options=[("grpc.so_reuseport", 0), *limits])
         add(self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection([*services, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
@@ -82,15 +85,16 @@ class AioServer:
 class _AioGuard(aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
     """Refuses calls without the token, whatever they call, and stands around those that it lets in."""
 
-    def __init__(self, token: str, reader: "MaterialReader | None") -> None:
+    def __init__(self, token: str, reader: "MaterialReader | None", lets_in: LetsIn) -> None:
         self._token = token
         self._reader = reader
+        self._lets_in = lets_in
 
     async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
         method, metadata = handler_call_details.method, handler_call_details.invocation_metadata
         call = _Call(method, cid_of(metadata), self._reader)
         try:
-            check_token(method, metadata, self._token)
+            check_token(method, metadata, self._token, self._lets_in)
         except Unauthorized as exc:
             return call.refusal(exc)
         handler = await continuation(handler_call_details)

@@ -12,6 +12,8 @@ from google.protobuf.json_format import MessageToDict
 
 from zato.common.errors import BadRequest, Forbidden, NotFound, Unavailable
 from zato.common.kinds import Kind
+from zato.server.accounts.identity import Identity
+from zato.server.accounts.roles import check_service
 from zato.server.admin.noting import attempts_noted
 from zato.server.admin.service_states import edit_service, is_deployed, list_services, service_by_name
 from zato.server.admin.tasks import dead_letters, delete_dead_letter, retry_dead_letter, task_status
@@ -65,9 +67,11 @@ class AdminService(Service):
     def handle(self) -> None:
         if self.channel.is_http:
             raise Forbidden(f"'{self.name}' manages the platform: it cannot be called through an HTTP channel")
-        author = Author(self.environ.get("actor", "unknown"), self.cid, self.environ.get("address", ""), self.name)
+        identity = self.environ.get("identity")
+        author = Author(self.environ.get("actor", "unknown"), self.cid, self.environ.get("address", ""), self.name, identity)
         values = as_mapping(self.request.payload)
         with attempts_noted(self.admin.database, self.name, values, author):
+            _check(self.name, identity)
             self.response.payload = type(self).action(self.admin, values, author)
 
 
@@ -92,6 +96,21 @@ class InvokeByName(Service):
             raise NotFound(f"There is no service '{target}' that can be invoked by name here", service=target)
         payload = dict(self.request.input) if self.request.channel_params else self.request.payload
         self.response.payload = self.invoke(target, payload)
+
+
+def check_caller(entry: ServiceEntry, identity: Identity | None) -> None:
+    """
+    Raise Forbidden unless this person may invoke the service. None is a part of the cluster, which may.
+
+    Admin services check by themselves, since they also write down whom they refused.
+    """
+    if not issubclass(entry.cls, AdminService):
+        _check(entry.name, identity)
+
+
+def _check(service: str, identity: Identity | None) -> None:
+    if identity is not None:
+        check_service(service, identity.role, must_change_password=identity.must_change_password)
 
 
 def internal_services() -> list[ServiceEntry]:

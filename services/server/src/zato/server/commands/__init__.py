@@ -14,13 +14,14 @@ def __getattr__(name: str) -> Any:
     # The command line is nothing that a service has use for.
     if name != "COMMANDS":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from zato.server.commands.accounts import ACCOUNT_COMMANDS
     from zato.server.commands.audit import AUDIT_COMMANDS
     from zato.server.commands.cluster import CLUSTER_COMMANDS
     from zato.server.commands.enmasse import ENMASSE_COMMANDS
     from zato.server.commands.objects import OBJECT_COMMANDS
     from zato.server.commands.services import SERVICE_COMMANDS
 
-    return (*SERVICE_COMMANDS, *OBJECT_COMMANDS, *ENMASSE_COMMANDS, *CLUSTER_COMMANDS, *AUDIT_COMMANDS)
+    return (*SERVICE_COMMANDS, *OBJECT_COMMANDS, *ENMASSE_COMMANDS, *CLUSTER_COMMANDS, *AUDIT_COMMANDS, *ACCOUNT_COMMANDS)
 
 
 __all__ = ["COMMANDS", "CommandResult"]

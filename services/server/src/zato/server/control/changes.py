@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from zato.server.accounts.identity import Identity
 from zato.server.control.audit_chain import OK, Entry, append
 from zato.server.odb.tables import ChangeRow, ConfigVersion
 
@@ -23,12 +24,14 @@ class Author:
         cid: Finds the request that did it.
         address: Where they come from; "" when that is the server itself.
         service: The admin service that they invoked, "" when it was none.
+        identity: Their account, and so what they may do; None of parts of the cluster.
     """
 
     name: str
     cid: str
     address: str = ""
     service: str = ""
+    identity: Identity | None = None
 
 
 def lock_changes(session: Session) -> None:
@@ -117,6 +120,7 @@ def audit(
     name: str,
     result: str = OK,
     details: str = "",
+    before: Mapping[str, object] | None = None,
     after: Mapping[str, object] | None = None,
 ) -> None:
     """Write down what somebody did, or was kept from, that changes no configuration."""
@@ -130,6 +134,7 @@ def audit(
         name=name[:200],
         result=result,
         details=details,
+        before=before,
         after=after,
         version=current_version(session),
     )

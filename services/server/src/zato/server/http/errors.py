@@ -27,7 +27,7 @@ log = get_logger(__name__)
 # What XML 1.0 has no form for, and JSON none for the surrogates.
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
-_OUR_FAULT = "An error has occurred; its cause is in the server's log under this cid"
+OUR_FAULT = "An error has occurred; its cause is in the server's log under this cid"
 
 
 def make_error_step(*, return_tracebacks: bool) -> Step:
@@ -46,7 +46,7 @@ def make_error_step(*, return_tracebacks: bool) -> Step:
         # and the worker has other requests to serve.
         except BaseException as exc:
             log.exception("service_failed", channel=request.channel.name if request.channel else "")
-            details = "".join(traceback.format_exception(exc)) if return_tracebacks else _OUR_FAULT
+            details = "".join(traceback.format_exception(exc)) if return_tracebacks else OUR_FAULT
             return error_response(request, InternalError(details))
 
     return answer_errors
@@ -77,7 +77,7 @@ def make_error_response(error: ZatoError, cid: str, data_format: str = "json") -
 
 
 def _details(error: ZatoError) -> str:
-    details = _OUR_FAULT if type(error) is ZatoError else error.attributes.get(PUBLIC, error.message)
+    details = OUR_FAULT if type(error) is ZatoError else error.attributes.get(PUBLIC, error.message)
     return _UNSENDABLE.sub("\ufffd", details)
 
 

@@ -14,6 +14,8 @@ Tables of the ODB.
     object_status       what a part says of an object: connected or not, and why not
     job_leader          one row: which scheduler leads, in which epoch, and whether jobs are paused
     job_state           the latest fire of each job that was claimed
+    account             people and programs who manage the cluster
+    account_token       digests of the tokens that they show: sessions, and those they made for programs
     job_run             every run of a job: planned, started, ended, and what came out
 """
 
@@ -250,3 +252,38 @@ class JobRunRow(Base):
     result: Mapped[str] = mapped_column(Text, default="")
     error: Mapped[str] = mapped_column(Text, default="")
     cid: Mapped[str] = mapped_column(String(64))
+
+
+class AccountRow(Base):
+    __tablename__ = "account"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    role: Mapped[str] = mapped_column(String(20))
+    is_active: Mapped[bool]
+    password_hash: Mapped[str] = mapped_column(String(200))
+    must_change_password: Mapped[bool]
+    # Encrypted; "" without a second factor. The pending one becomes it when its first code was right.
+    second_factor: Mapped[str] = mapped_column(Text, default="")
+    pending_second_factor: Mapped[str] = mapped_column(Text, default="")
+    last_step: Mapped[int] = mapped_column(BigInteger, default=0)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    signed_in_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class AccountTokenRow(Base):
+    __tablename__ = "account_token"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(100))
+    is_session: Mapped[bool]
+    # "" is the account's own.
+    role: Mapped[str] = mapped_column(String(20), default="")
+    address: Mapped[str] = mapped_column(String(64), default="")
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

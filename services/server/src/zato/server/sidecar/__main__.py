@@ -14,7 +14,7 @@ from zato.common.errors import ZatoError
 from zato.common.rpc.aio import AioClient, AioServer
 from zato.server.config import ServerSettings, read_settings
 from zato.server.sidecar.forward import Workers
-from zato.server.sidecar.grpc import SERVICES, add_services
+from zato.server.sidecar.grpc import SERVICES, add_services, lets_in
 from zato.server.sidecar.membership import Membership
 from zato.server.sidecar.pickup import Pickup
 
@@ -36,6 +36,7 @@ class Sidecar:
             services=SERVICES,
             add=lambda server: add_services(server, self._workers),
             tls=settings.tls,
+            lets_in=lets_in,
         )
         self._membership = self._make_membership(settings)
         self._pickup = Pickup(

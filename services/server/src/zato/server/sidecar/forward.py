@@ -44,7 +44,16 @@ class Workers:
         self._is_stopping = asyncio.Event()
 
     async def call(
-        self, method: str, message: bytes, *, cid: str, actor: str, timeout_s: float, wait_s: float = 0.0, address: str = ""
+        self,
+        method: str,
+        message: bytes,
+        *,
+        cid: str,
+        actor: str,
+        timeout_s: float,
+        wait_s: float = 0.0,
+        address: str = "",
+        token: str = "",
     ) -> bytes:
         """
         Return a worker's answer to `method`, e.g. "Invoker/Invoke".
@@ -59,6 +68,7 @@ class Workers:
                 "x-zato-cid": cid,
                 "x-zato-actor": actor,
                 "x-zato-address": address,
+                "x-zato-token": token,
                 "x-zato-deadline-ms": str(max(1, int(remaining_s * 1000))),
                 "x-zato-wait-ms": str(int(wait_s * 1000)),
             }

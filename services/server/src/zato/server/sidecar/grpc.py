@@ -1,7 +1,7 @@
 """The contracts that a server serves, each call forwarded as the bytes it came as."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 from urllib.parse import unquote
 
@@ -10,19 +10,22 @@ from grpc import aio
 
 from zato.common.errors import DeadlineExceeded, Unavailable
 from zato.common.logs import get_logger
-from zato.common.rpc.calls import cid_of, find
+from zato.common.rpc.calls import TOKEN_KEY, cid_of, find
+from zato.proto.accounts.v1 import accounts_pb2
 from zato.proto.control_plane.v1 import control_plane_pb2
 from zato.proto.control_plane.v1.control_plane_pb2 import WatchEvent, WatchRequest
 from zato.proto.invoker.v1 import invoker_pb2
 from zato.proto.jobs.v1 import jobs_pb2
+from zato.server.accounts.tokens import PREFIX as PERSONAL
 from zato.server.sidecar.forward import Workers
 
 log = get_logger(__name__)
 
 INVOKER = invoker_pb2.DESCRIPTOR.services_by_name["Invoker"].full_name
 CONTROL_PLANE = control_plane_pb2.DESCRIPTOR.services_by_name["ControlPlane"].full_name
+ACCOUNTS = accounts_pb2.DESCRIPTOR.services_by_name["Accounts"].full_name
 JOBS = jobs_pb2.DESCRIPTOR.services_by_name["Jobs"].full_name
-SERVICES = (INVOKER, CONTROL_PLANE, JOBS)
+SERVICES = (INVOKER, CONTROL_PLANE, JOBS, ACCOUNTS)
 
 # Callers give deadlines; for one that does not this is it.
 _DEFAULT_TIMEOUT_S = 60.0
@@ -32,6 +35,7 @@ _WATCH_RETRY_S = 0.5
 _UNARY = {
     INVOKER: ("Invoke",),
     CONTROL_PLANE: ("RegisterKinds", "ReportStatus", "Deploy"),
+    ACCOUNTS: ("SignIn", "SignOut"),
     JOBS: ("Lead", "Resign", "GetState", "Claim", "Run", "SetPaused"),
 }
 
@@ -61,10 +65,22 @@ def _forwarding(workers: Workers, method: str) -> Any:
             cid=cid_of(metadata),
             actor=find(metadata, "zato-actor") or "cluster",
             address=_host(context.peer()),
+            token=_persons_token(metadata),
             timeout_s=_DEFAULT_TIMEOUT_S if remaining is None else remaining,
         )
 
     return forward
+
+
+def _persons_token(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:
+    """Return the token for the worker to look at; "" of a part of the cluster, whose token was checked."""
+    token = find(metadata, TOKEN_KEY).removeprefix("Bearer ")
+    return token if token.startswith(PERSONAL) else ""
+
+
+def lets_in(method: str, token: str) -> bool:
+    """Whether a call without the cluster's token goes on to a worker, which finds out who it is."""
+    return method == f"/{ACCOUNTS}/SignIn" or token.startswith(PERSONAL)
 
 
 def _host(peer: str) -> str:
@@ -88,6 +104,7 @@ def _watching(workers: Workers) -> Any:
                     request.SerializeToString(),
                     cid=cid,
                     actor=request.watcher,
+                    token=_persons_token(context.invocation_metadata()),
                     timeout_s=_WATCH_WAIT_S + 10,
                     wait_s=_WATCH_WAIT_S,
                 )
