@@ -34,7 +34,8 @@ def account_actions(accounts: Accounts) -> "dict[str, Action]":
 
     def action(name: str) -> "Action":
         def run(_admin: "Admin", values: Mapping[str, Any], author: Author) -> Any:
-            return do[name](values, author)
+            answer = do[name](values, author)
+            return {} if answer is None else answer
 
         return run
 

@@ -5,6 +5,8 @@ import secrets
 
 # By this, whoever finds one knows what it is, and scanners of repositories can.
 PREFIX = "zat_"
+# What stands for it between sidecar and worker when a caller has none at all.
+NO_TOKEN = "none"  # noqa: S105 (that is what it says)
 
 
 def new_token() -> str:

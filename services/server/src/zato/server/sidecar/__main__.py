@@ -34,7 +34,7 @@ class Sidecar:
             settings.grpc_address,
             token=settings.token,
             services=SERVICES,
-            add=lambda server: add_services(server, self._workers),
+            add=lambda server: add_services(server, self._workers, settings.token),
             tls=settings.tls,
             lets_in=lets_in,
         )

@@ -1,6 +1,7 @@
 """The contracts that a server serves, each call forwarded as the bytes it came as."""
 
 import asyncio
+import hmac
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 from urllib.parse import unquote
@@ -16,6 +17,7 @@ from zato.proto.control_plane.v1 import control_plane_pb2
 from zato.proto.control_plane.v1.control_plane_pb2 import WatchEvent, WatchRequest
 from zato.proto.invoker.v1 import invoker_pb2
 from zato.proto.jobs.v1 import jobs_pb2
+from zato.server.accounts.tokens import NO_TOKEN
 from zato.server.accounts.tokens import PREFIX as PERSONAL
 from zato.server.sidecar.forward import Workers
 
@@ -40,14 +42,21 @@ _UNARY = {
 }
 
 
-def add_services(server: aio.Server, workers: Workers) -> None:
+def add_services(server: aio.Server, workers: Workers, token: str) -> None:
+    """
+    Args:
+        token: The cluster's, which parts show.
+    """
     for service, methods in _UNARY.items():
         contract = service.rpartition(".")[2]
         handlers: dict[str, Any] = {
-            method: grpc.unary_unary_rpc_method_handler(_forwarding(workers, f"{contract}/{method}")) for method in methods
+            method: grpc.unary_unary_rpc_method_handler(_forwarding(workers, f"{contract}/{method}", token))
+            for method in methods
         }
         if service == CONTROL_PLANE:
-            handlers["Watch"] = grpc.unary_stream_rpc_method_handler(_watching(workers), WatchRequest.FromString, _serialize)
+            handlers["Watch"] = grpc.unary_stream_rpc_method_handler(
+                _watching(workers, token), WatchRequest.FromString, _serialize
+            )
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
 
 
@@ -55,7 +64,7 @@ def _serialize(event: WatchEvent) -> bytes:
     return event.SerializeToString()
 
 
-def _forwarding(workers: Workers, method: str) -> Any:
+def _forwarding(workers: Workers, method: str, cluster_token: str) -> Any:
     async def forward(message: bytes, context: aio.ServicerContext[Any, Any]) -> bytes:
         metadata = context.invocation_metadata()
         remaining = context.time_remaining()
@@ -65,17 +74,19 @@ def _forwarding(workers: Workers, method: str) -> Any:
             cid=cid_of(metadata),
             actor=find(metadata, "zato-actor") or "cluster",
             address=_host(context.peer()),
-            token=_persons_token(metadata),
+            token=_persons_token(metadata, cluster_token),
             timeout_s=_DEFAULT_TIMEOUT_S if remaining is None else remaining,
         )
 
     return forward
 
 
-def _persons_token(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:
-    """Return the token for the worker to look at; "" of a part of the cluster, whose token was checked."""
+def _persons_token(metadata: Iterable[tuple[str, str | bytes]] | None, cluster_token: str) -> str:
+    """Return the token for the worker to look at, or that there is none; "" of a part, which showed the cluster's."""
     token = find(metadata, TOKEN_KEY).removeprefix("Bearer ")
-    return token if token.startswith(PERSONAL) else ""
+    if hmac.compare_digest(token.encode(), cluster_token.encode()):
+        return ""
+    return token if token.startswith(PERSONAL) else NO_TOKEN
 
 
 def lets_in(method: str, token: str) -> bool:
@@ -89,7 +100,7 @@ def _host(peer: str) -> str:
     return rest.rpartition(":")[0].strip("[]") if scheme in ("ipv4", "ipv6") else scheme
 
 
-def _watching(workers: Workers) -> Any:
+def _watching(workers: Workers, cluster_token: str) -> Any:
     async def watch(request: WatchRequest, context: aio.ServicerContext[Any, Any]) -> AsyncIterator[WatchEvent]:
         """
         Ask a worker for what is new, again and again.
@@ -104,7 +115,7 @@ def _watching(workers: Workers) -> Any:
                     request.SerializeToString(),
                     cid=cid,
                     actor=request.watcher,
-                    token=_persons_token(context.invocation_metadata()),
+                    token=_persons_token(context.invocation_metadata(), cluster_token),
                     timeout_s=_WATCH_WAIT_S + 10,
                     wait_s=_WATCH_WAIT_S,
                 )

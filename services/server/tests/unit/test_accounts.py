@@ -1,0 +1,90 @@
+"""Roles, and the second factor."""
+
+import base64
+
+import pytest
+
+from zato.common.errors import BadRequest, Forbidden
+from zato.server.accounts.roles import OWN_ACCOUNT, Role, check_method, check_service, role_for_service, role_named
+from zato.server.accounts.second_factor import STEP_S, code_at, enrolment_url, matching_step, new_key
+from zato.server.accounts.tokens import PREFIX, digest, new_token
+
+# RFC 6238, appendix B, with SHA-1: the last six of its eight digits.
+RFC_KEY = base64.b32encode(b"12345678901234567890").decode()
+RFC_CODES = [(59, "287082"), (1111111109, "081804"), (1111111111, "050471"), (2000000000, "279037"), (20000000000, "353130")]
+
+
+@pytest.mark.parametrize(("moment", "code"), RFC_CODES)
+def test_codes_are_those_of_the_rfc(moment: int, code: str) -> None:
+    assert code_at(RFC_KEY, moment) == code
+
+
+def test_a_code_is_good_for_its_step_and_those_beside_it_and_once() -> None:
+    key, now = new_key(), 1_800_000_000
+    for seconds, is_good in [(0, True), (STEP_S, True), (-STEP_S, True), (2 * STEP_S, False), (-2 * STEP_S, False)]:
+        assert (matching_step(key, code_at(key, now + seconds), now, 0) is not None) == is_good, seconds
+    step = matching_step(key, code_at(key, now), now, 0)
+    assert step == now // STEP_S
+    assert matching_step(key, code_at(key, now), now, step) is None
+    assert matching_step(key, "", now, 0) is None
+    assert matching_step(key, "12345x", now, 0) is None
+
+
+def test_an_authenticator_is_told_key_account_and_cluster() -> None:
+    url = enrolment_url("ABC", "ann", "my cluster")
+    assert url == "otpauth://totp/Zato%20my%20cluster%3Aann?secret=ABC&issuer=Zato+my+cluster"
+
+
+def test_tokens_are_long_told_apart_and_kept_as_digests() -> None:
+    first, second = new_token(), new_token()
+    assert first != second and first.startswith(PREFIX) and len(first) > 40
+    assert digest(first) != digest(second) and first not in digest(first)
+
+
+@pytest.mark.parametrize(
+    ("service", "role"),
+    [
+        ("zato.ping", Role.VIEWER),
+        ("zato.channel-http.get-list", Role.VIEWER),
+        ("zato.outgoing-sql.ping", Role.OPERATOR),
+        ("zato.scheduler.job.execute", Role.OPERATOR),
+        ("zato.audit-log.get-list", Role.OPERATOR),
+        ("my.service", Role.DEVELOPER),
+        ("zato.helpers.echo", Role.DEVELOPER),
+        ("zato.channel-http.create", Role.DEPLOYER),
+        ("zato.enmasse.apply", Role.DEPLOYER),
+        ("zato.security-basic-auth.change-password", Role.DEPLOYER),
+        ("zato.account.get-list", Role.ADMIN),
+        ("zato.account.create", Role.ADMIN),
+        ("zato.what-nobody-has-heard-of.yet", Role.ADMIN),
+        *((service, Role.VIEWER) for service in sorted(OWN_ACCOUNT)),
+    ],
+)
+def test_each_service_asks_for_a_role(service: str, role: Role) -> None:
+    assert role_for_service(service) is role
+    for each in Role:
+        if each >= role:
+            check_service(service, each)
+        else:
+            with pytest.raises(Forbidden, match=f"takes the role {role.label}; yours is {each.label}"):
+                check_service(service, each)
+
+
+def test_before_the_password_is_changed_nothing_else_is_allowed() -> None:
+    check_service("zato.account.change-own-password", Role.VIEWER, must_change_password=True)
+    with pytest.raises(Forbidden, match="password has to be changed"):
+        check_service("zato.channel-http.get-list", Role.ADMIN, must_change_password=True)
+
+
+def test_methods_that_only_parts_use_are_for_nobody_else() -> None:
+    check_method("ControlPlane/Deploy", Role.DEPLOYER)
+    for method in ("ControlPlane/Watch", "ControlPlane/RegisterKinds", "Jobs/Claim", "Future/Method"):
+        with pytest.raises(Forbidden, match="parts of the cluster only"):
+            check_method(method, Role.ADMIN)
+
+
+def test_a_role_is_named_or_the_names_are_told() -> None:
+    assert role_named("deployer") is Role.DEPLOYER
+    with pytest.raises(BadRequest, match="viewer, operator, developer, deployer, admin, not 'root'"):
+        role_named("root")
+    assert all(role.help for role in Role)
