@@ -1,6 +1,6 @@
 """
 What a server adds to the `zato` command: services, deployments, objects, kinds, configuration in files, the state
-of the cluster, and the audit log.
+of the cluster, statistics, what runs, and the audit log.
 
 Users' services import CommandResult from here.
 """
@@ -19,9 +19,20 @@ def __getattr__(name: str) -> Any:
     from zato.server.commands.cluster import CLUSTER_COMMANDS
     from zato.server.commands.enmasse import ENMASSE_COMMANDS
     from zato.server.commands.objects import OBJECT_COMMANDS
+    from zato.server.commands.operations import OPERATIONS_COMMANDS
     from zato.server.commands.services import SERVICE_COMMANDS
+    from zato.server.commands.statistics import STATISTICS_COMMANDS
 
-    return (*SERVICE_COMMANDS, *OBJECT_COMMANDS, *ENMASSE_COMMANDS, *CLUSTER_COMMANDS, *AUDIT_COMMANDS, *ACCOUNT_COMMANDS)
+    return (
+        *SERVICE_COMMANDS,
+        *STATISTICS_COMMANDS,
+        *OBJECT_COMMANDS,
+        *ENMASSE_COMMANDS,
+        *CLUSTER_COMMANDS,
+        *OPERATIONS_COMMANDS,
+        *AUDIT_COMMANDS,
+        *ACCOUNT_COMMANDS,
+    )
 
 
 __all__ = ["COMMANDS", "CommandResult"]

@@ -3,18 +3,23 @@ Values that are kept elsewhere, and named in files:
 
     password: env:CRM_PASSWORD                      a variable of the environment, or of --env-file
     password: file:secrets/crm                      a file, beside the one that names it
+    password: vault:secret/crm#password             a field in a Vault's key-value store: see zato.server.enmasse.vault
     password: text:env:odd                          what follows as it is, should a secret begin like the others
     password: Zato_Enmasse_Env.CRM_PASSWORD         a variable, as files for 3.x name it
     host: https://${CRM_HOST}:8443                  a variable inside any text; $${ stands for ${ itself
 
-The first three are for secrets only: other texts may begin like that.
+The first four are for secrets only: other texts may begin like that.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zato.server.enmasse.vault import Vault
 
 _VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _PUBLISHED = re.compile(r"Zato_?Enmasse_?Env\.(.+)")
@@ -29,6 +34,13 @@ class References:
 
     environ: Mapping[str, str]
 
+    @cached_property
+    def _vault(self) -> "Vault":
+        # Few files name one, and its client takes its time to be imported.
+        from zato.server.enmasse.vault import Vault
+
+        return Vault(self.environ)
+
     def resolve(self, value: Any, folder: Path, *, is_secret: bool = False, is_published: bool = False) -> Any:
         """
         Return a value with what it refers to.
@@ -38,7 +50,7 @@ class References:
             is_published: It is in a section as files for 2.0 and 3.x have them.
 
         Raises:
-            ValueError: A variable is not set, or a file can't be read; says which.
+            ValueError: A variable is not set, a file can't be read, or Vault does not answer; says which.
         """
         if isinstance(value, list):
             return [self.resolve(each, folder, is_secret=is_secret, is_published=is_published) for each in value]
@@ -62,6 +74,9 @@ class References:
         except (OSError, UnicodeDecodeError) as exc:
             raise ValueError(f"the file {name} cannot be read: {getattr(exc, 'strerror', None) or exc}") from None
 
+    def vault(self, reference: str, _folder: Path) -> str:
+        return self._vault.read(reference)
+
     def text(self, text: str, _folder: Path) -> str:
         return text
 
@@ -75,13 +90,14 @@ class References:
 _schemes: Mapping[str, Callable[[References, str, Path], str]] = {
     "env": References.variable,
     "file": References.file,
+    "vault": References.vault,
     "text": References.text,
 }
 
 
 def is_reference(value: Any) -> bool:
     """Return whether a secret is kept elsewhere, rather than in the file itself."""
-    return isinstance(value, str) and bool(re.match(r"(env|file):|\$|Zato_?Enmasse_?Env\.", value))
+    return isinstance(value, str) and bool(re.match(r"(env|file|vault):|\$|Zato_?Enmasse_?Env\.", value))
 
 
 def escaped(text: str) -> str:
