@@ -18,6 +18,7 @@ from zato.common.errors import Unavailable, ZatoError
 from zato.common.logs import get_logger
 from zato.common.secrets import SecretBox
 from zato.proto.control_plane.v1.control_plane_pb2 import RegisterKindsRequest
+from zato.server.admin.documents import document_actions
 from zato.server.admin.pings import ping_actions
 from zato.server.admin.services import Admin, admin_services, internal_services
 from zato.server.admin.sets import set_actions
@@ -40,6 +41,8 @@ from zato.server.control.workers import (
     forget_worker,
     report_worker,
 )
+from zato.server.describe.documents import Documents
+from zato.server.describe.serving import document_channels, document_services
 from zato.server.http.access_log import AccessLog, make_access_log_step
 from zato.server.http.body_budget import BodyBudget
 from zato.server.http.channel import Channel, HTTPChannelOptions, compile_channel
@@ -166,7 +169,18 @@ class WorkerApp:
         objects = Objects(self._database, self._kinds, box, bus, self._topic)
         tasks = Tasks(settings.redis_url, f"zato:{settings.cluster}:async", _task_settings(settings))
         sets = ObjectSets(self._database, self._kinds, box, bus, self._topic)
-        self._other_actions = {**ping_actions(lambda: self._follower.configuration), **set_actions(sets)}
+        self._documents = Documents(
+            settings.cluster,
+            self._kinds,
+            self._store,
+            lambda: self._state.configuration,
+            NamePatterns(settings.docs_patterns_allowed),
+        )
+        self._other_actions = {
+            **ping_actions(lambda: self._follower.configuration),
+            **set_actions(sets),
+            **document_actions(self._documents),
+        }
         self._status = StatusReporter(self._database, settings.name)
         self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
         deployments = Deployments(
@@ -338,11 +352,16 @@ class WorkerApp:
         self._store.replace_states(service_states(configuration))
         outcomes = self._deployer.apply(update.changed_files, removed)
         log_in_services = security_services(lambda: self._gate.log_in)
-        own_services = [*internal_services(), *log_in_services, *admin_services(self._admin, self._other_actions)]
+        own_services = [
+            *internal_services(),
+            *log_in_services,
+            *document_services(self._documents, self._settings),
+            *admin_services(self._admin, self._other_actions),
+        ]
         self._store.replace_internal(own_services)
         old = self._state
         gate = self._gate = self._gate.follow(configuration)
-        router = Router(compile_channels(configuration, gate))
+        router = Router([*document_channels(self._settings, gate.guard), *compile_channels(configuration, gate)])
         limits = dict(definition_limits(configuration))
         ids = {(each.kind, each.name): each.id for each in configuration.objects.values() if each.kind in SECURITY_KINDS}
         self._state = WorkerState(configuration, router, old.connections.follow(configuration), limits, ids)
