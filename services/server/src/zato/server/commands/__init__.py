@@ -17,9 +17,10 @@ def __getattr__(name: str) -> Any:
     from zato.server.commands.cluster import CLUSTER_COMMANDS
     from zato.server.commands.enmasse import ENMASSE_COMMANDS
     from zato.server.commands.objects import OBJECT_COMMANDS
+    from zato.server.commands.openapi import OPENAPI_COMMANDS
     from zato.server.commands.services import SERVICE_COMMANDS
 
-    return (*SERVICE_COMMANDS, *OBJECT_COMMANDS, *ENMASSE_COMMANDS, *CLUSTER_COMMANDS)
+    return (*SERVICE_COMMANDS, *OBJECT_COMMANDS, *ENMASSE_COMMANDS, *OPENAPI_COMMANDS, *CLUSTER_COMMANDS)
 
 
 __all__ = ["COMMANDS", "CommandResult"]
