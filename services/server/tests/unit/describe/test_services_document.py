@@ -207,3 +207,9 @@ def test_the_page_shows_operations_escaped_and_runs_no_script(objects: Objects) 
 
 def test_a_page_with_nothing_on_it_says_what_to_do(objects: Objects) -> None:
     assert "make a channel" in render_page(objects.document(), links={})
+
+
+def test_a_service_without_a_docstring_is_not_described_by_that_of_its_base(objects: Objects) -> None:
+    objects.channel("anything", "/anything", "shop.anything", method="GET")
+    operation = objects.document()["paths"]["/anything"]["get"]
+    assert operation["summary"] == "shop.anything" and "description" not in operation

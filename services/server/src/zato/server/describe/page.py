@@ -36,6 +36,7 @@ def render_page(document: Mapping[str, Any], *, links: Mapping[str, str]) -> str
     tags = sorted(by_tag)
     body = "".join(_tag(document, tag, by_tag[tag]) for tag in tags)
     contents = "".join(f'<li><a href="#{_anchor(tag)}">{escape(tag)}</a></li>' for tag in tags)
+    contents += '<li><a href="#errors">Errors</a></li>' if body else ""
     away = "".join(f'<a href="{escape(target)}">{escape(name)}</a>' for name, target in links.items())
     empty = "<p class=empty>There is nothing to show yet: make a channel that leads to a service.</p>"
     return (
@@ -45,7 +46,7 @@ def render_page(document: Mapping[str, Any], *, links: Mapping[str, str]) -> str
         f"<header><h1>{escape(info['title'])}</h1><p>{escape(info['description'])}</p>"
         f"<p class=away><span>Version {escape(info['version'])}</span>{away}</p></header>"
         f'<div class=columns><nav aria-label="Contents"><details open><summary>Contents</summary><ul>{contents}</ul>'
-        f"</details></nav><main>{body or empty}</main></div></body></html>"
+        f"</details></nav><main>{body or empty}{_errors(document)}</main></div></body></html>"
     )
 
 
@@ -61,8 +62,14 @@ def _operation(document: Mapping[str, Any], method: str, path: str, operation: M
         parts.append(_table("Parameters", rows))
     for content_type, content in operation.get("requestBody", {}).get("content", {}).items():
         parts.append(f"<h3>Body <span class=type>{escape(content_type)}</span></h3>{_schema(document, content)}")
+    errors = []
     for status, response in operation["responses"].items():
-        parts.append(_response(document, status, response))
+        if "$ref" in response:
+            errors.append(f'<a href="#error-{status}">{status}</a>')
+        else:
+            parts.append(_answer(document, status, response))
+    if errors:
+        parts.append(f"<p class=errors>Errors: {' '.join(errors)}</p>")
     # The method is part of the name that screen readers say.
     return (
         f'<details class=operation id="{anchor}"><summary><span class="method {method.lower()}">{method}</span> '
@@ -90,15 +97,29 @@ def _parameter(parameter: Mapping[str, Any]) -> tuple[str, str, bool, str]:
     )
 
 
-def _response(document: Mapping[str, Any], status: str, response: Mapping[str, Any]) -> str:
-    if "$ref" in response:
-        response = document["components"]["responses"][response["$ref"].rpartition("/")[2]]
-        return f"<p class=error><b>{status}</b> {escape(response['description'])}</p>"
+def _answer(document: Mapping[str, Any], status: str, response: Mapping[str, Any]) -> str:
     inside = "".join(
         f"<h3>Answer {status} <span class=type>{escape(content_type)}</span></h3>{_schema(document, content)}"
         for content_type, content in response.get("content", {}).items()
     )
     return inside or f"<h3>Answer {status}</h3><p>{escape(response['description'])}</p>"
+
+
+def _errors(document: Mapping[str, Any]) -> str:
+    """What each status means is told once for all operations."""
+    responses = document["components"].get("responses", {})
+    meanings = {
+        status: responses[each["$ref"].rpartition("/")[2]]["description"]
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        for status, each in operation["responses"].items()
+        if "$ref" in each
+    }
+    rows = "".join(
+        f'<p class=error id="error-{status}"><b>{status}</b> {escape(meaning)}</p>'
+        for status, meaning in sorted(meanings.items())
+    )
+    return f'<section id="errors"><h2>Errors</h2>{rows}</section>' if rows else ""
 
 
 def _schema(document: Mapping[str, Any], content: Mapping[str, Any]) -> str:

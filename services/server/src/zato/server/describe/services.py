@@ -49,7 +49,8 @@ class ServiceIODescription:
 
 
 def describe_service_io(entry: ServiceEntry, models: Models) -> ServiceIODescription:
-    words = read_words(inspect.getdoc(entry.cls) if "__doc__" in vars(entry.cls) else "")
+    # Its own docstring only: that of a base class, ours for one, is not about this service.
+    words = read_words(inspect.cleandoc(vars(entry.cls).get("__doc__") or ""))
     declared = _declaration(entry)
     if declared is None:
         return ServiceIODescription(words, None, None)
