@@ -23,6 +23,7 @@ _ERRORS: Mapping[int, str] = {
     503: "The database or Redis can't be reached: try again in a moment",
     504: "It took longer than it may",
 }
+_EARLY = frozenset({400, 404, 413, 429, 500, 503, 504})
 _SECURITY: Mapping[str, Schema] = {
     "password": {"type": "http", "scheme": "basic", "description": "Name and password of an administrator's account"},
     "token": {"type": "http", "scheme": "bearer", "description": "A personal token of such an account"},
@@ -50,9 +51,9 @@ def admin_document(operations: Iterable[AdminOperation], *, title: str, version:
         "Everything that can be managed. Made from the kinds that the cluster knows, those of connected parts included.",
         paths={f"{PATH_PREFIX}{each.service}": {"post": _operation(each)} for each in listed},
         components={
-            "schemas": {"ZatoEnv": _env("ZATO_OK"), "Error": record({"zato_env": _env("ZATO_ERROR")})},
+            "schemas": {"ZatoEnv": _env("ZATO_OK"), "Error": record({"zato_env": _env("ZATO_ERROR")}), "Refusal": _refusal()},
             "responses": {
-                response_name(status): answer(help_text, content_of(_JSON, {"$ref": "#/components/schemas/Error"}))
+                response_name(status): answer(help_text, content_of(_JSON, _error_of(status)))
                 for status, help_text in _ERRORS.items()
             },
             "securitySchemes": _SECURITY,
@@ -78,6 +79,16 @@ def _operation(operation: AdminOperation) -> dict[str, Any]:
         },
         "security": [{name: []} for name in _SECURITY],
     }
+
+
+def _error_of(status: int) -> Schema:
+    """What a server refuses before it looks for a service is told as on all other channels."""
+    error: Schema = {"$ref": "#/components/schemas/Error"}
+    return {"anyOf": [error, {"$ref": "#/components/schemas/Refusal"}]} if status in _EARLY else error
+
+
+def _refusal() -> Schema:
+    return record({"result": text(const="Error"), "cid": text("Correlation id"), "details": text("What was wrong")})
 
 
 def _env(result: str) -> Schema:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from html import escape
@@ -167,8 +168,8 @@ def _type(schema: Schema) -> str:
     low, high = schema.get("minimum"), schema.get("maximum")
     if low is not None:
         name += f", at least {low:,}" if high is None else f", {low:,} to {high:,}"
-    if "default" in schema:
-        name += f", default {schema['default']!r}"
+    if schema.get("default", "") != "":
+        name += f", default {json.dumps(schema['default'], ensure_ascii=False)}"
     return name or "one or several"
 
 
