@@ -169,7 +169,7 @@ class WorkerApp:
         objects = Objects(self._database, self._kinds, box, bus, self._topic)
         tasks = Tasks(settings.redis_url, f"zato:{settings.cluster}:async", _task_settings(settings))
         sets = ObjectSets(self._database, self._kinds, box, bus, self._topic)
-        self._documents = Documents(
+        self.documents = Documents(
             settings.cluster,
             self._kinds,
             self._store,
@@ -179,7 +179,7 @@ class WorkerApp:
         self._other_actions = {
             **ping_actions(lambda: self._follower.configuration),
             **set_actions(sets),
-            **document_actions(self._documents),
+            **document_actions(self.documents),
         }
         self._status = StatusReporter(self._database, settings.name)
         self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
@@ -355,7 +355,7 @@ class WorkerApp:
         own_services = [
             *internal_services(),
             *log_in_services,
-            *document_services(self._documents, self._settings),
+            *document_services(self.documents, self._settings),
             *admin_services(self._admin, self._other_actions),
         ]
         self._store.replace_internal(own_services)

@@ -271,7 +271,14 @@ FIXED: Mapping[str, ActionDescription] = {
         "Asynchronous invocations",
         "Return how many asynchronous invocations wait, run, wait for their time or next try, and were given up",
         None,
-        record({name: integer() for name in ("waiting", "running", "delayed", "given_up")}),
+        record(
+            {
+                "waiting": integer("How many a worker has still to take"),
+                "running": integer("How many run now"),
+                "delayed": integer("How many wait for their time or their next try"),
+                "given_up": integer("How many nobody tries any more"),
+            }
+        ),
     ),
     "zato.async.get-dead-letters": _of(
         "Asynchronous invocations", "Return what was given up, the newest first, with the reason", None, array(_DEAD_LETTER)
