@@ -169,18 +169,7 @@ class WorkerApp:
         objects = Objects(self._database, self._kinds, box, bus, self._topic)
         tasks = Tasks(settings.redis_url, f"zato:{settings.cluster}:async", _task_settings(settings))
         sets = ObjectSets(self._database, self._kinds, box, bus, self._topic)
-        self.documents = Documents(
-            settings.cluster,
-            self._kinds,
-            self._store,
-            lambda: self._state.configuration,
-            NamePatterns(settings.docs_patterns_allowed),
-        )
-        self._other_actions = {
-            **ping_actions(lambda: self._follower.configuration),
-            **set_actions(sets),
-            **document_actions(self.documents),
-        }
+        self._other_actions = {**ping_actions(lambda: self._follower.configuration), **set_actions(sets)}
         self._status = StatusReporter(self._database, settings.name)
         self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
         deployments = Deployments(
@@ -195,6 +184,9 @@ class WorkerApp:
         jobs = Jobs(objects, leadership, self._job_runs, runner, History(self._database))
         self._admin = Admin(self._database, self._kinds, objects, deployments, self._store, tasks, jobs)
         run_in_time = partial(self._overseer.run, settings.async_timeout_s, run_task, invoker)
+        shown = NamePatterns(settings.docs_patterns_allowed)
+        self.documents = Documents(settings.cluster, self._kinds, self._store, lambda: self._state.configuration, shown)
+        self._other_actions |= document_actions(self.documents)
         self._task_consumer = TaskConsumer(tasks, f"{settings.name}:{self._pid}:{new_cid()}", run_in_time)
         self._usage = Usage(tasks.conn, f"zato:{settings.cluster}:usage")
         invoker.context = self._make_context(invoker, box, tasks)
@@ -352,16 +344,12 @@ class WorkerApp:
         self._store.replace_states(service_states(configuration))
         outcomes = self._deployer.apply(update.changed_files, removed)
         log_in_services = security_services(lambda: self._gate.log_in)
-        own_services = [
-            *internal_services(),
-            *log_in_services,
-            *document_services(self.documents, self._settings),
-            *admin_services(self._admin, self._other_actions),
-        ]
-        self._store.replace_internal(own_services)
+        own_services = [*internal_services(), *log_in_services, *admin_services(self._admin, self._other_actions)]
+        self._store.replace_internal([*own_services, *document_services(self.documents, self._settings)])
         old = self._state
         gate = self._gate = self._gate.follow(configuration)
-        router = Router([*document_channels(self._settings, gate.guard), *compile_channels(configuration, gate)])
+        documents = document_channels(self._settings, gate.guard)
+        router = Router([*documents, *compile_channels(configuration, gate)])
         limits = dict(definition_limits(configuration))
         ids = {(each.kind, each.name): each.id for each in configuration.objects.values() if each.kind in SECURITY_KINDS}
         self._state = WorkerState(configuration, router, old.connections.follow(configuration), limits, ids)
