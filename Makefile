@@ -70,6 +70,10 @@ format: venv ## Rewrite the code in our style
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
+.PHONY: docs
+docs: venv ## Write the reference in docs/ anew, from what is declared
+	@$(BIN)/python scripts/reference.py
+
 .PHONY: lock
 lock: venv ## Pin what the pyproject.toml files ask for; UPGRADE=1 takes the newest releases
 	@PATH=$(abspath $(BIN)):$$PATH requirements/lock.sh $(if $(UPGRADE),--upgrade)

@@ -27,6 +27,7 @@ from zato.server.accounts.sign_in import SignIn
 from zato.server.admin.async_queue import AsyncQueue
 from zato.server.admin.audit import audit_actions
 from zato.server.admin.caches import cache_actions
+from zato.server.admin.documents import document_actions
 from zato.server.admin.kvdb import kvdb_actions
 from zato.server.admin.pings import ping_actions
 from zato.server.admin.queues import queue_actions
@@ -56,6 +57,8 @@ from zato.server.control.workers import (
     forget_worker,
     report_worker,
 )
+from zato.server.describe.documents import Documents
+from zato.server.describe.serving import document_channels, document_services
 from zato.server.http.access_log import AccessLog, make_access_log_step
 from zato.server.http.body_budget import BodyBudget
 from zato.server.http.channel import Channel, HTTPChannelOptions, compile_channel
@@ -214,6 +217,9 @@ class WorkerApp:
         jobs = Jobs(objects, leadership, self._job_runs, runner, History(self._database))
         self._admin = Admin(self._database, self._kinds, objects, deployments, self._store, tasks, jobs)
         run_in_time = partial(self._overseer.run, settings.async_timeout_s, run_task, invoker)
+        shown = NamePatterns(settings.docs_patterns_allowed)
+        self.documents = Documents(settings.cluster, self._kinds, self._store, lambda: self._state.configuration, shown)
+        self._other_actions |= document_actions(self.documents)
         self._task_consumer = TaskConsumer(tasks, f"{settings.name}:{self._pid}:{new_cid()}", run_in_time)
         self._usage = Usage(tasks.conn, f"zato:{settings.cluster}:usage")
         invoker.context = self._make_context(invoker, box, tasks)
@@ -402,11 +408,13 @@ class WorkerApp:
         outcomes = self._deployer.apply(update.changed_files, removed)
         log_in_services = security_services(lambda: self._gate.log_in)
         own_services = [*internal_services(), *log_in_services, *admin_services(self._admin, self._other_actions)]
-        own_services.append(http_api_service(self._sign_in))
+        own_services += [http_api_service(self._sign_in), *document_services(self.documents, self._settings)]
         self._store.replace_internal(own_services)
         old = self._state
         gate = self._gate = self._gate.follow(configuration)
-        own_channels = [http_api_channel()] if self._settings.admin_over_http else []
+        own_channels = document_channels(self._settings, gate.guard)
+        if self._settings.admin_over_http:
+            own_channels.append(http_api_channel())
         router = Router([*own_channels, *compile_channels(configuration, gate)])
         limits = dict(definition_limits(configuration))
         ids = {(each.kind, each.name): each.id for each in configuration.objects.values() if each.kind in SECURITY_KINDS}

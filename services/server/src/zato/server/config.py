@@ -12,6 +12,12 @@ from zato.common.settings import load_settings
 from zato.server.services.name_patterns import NamePatterns
 
 PART = "server"
+_PATTERNS = (
+    "deploy_patterns_allowed",
+    "invoke_patterns_allowed",
+    "invoke_target_patterns_allowed",
+    "docs_patterns_allowed",
+)
 
 
 @options
@@ -70,6 +76,20 @@ class ServerSettings:
     )
     async_needs_persistence: bool = option(
         "Whether to refuse asynchronous invocations when Redis would forget them in a restart", default=True
+    )
+
+    docs_access: str = option(
+        "Who may read /zato/openapi.json and /zato/docs, the description of your services' channels: nobody (off), callers who"
+        " satisfy docs_security (credentials), or anyone",
+        default="off",
+        choices=("off", "credentials", "anyone"),
+    )
+    docs_security: str = option("Security definition that readers satisfy when docs_access is credentials", default="")
+    docs_patterns_allowed: tuple[str, ...] = option(
+        "Names of services that are described there, written as in deploy_patterns_allowed; all of yours when empty", default=()
+    )
+    docs_admin: bool = option(
+        "Whether /zato/openapi-admin.json and /zato/docs/admin describe the admin API to the same readers", default=False
     )
 
     trusted_proxies: tuple[str, ...] = option(
@@ -149,8 +169,9 @@ class ServerSettings:
             raise ValueError("'token' must not be empty: no call of another part could be let in")
         _check_keys(self.secret_keys)
         _check_labels(self.user_config)
-        for name in ("deploy_patterns_allowed", "invoke_patterns_allowed", "invoke_target_patterns_allowed"):
+        for name in _PATTERNS:
             _check_patterns(name, getattr(self, name))
+        _check_docs(self.docs_access, self.docs_security)
         self.trusted_networks  # noqa: B018 (raises when one is no network)
         self.tls  # noqa: B018 (raises when only some of the files are given)
 
@@ -215,6 +236,11 @@ def _check_patterns(name: str, lines: tuple[str, ...]) -> None:
         NamePatterns(lines)
     except ValueError as exc:
         raise ValueError(f"'{name}' {exc}") from None
+
+
+def _check_docs(access: str, security: str) -> None:
+    if access == "credentials" and not security:
+        raise ValueError("'docs_security' has to name a security definition when 'docs_access' is credentials")
 
 
 def _check_labels(entries: tuple[str, ...]) -> None:

@@ -4,7 +4,7 @@ How the instances of one model are made. Everything that its fields say is looke
 
 import dataclasses
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from zato.common.conversions import Unfit, missing
@@ -30,9 +30,9 @@ class Plan:
         cls = self._cls
         if "__dataclass_fields__" not in vars(cls):
             dataclasses.dataclass(init=False)(cls)
-        hints = _type_hints(cls)
-        fields = [field for field in dataclasses.fields(cls) if field.init or field.default is dataclasses.MISSING]
-        types = {field.name: field_type(hints[field.name], plan_of) for field in fields}
+        hinted = list(input_fields(cls))
+        fields = [field for field, _ in hinted]
+        types = {field.name: field_type(hint, plan_of) for field, hint in hinted}
         self._fields = tuple(
             (
                 field.name,
@@ -119,6 +119,14 @@ def model_of_list(declared: Any) -> type | None:
         model: type = arguments[0]
         return model
     return None
+
+
+def input_fields(cls: type) -> Iterator[tuple["dataclasses.Field[Any]", Any]]:
+    """Yield the fields that input has values for, each with its type hint."""
+    hints = _type_hints(cls)
+    for field in dataclasses.fields(cls):
+        if field.init or field.default is dataclasses.MISSING:
+            yield field, hints[field.name]
 
 
 def _type_hints(cls: type) -> dict[str, Any]:

@@ -19,6 +19,7 @@ def __getattr__(name: str) -> Any:
     from zato.server.commands.cluster import CLUSTER_COMMANDS
     from zato.server.commands.enmasse import ENMASSE_COMMANDS
     from zato.server.commands.objects import OBJECT_COMMANDS
+    from zato.server.commands.openapi import OPENAPI_COMMANDS
     from zato.server.commands.operations import OPERATIONS_COMMANDS
     from zato.server.commands.services import SERVICE_COMMANDS
     from zato.server.commands.statistics import STATISTICS_COMMANDS
@@ -28,6 +29,7 @@ def __getattr__(name: str) -> Any:
         *STATISTICS_COMMANDS,
         *OBJECT_COMMANDS,
         *ENMASSE_COMMANDS,
+        *OPENAPI_COMMANDS,
         *CLUSTER_COMMANDS,
         *OPERATIONS_COMMANDS,
         *AUDIT_COMMANDS,

@@ -9,7 +9,7 @@ class OutgoingFTPOptions:
     """A server that keeps files, and who we are to it."""
 
     host: str = option("Host of the FTP server")
-    port: int = option("Port", default=21, minimum=1, maximum=65535)
+    port: int = option("Port that the server listens on", default=21, minimum=1, maximum=65535)
     username: str = option("Who we are", default="anonymous")
     password: str = option("Password of that user", default="", secret=True)
     account: str = option("Account, where a server asks for one", default="")

@@ -10,7 +10,7 @@ class OutgoingSFTPOptions:
     """A server that keeps files, reached over SSH, and who we are to it."""
 
     host: str = option("Host of the SSH server")
-    port: int = option("Port", default=22, minimum=1, maximum=65535)
+    port: int = option("Port that the server listens on", default=22, minimum=1, maximum=65535)
     username: str = option("Who we are")
     password: str = option("Password of that user, where there is no key", default="", secret=True)
     private_key: str = option("Private key of that user, in OpenSSH's or PEM form", default="", secret=True)

@@ -58,15 +58,15 @@ class Dict(ForceType):
 
     def __init__(self, name: str, *keys: Any, default: Any = NOT_GIVEN) -> None:
         super().__init__(name, default=default)
-        elements = [as_element(key) for key in keys]
+        self.keys = tuple(as_element(key) for key in keys)
         fields = compile_fields(
-            elements,
+            self.keys,
             is_required=lambda element: not element.is_optional and default is NOT_GIVEN and element.default is NOT_GIVEN,
             default=default,
             is_input=True,
         )
         self._read = make_reader(fields, dict) if fields else None
-        self._sent = tuple(element.name for element in elements)
+        self._sent = tuple(element.name for element in self.keys)
 
     def from_json(self, value: Any) -> Any:
         if not isinstance(value, Mapping):

@@ -1,0 +1,364 @@
+"""
+What the admin services take and answer.
+
+Those of a kind are described by its declaration (`zato.server.describe.kinds`), the others here, by their names. One that
+is not here is described by the docstring of its action, and takes and answers anything.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+
+from zato.common.kinds import Kind
+from zato.common.options import declared_options
+from zato.server.describe.kinds import ActionDescription, describe_operation, which
+from zato.server.describe.schemas import (
+    Schema,
+    anything,
+    array,
+    boolean,
+    integer,
+    nullable,
+    number,
+    option_schema,
+    record,
+    text,
+)
+from zato.server.jobs.history import RunFilter
+from zato.server.services.service_options import ServiceOptions
+
+# Published names under which the services of a kind can be called too.
+_AREAS: Mapping[str, str] = {"scheduler.job": "scheduler-job"}
+
+_SERVICE = record(
+    {
+        "id": integer("Number of the service, the same on all servers"),
+        "name": text("Name of the service"),
+        "impl_name": text("Module and class"),
+        "file_name": text("File that it was deployed from; empty for the platform's own"),
+        "version": integer("Version of that file"),
+        "is_internal": boolean("Whether it is the platform's own"),
+        "is_active": boolean("Whether it may be invoked"),
+        "slow_threshold": nullable(integer("Milliseconds above which an invocation is logged as slow; null for none")),
+    }
+)
+_OPTION = record(
+    {
+        "name": text("Name of the option"),
+        "type": text("str, int, float, bool or list"),
+        "help": text("What it means"),
+        "required": boolean("Whether it has to be given"),
+        "default_json": text("The default as JSON; empty for none"),
+        "choices": array(text(), "What it can be, when not anything"),
+        "secret": boolean("Whether it is never shown again"),
+        "references": array(text(), "Kinds of which it names an object"),
+    },
+)
+_KIND = record(
+    {
+        "name": text("Name of the kind"),
+        "label": text("What people call it"),
+        "help": text("What it is"),
+        "options": array(_OPTION),
+        "unique": array(text(), "Options whose values together no two objects may share"),
+    },
+)
+_DEFINITION = {
+    **record(
+        {
+            "id": integer("Number of the definition"),
+            "name": text("Name of the definition"),
+            "is_active": boolean("Whether it lets anybody in"),
+            "version": integer("Configuration version that it is from"),
+            "sec_type": text("What sort it is, e.g. basic_auth"),
+        }
+    ),
+    "additionalProperties": True,
+}
+_WORKER_DEPLOYMENT = {"type": "object", "description": "What one worker made of it"}
+_DEPLOYMENT = record(
+    {
+        "file_name": text("Name of the file"),
+        "version": integer("Its version"),
+        "action": text("deploy, undeploy or reject"),
+        "digest": text("SHA-256 of its content"),
+        "reason": text("Why it was rejected"),
+        "created_at": text("When, UTC", format="date-time"),
+        "created_by": text("Who deployed it"),
+        "workers": array(_WORKER_DEPLOYMENT),
+    }
+)
+_DEAD_LETTER = record(
+    {
+        "id": text("Its id, for retrying and deleting"),
+        "reason": text("Why it was given up"),
+        "failed_at": number("When, in seconds since the epoch"),
+        "service": text("Service that was to run"),
+        "cid": text("Correlation id"),
+        "caller": text("Who asked for it"),
+        "attempts": integer("How often it was tried"),
+        "created_at": number("When it was asked for, in seconds since the epoch"),
+        "payload": text("What the service was sent"),
+    },
+    optional=("service", "cid", "caller", "attempts", "created_at", "payload"),
+)
+_LETTER_ID = record({"id": text("Id of the invocation that was given up", minLength=1)})
+_JOB_RUN = record(
+    {
+        "id": integer("Number of the run"),
+        "job_id": nullable(integer("Number of its job; null when that was deleted")),
+        "job": text("Name of its job"),
+        "state": text("claimed, running, ok, failed, lost or skipped"),
+        "trigger": text("What started it"),
+        "attempt": integer("Which attempt it is"),
+        "missed": integer("Runs before it that nobody could start in time"),
+        "planned_at": text("When it was due, UTC", format="date-time"),
+        "started_at": text("When it started; empty when it has not"),
+        "ended_at": text("When it ended; empty when it has not"),
+        "drift_s": number("Seconds from due to started"),
+        "server": text("Server that ran it"),
+        "pid": integer("Process that ran it"),
+        "result": text("What the service answered, shortened"),
+        "error": text("Why it failed"),
+        "cid": text("Correlation id"),
+        "epoch": integer("Epoch of the scheduler that planned it"),
+    }
+)
+_STATUS_OF_SCHEDULER = record(
+    {
+        "leader": text("Scheduler that plans; empty when none does"),
+        "epoch": integer("Counts the leaders that there were"),
+        "is_paused": boolean("Whether no job fires"),
+        "since": text("Since when it leads, UTC", format="date-time"),
+    }
+)
+_WANTED_OBJECT = {
+    **record(
+        {"kind": text("Name of its kind"), "name": text("Name of the object"), "is_active": boolean("Whether it is in use")},
+        "An object and its options",
+        optional=("is_active",),
+    ),
+    "additionalProperties": True,
+}
+_WANTED_SET = record(
+    {
+        "objects": array(_WANTED_OBJECT, "The objects that there have to be"),
+        "prune": boolean("Whether to delete those that are not among them", default=False),
+        "protect": array(text(), "Patterns of what is never deleted, e.g. security-basic-auth/ops*"),
+    },
+    optional=("prune", "protect"),
+)
+_WANTED_BY_PLAN = record(
+    {
+        **_WANTED_SET["properties"],
+        "planned_at": nullable(integer("Configuration version of the plan; refused when there is a newer one", minimum=0)),
+    },
+    optional=("prune", "protect", "planned_at"),
+)
+_CHANGE = record(
+    {
+        "action": text("create, edit or delete"),
+        "kind": text("Kind of the object"),
+        "name": text("Its name"),
+        "options": array(
+            record({"name": text("Option that changes"), "before": anything("Value before"), "after": anything("Value after")})
+        ),
+    }
+)
+_PROBLEM = record(
+    {
+        "kind": text("Kind of the object"),
+        "name": text("Its name"),
+        "option": text("Option that does not fit; empty when it is none of them"),
+        "message": text("What is wrong, and what was wanted"),
+    }
+)
+_PLAN = record(
+    {
+        "config_version": integer("Configuration version that it was compared with, or that has the changes"),
+        "is_applied": boolean("Whether it was done"),
+        "changes": array(_CHANGE, "What would be done, or was"),
+        "problems": array(_PROBLEM, "What does not fit; with any, nothing is done"),
+        "protected": array(record({"kind": text("Kind"), "name": text("Name")}), "What would be deleted, but is protected"),
+        "total": integer("Objects that there are afterwards"),
+    }
+)
+_EXPORTED = record(
+    {
+        "kind": text("Kind of the object"),
+        "name": text("Its name"),
+        "is_active": boolean("Whether it is in use"),
+        "options": {"type": "object", "description": "Its options without secrets"},
+        "secrets": array(text(), "Options that are secret and have a value"),
+    }
+)
+_CLUSTER = record(
+    {
+        "config_version": integer("Newest configuration version"),
+        "workers": array(
+            record(
+                {
+                    "server": text("Name of the server"),
+                    "pid": integer("Process id"),
+                    "config_version": integer("Configuration version that it runs with"),
+                    "started_at": text("When it started, UTC", format="date-time"),
+                    "reported_at": text("When it last said that it lives, UTC", format="date-time"),
+                }
+            )
+        ),
+    }
+)
+_EDITED_SERVICE = record(
+    {
+        "id": integer("Number of the service"),
+        "name": text("Name of the service"),
+        "impl_name": text("Module and class"),
+        "is_internal": boolean("Whether it is the platform's own"),
+    }
+)
+
+
+def _options_of(cls: type) -> dict[str, Schema]:
+    return {each.name: option_schema(each) for each in declared_options(cls)}
+
+
+def _of(tag: str, help: str, takes: Schema | None = None, returns: Schema | None = None) -> ActionDescription:
+    return ActionDescription(help, takes if takes is not None else record({}), returns if returns is not None else {}, tag)
+
+
+_RUNS = record(_options_of(RunFilter), optional=_options_of(RunFilter))
+_JOB = which({})
+
+FIXED: Mapping[str, ActionDescription] = {
+    "zato.kind.get-list": _of("Kinds", "Return what can be configured: each kind with its options", None, array(_KIND)),
+    "zato.security.get-list": _of(
+        "Security", "Return all security definitions, whatever their kind, by name", None, array(_DEFINITION)
+    ),
+    "zato.service.get-list": _of("Services", "Return the services that can be invoked", None, array(_SERVICE)),
+    "zato.service.get-by-name": _of("Services", "Return the service that the name or the id says", which({}), _SERVICE),
+    "zato.service.is-deployed": _of(
+        "Services",
+        "Return whether there is a service of that name",
+        record({"name": text("Name of the service")}),
+        record({"is_deployed": boolean("Whether there is")}),
+    ),
+    "zato.service.edit": _of(
+        "Services",
+        "Change what operators say of a service: whether it may be invoked, and its limits",
+        which({"is_active": boolean("Whether it may be invoked"), **_options_of(ServiceOptions)}),
+        _EDITED_SERVICE,
+    ),
+    "zato.service.get-json-schema": _of(
+        "Services",
+        "Return the JSON Schemas of a service's input and output, null where it declares none",
+        record({"name": text("Name of the service", minLength=1)}),
+        record(
+            {"name": text("Name of the service"), "input": nullable({"type": "object"}), "output": nullable({"type": "object"})}
+        ),
+    ),
+    "zato.openapi.get": _of(
+        "Documents",
+        "Return an OpenAPI document: of users' services, or of the admin API",
+        record({"document": text("Which one", enum=["services", "admin"], default="services")}, optional=("document",)),
+        {"type": "object", "description": "OpenAPI 3.1"},
+    ),
+    "zato.deployment.get-list": _of(
+        "Deployments",
+        "Return the latest version of each file of services, and what each worker made of it",
+        None,
+        array(_DEPLOYMENT),
+    ),
+    "zato.async.get-status": _of(
+        "Asynchronous invocations",
+        "Return how many asynchronous invocations wait, run, wait for their time or next try, and were given up",
+        None,
+        record(
+            {
+                "waiting": integer("How many a worker has still to take"),
+                "running": integer("How many run now"),
+                "delayed": integer("How many wait for their time or their next try"),
+                "given_up": integer("How many nobody tries any more"),
+            }
+        ),
+    ),
+    "zato.async.get-dead-letters": _of(
+        "Asynchronous invocations", "Return what was given up, the newest first, with the reason", None, array(_DEAD_LETTER)
+    ),
+    "zato.async.retry-dead-letter": _of(
+        "Asynchronous invocations",
+        "Let what was given up run again as if for the first time",
+        _LETTER_ID,
+        record({"id": text("Id that it had"), "cid": text("Correlation id"), "service": text("Service that will run")}),
+    ),
+    "zato.async.delete-dead-letter": _of(
+        "Asynchronous invocations", "Delete what was given up", _LETTER_ID, record({"id": text("Id that it had")})
+    ),
+    "zato.cluster.get-status": _of(
+        "Cluster", "Return which configuration version each living worker runs with", None, _CLUSTER
+    ),
+    "zato.enmasse.plan": _of("Sets of objects", "Say what applying a set of objects would do", _WANTED_SET, _PLAN),
+    "zato.enmasse.apply": _of(
+        "Sets of objects", "Make the objects those of the set, all or nothing, in one transaction", _WANTED_BY_PLAN, _PLAN
+    ),
+    "zato.enmasse.export": _of(
+        "Sets of objects",
+        "Return all objects that somebody configured",
+        None,
+        record({"config_version": integer("Configuration version that it is"), "objects": array(_EXPORTED)}),
+    ),
+    "zato.scheduler.job.execute": _of(
+        "Scheduler",
+        "Run a job now, active or not",
+        _JOB,
+        record(
+            {
+                "id": integer("Number of the job"),
+                "name": text("Its name"),
+                "run_id": integer("Number of the run"),
+                "cid": text("Correlation id of the run"),
+            }
+        ),
+    ),
+    "zato.scheduler.job.set-active-status": _of(
+        "Scheduler",
+        "Switch a job on or off",
+        which({"is_active": boolean("Whether it fires")}, required=("is_active",)),
+        anything("As of zato.scheduler-job.edit"),
+    ),
+    "zato.scheduler.job.get-by-name": _of(
+        "Scheduler", "Return the job of that name", record({"name": text("Name of the job")}), anything("The job")
+    ),
+    "zato.scheduler.job.get-by-id": _of(
+        "Scheduler", "Return the job with that number", record({"id": integer("Number of the job")}), anything("The job")
+    ),
+    "zato.scheduler.job.get-run-list": _of("Scheduler", "Return runs of jobs, the newest first", _RUNS, array(_JOB_RUN)),
+    "zato.scheduler.job.get-running": _of("Scheduler", "Return the runs that go on now", _RUNS, array(_JOB_RUN)),
+    "zato.scheduler.get-status": _of("Scheduler", "Return which scheduler leads", None, _STATUS_OF_SCHEDULER),
+    "zato.scheduler.pause": _of("Scheduler", "Let no job fire until somebody resumes them", None, nullable({"type": "object"})),
+    "zato.scheduler.resume": _of("Scheduler", "Let jobs fire again", None, nullable({"type": "object"})),
+}
+
+
+def describe_action(name: str, kinds: Iterable[Kind], action: Callable[..., object] | None = None) -> ActionDescription:
+    """
+    Return what is known of an admin service.
+
+    Args:
+        action: What it runs; its docstring tells what nothing else does.
+    """
+    if name in FIXED:
+        return FIXED[name]
+    area, _, operation = name.removeprefix("zato.").rpartition(".")
+    wanted = _AREAS.get(area, area)
+    for kind in kinds:
+        if kind.name == wanted:
+            return _renamed(describe_operation(kind, operation), kind, area)
+    doc = (inspect.getdoc(action) or "").partition("\n")[0] if inspect.isfunction(action) else ""
+    return ActionDescription(doc, record({}), anything(), area or "Others")
+
+
+def _renamed(described: ActionDescription, kind: Kind, area: str) -> ActionDescription:
+    """Jobs under their published names have the same input, and outputs with more in them."""
+    if area == kind.name:
+        return described
+    takes = {key: value for key, value in described.takes.items() if key != "additionalProperties"}
+    return ActionDescription(described.help, takes, described.returns, described.tag)
