@@ -56,6 +56,7 @@ class Agent:
             services=[SERVICE],
             add=lambda server: add_LoadBalancerServicer_to_server(servicer, server),
             tls=settings.tls(),
+            checks_roles=settings.is_enrolled,
         )
 
     def run(self, stop: threading.Event) -> None:

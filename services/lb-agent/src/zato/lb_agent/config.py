@@ -3,16 +3,16 @@
 import ipaddress
 from pathlib import Path
 
+from zato.common.certificates.settings import TrustSettings
 from zato.common.errors import BadRequest
 from zato.common.options import option, options
-from zato.common.rpc.tls import TLSFiles
 from zato.lb_agent.addresses import split_address
 
 PART_NAME = "lb-agent"
 
 
 @options
-class LBAgentSettings:
+class LBAgentSettings(TrustSettings):
     """Those that say "on reload" are read anew by `zato lb reload`; the others when the agent starts."""
 
     grpc_address: str = option("Where the agent itself listens, host:port", default="127.0.0.1:20151")
@@ -51,9 +51,6 @@ class LBAgentSettings:
 
     log_format: str = option("Form of the agent's log", default="auto", choices=("auto", "json", "console"))
     log_level: str = option("Least level that is logged", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
-    grpc_certificate: Path | None = option("PEM file with the agent's certificate, then the chain", default=None)
-    grpc_key: Path | None = option("PEM file with the private key of the certificate", default=None)
-    grpc_authorities: Path | None = option("PEM file with the authorities that we trust", default=None)
 
     def __post_init__(self) -> None:
         for name in ("grpc_address", "frontend_address"):
@@ -67,10 +64,7 @@ class LBAgentSettings:
             raise ValueError(f"'check_path' takes the path of a URL, e.g. /health/ready, not {self.check_path!r}")
         for network in self.trusted_proxies:
             _check_network(network)
-        self.tls()
-
-    def tls(self) -> TLSFiles:
-        return TLSFiles(certificate=self.grpc_certificate, key=self.grpc_key, authorities=self.grpc_authorities)
+        self.check_trust()
 
 
 def _check_address(name: str, address: str) -> None:

@@ -29,6 +29,7 @@ from zato.server.control.deployments import Deployments, older_versions
 from zato.server.control.follower import Follower, Update
 from zato.server.control.kinds import Kinds, register_kinds
 from zato.server.control.objects import Objects
+from zato.server.control.refusals import RefusalsRPC
 from zato.server.control.sets import ObjectSets
 from zato.server.control.state import Configuration
 from zato.server.control.status import cluster_status
@@ -196,7 +197,7 @@ class WorkerApp:
             deployments,
             watch,
             self._register_kinds,
-            more=jobs_rpc.methods,
+            more={**jobs_rpc.methods, **RefusalsRPC(self._database).methods},
         )
 
     @property

@@ -1,7 +1,7 @@
 """What one call carries beside its message: the caller's token, the correlation id, and the error when it fails."""
 
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import grpc
@@ -47,6 +47,20 @@ def check_token(method: str, metadata: Iterable[tuple[str, str | bytes]] | None,
     given = find(metadata, TOKEN_KEY).removeprefix("Bearer ")
     if not expected or not hmac.compare_digest(given.encode(), expected.encode()):
         raise Unauthorized("The call carries no valid token of this cluster: give the one in its secrets file")
+
+
+def guarded(handler: Any, unary: Callable[[Any], Any], stream: Callable[[Any], Any]) -> Any:
+    """
+    Return a method's handler with its behavior replaced, of whichever of the four kinds it is.
+
+    Args:
+        unary, stream: Make the behavior of a method that answers once, or with a stream, from the one that it had.
+    """
+    asks, answers = ("stream" if is_many else "unary" for is_many in (handler.request_streaming, handler.response_streaming))
+    make = getattr(grpc, f"{asks}_{answers}_rpc_method_handler")
+    replace = stream if handler.response_streaming else unary
+    behavior = replace(getattr(handler, f"{asks}_{answers}"))
+    return make(behavior, handler.request_deserializer, handler.response_serializer)
 
 
 def status_of(error: ZatoError) -> grpc.StatusCode:

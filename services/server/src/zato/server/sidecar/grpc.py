@@ -1,18 +1,21 @@
 """The contracts that a server serves, each call forwarded as the bytes it came as."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc import aio
 
-from zato.common.errors import DeadlineExceeded, Unavailable
+from zato.common.errors import BadRequest, DeadlineExceeded, Unavailable
 from zato.common.logs import get_logger
+from zato.common.rpc.access import Doorkeeper
 from zato.common.rpc.calls import cid_of, find
 from zato.proto.control_plane.v1 import control_plane_pb2
 from zato.proto.control_plane.v1.control_plane_pb2 import WatchEvent, WatchRequest
 from zato.proto.invoker.v1 import invoker_pb2
+from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest
 from zato.proto.jobs.v1 import jobs_pb2
 from zato.server.sidecar.forward import Workers
 
@@ -23,6 +26,7 @@ CONTROL_PLANE = control_plane_pb2.DESCRIPTOR.services_by_name["ControlPlane"].fu
 JOBS = jobs_pb2.DESCRIPTOR.services_by_name["Jobs"].full_name
 SERVICES = (INVOKER, CONTROL_PLANE, JOBS)
 
+_INVOKE = "Invoker/Invoke"
 # Callers give deadlines; for one that does not this is it.
 _DEFAULT_TIMEOUT_S = 60.0
 _WATCH_WAIT_S = 20.0
@@ -35,24 +39,41 @@ _UNARY = {
 }
 
 
-def add_services(server: aio.Server, workers: Workers) -> None:
+def add_services(server: aio.Server, workers: Workers, door: Callable[[], Doorkeeper]) -> None:
+    """
+    Args:
+        door: Returns who lets calls in; the server has it, which is not there yet.
+    """
     for service, methods in _UNARY.items():
         contract = service.rpartition(".")[2]
         handlers: dict[str, Any] = {
-            method: grpc.unary_unary_rpc_method_handler(_forwarding(workers, f"{contract}/{method}")) for method in methods
+            method: grpc.unary_unary_rpc_method_handler(_forwarding(workers, f"{contract}/{method}", door))
+            for method in methods
         }
         if service == CONTROL_PLANE:
             handlers["Watch"] = grpc.unary_stream_rpc_method_handler(_watching(workers), WatchRequest.FromString, _serialize)
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
 
 
+def _service_of(message: bytes) -> str:
+    """Return which service a call of Invoker/Invoke means."""
+    try:
+        return InvokeRequest.FromString(message).service
+    except DecodeError:
+        raise BadRequest("The message of Invoker/Invoke cannot be read: was it made from another contract?") from None
+
+
 def _serialize(event: WatchEvent) -> bytes:
     return event.SerializeToString()
 
 
-def _forwarding(workers: Workers, method: str) -> Any:
+def _forwarding(workers: Workers, method: str, door: Callable[[], Doorkeeper]) -> Any:
+    is_invocation = method == _INVOKE
+
     async def forward(message: bytes, context: aio.ServicerContext[Any, Any]) -> bytes:
         metadata = context.invocation_metadata()
+        if is_invocation and door().checks_roles:
+            door().check_service(f"/{INVOKER}/Invoke", _service_of(message), context, cid_of(metadata))
         remaining = context.time_remaining()
         return await workers.call(
             method,
