@@ -33,6 +33,7 @@ class CertificateKeeper:
         assert settings.identity_folder is not None, "settings.is_enrolled says so"
         self._identity = Identity(settings.identity_folder)
         self._address = settings.ca_address or (self._token.address if self._token else "")
+        self._poll_s = settings.authorities_poll_s
         self._renewer: Renewer | None = None
 
     def begin(self) -> bool:
@@ -54,7 +55,7 @@ class CertificateKeeper:
             )
         token = self._token
         recover = (lambda: _enrol(identity, token)) if token is not None and token.is_reusable else None
-        self._renewer = Renewer(identity, self._address, recover=recover)
+        self._renewer = Renewer(identity, self._address, recover=recover, poll_s=self._poll_s)
         self._renewer.start()
         return True
 

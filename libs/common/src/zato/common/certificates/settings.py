@@ -20,6 +20,9 @@ class TrustSettings:
         "What 'zato ca token' printed, for the first certificate in 'identity_folder'", default="", secret=True
     )
     ca_address: str = option("host:port where certificates are renewed; as the token says when empty", default="")
+    authorities_poll_s: float = option(
+        "Seconds between two questions to the authority for what was revoked and whom to trust", default=60.0, minimum=0.1
+    )
     grpc_certificate: Path | None = option(
         "PEM file with a certificate of your own, then the chain, instead of 'identity_folder'", default=None
     )
