@@ -2,10 +2,12 @@
 
 import json
 import os
+import ssl
 import subprocess
 import sys
 import time
 import tomllib
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,11 @@ from zato.common.certificates.tokens import parse_token
 from zato.common.cli.operator import operator_tls
 from zato.common.errors import Forbidden, Unauthorized, Unavailable, ZatoError
 from zato.common.rpc.client import Client
+from zato.common.rpc.material import split_authorities
 from zato.common.rpc.server import ThreadedServer
 from zato.common.rpc.tls import TLSFiles
 from zato.common.testing.certificates import CertificateAuthority
+from zato.common.testing.processes import free_port
 from zato.common.testing.waiting import eventually
 from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest
 from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
@@ -46,6 +50,7 @@ CALLS: dict[str, tuple[str, Callable[[Any], Any], Any]] = {
 class TrustedCluster:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.https = f"localhost:{free_port()}"
         self.environ = {**os.environ, "ZATO_CLUSTER": str(folder), "NO_COLOR": "1"}
 
     def zato(self, *arguments: str) -> str:
@@ -72,6 +77,16 @@ class TrustedCluster:
         enrol(identity, parse_token(token))
         return identity
 
+    def get(self, path: str, client: Identity | None = None) -> int:
+        """Ask the load-balancer over TLS, trusting the cluster's authority, and return the status."""
+        operator_tls(self.folder)
+        roots, _ = split_authorities(Identity(self.folder / "operator").authorities_file.read_bytes())
+        context = ssl.create_default_context(cadata=roots.decode())
+        if client is not None:
+            context.load_cert_chain(client.file)
+        with urllib.request.urlopen(f"https://{self.https}{path}", timeout=10, context=context) as response:
+            return int(response.status)
+
     def call(self, part: str, tls: TLSFiles | None) -> None:
         """Make the call that an operator may make at a part."""
         name, method, request = CALLS[part]
@@ -92,6 +107,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, haproxy_program: str) -> I
     for name in ("server1", "scheduler", "lb-agent"):
         with (made.folder / name / "settings.toml").open("a") as settings:
             settings.write(f"\nauthorities_poll_s = {POLL_S}\n")
+            if name == "lb-agent":
+                settings.write(f'https_address = "{made.https}"\nclient_certificates = "optional"\n')
     try:
         made.zato("quickstart", "start", str(made.folder))
         yield made
@@ -218,6 +235,23 @@ def test_a_connector_may_invoke_services_of_users(cluster: TrustedCluster, tmp_p
     identity = cluster.identity(tmp_path, "connector-amqp", "connector")
     answer = cluster.call_at("server1", lambda c: InvokerStub(c).Invoke, InvokeRequest(service="zato.ping"), identity.tls)
     assert json.loads(answer.payload) == {"pong": "zato"}
+
+
+def test_clients_come_over_https_with_certificates_of_the_authority_or_none(cluster: TrustedCluster, tmp_path: Path) -> None:
+    assert cluster.get("/zato/ping") == 200
+    client = cluster.identity(tmp_path, "billing", "client")
+    assert cluster.get("/zato/ping", client) == 200
+    cluster.zato("ca", "revoke", "--name", "billing")
+
+    def is_refused() -> bool:
+        try:
+            cluster.get("/zato/ping", client)
+        except OSError as exc:
+            return "REVOKED" in str(exc).upper()
+        return False
+
+    eventually(is_refused, timeout_s=20)
+    assert cluster.get("/zato/ping") == 200
 
 
 def test_keys_are_for_their_owner_only_and_no_two_parts_have_the_same(cluster: TrustedCluster) -> None:
