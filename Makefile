@@ -78,6 +78,10 @@ docs: venv ## Write the reference in docs/ anew, from what is declared
 lock: venv ## Pin what the pyproject.toml files ask for; UPGRADE=1 takes the newest releases
 	@PATH=$(abspath $(BIN)):$$PATH requirements/lock.sh $(if $(UPGRADE),--upgrade)
 
+.PHONY: release
+release: venv ## The wheels of a part and the list of what it runs with: SERVICE=server, AUDIT=1 looks for known weaknesses
+	@scripts/release $(SERVICE)
+
 .PHONY: quickstart
 quickstart: ## A cluster of two servers behind HAProxy, with the examples deployed and called
 	@scripts/system-packages quickstart

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from zato.common.cli.operator import operator_tls
 from zato.common.rpc.client import Client
 from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest
 from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
@@ -52,7 +53,7 @@ class Cluster:
     def client_of(self, name: str) -> tuple[Client, str]:
         """A gRPC client of that server, and the cluster's token."""
         token = tomllib.loads((self.folder / name / "secrets.toml").read_text())["token"]
-        return Client(self.part(name)["grpc_address"], token=token), token
+        return Client(self.part(name)["grpc_address"], token=token, tls=operator_tls(self.folder)), token
 
     def states(self) -> dict[str, str]:
         """What the load-balancer thinks of each server."""

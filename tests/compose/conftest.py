@@ -91,6 +91,13 @@ class Project:
         state = json.loads(self.compose("exec", "-T", "lb-agent", "zato", "--json", "lb", "state"))
         return sum(backend["state"] == "up" for backend in state["backends"])
 
+    def certificates(self) -> list[dict[str, Any]]:
+        """Return those that the authority issued and that are valid."""
+        where = ("--address", "127.0.0.1:20160", "--admin-token-file", "/cluster/ca/token", "--identity", "work/identity")
+        listed = json.loads(self.compose("exec", "-T", "ca", "zato", "--json", "ca", "list", *where))
+        found: list[dict[str, Any]] = listed["certificates"]
+        return found
+
     def get(self, path: str, **headers: str) -> tuple[int, str]:
         """Return status and body of a request through the load-balancer; status 0 when there was no answer."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}

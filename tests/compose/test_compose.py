@@ -13,6 +13,20 @@ class Kept(Service):
     def handle(self):
         self.response.payload = {"is": "kept"}
 """
+# Token and all, but in clear text.
+WITHOUT_CERTIFICATE = """
+import pathlib, sys
+from zato.common.errors import ZatoError
+from zato.common.rpc.client import Client
+from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest
+from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
+client = Client(sys.argv[1], token=pathlib.Path("/cluster/server/token").read_text())
+try:
+    client.call(InvokerStub(client.channel).Invoke, InvokeRequest(service="zato.ping"), timeout_s=5)
+    print("let in")
+except ZatoError as exc:
+    print(type(exc).__name__)
+"""
 LATEST = "/currency/latest?base=USD"
 
 
@@ -36,8 +50,10 @@ def test_the_zato_command_works_in_a_container_of_its_own(project):
 
 
 def test_no_secret_is_in_a_file_of_ours_in_a_log_or_in_what_docker_shows(project):
-    secrets = [*project.secrets.values(), project.file("examples.secrets")]
-    assert len(set(secrets)) == len(secrets) >= 7
+    files = ("examples.secrets", "operator_token", "server/enrolment_token")
+    secrets = [*project.secrets.values(), *map(project.file, files)]
+    secrets += project.compose("exec", "-T", "ca", "cat", "/cluster/ca/token", "/cluster/ca/secret_key").split()
+    assert len(set(secrets)) == len(secrets) >= 10
     shown = {
         "config": project.compose("config"),
         "logs": project.compose("logs", "--no-color"),
@@ -48,20 +64,41 @@ def test_no_secret_is_in_a_file_of_ours_in_a_log_or_in_what_docker_shows(project
 
 def test_no_part_can_read_the_secrets_of_another(project):
     readable = "for f in /cluster/* /cluster/*/*; do [ -f $f ] && [ -r $f ] && echo $f; done; true"
-    parts = ("lb-agent", "redis", "scheduler")
+    parts = ("ca", "lb-agent", "redis", "scheduler")
     seen = {part: set(project.compose("exec", "-T", part, "sh", "-c", readable).split()) for part in parts}
     assert not [file for file in seen["scheduler"] if not file.startswith(("/cluster/cluster.toml", "/cluster/scheduler/"))]
+    assert not [file for file in seen["ca"] if not file.startswith(("/cluster/cluster.toml", "/cluster/ca/"))]
     assert not [file for file in seen["lb-agent"] if not file.startswith(("/cluster/cluster.toml", "/cluster/lb-agent/"))]
     assert not [file for file in seen["redis"] if file.startswith(("/cluster/server", "/cluster/lb-agent", "/cluster/secrets"))]
 
 
 def test_nothing_runs_as_root_and_only_this_machine_reaches_it(project, docker):
-    for container in project.inspect("postgres", "redis", "lb-agent", "server", "scheduler"):
+    for container in project.inspect("postgres", "redis", "ca", "lb-agent", "server", "scheduler"):
         users = docker("top", container["Id"], "-eo", "uid,pid").splitlines()[1:]
         assert users
         assert not [line for line in users if line.split()[0] == "0"], container["Name"]
         bound = [port for ports in (container["NetworkSettings"]["Ports"] or {}).values() for port in ports or ()]
         assert {port["HostIp"] for port in bound} <= {"127.0.0.1"}
+
+
+def test_parts_take_no_calls_without_a_certificate(project):
+    for address in ("server:17110", "lb-agent:20151", "scheduler:31530"):
+        answer = project.compose("exec", "-T", "server", "python", "-c", WITHOUT_CERTIFICATE, address)
+        assert answer.strip() == "Unavailable"
+    assert "Handshake failed" in project.compose("logs", "--no-color", "server")
+
+
+def test_parts_that_have_their_certificate_start_without_the_authority(project):
+    project.compose("stop", "ca")
+    try:
+        for service in ("server", "scheduler"):
+            before = project.started_at(service)
+            project.kill(service)
+            eventually(lambda service=service, before=before: project.started_at(service) != before, timeout_s=30)
+        eventually(lambda: project.get(LATEST)[0] == 200, timeout_s=30)
+        eventually(lambda: "currency.latest" in project.zato("service", "list"), timeout_s=30)
+    finally:
+        project.compose("start", "ca")
 
 
 def test_a_killed_server_or_load_balancer_comes_back(project):
@@ -77,6 +114,8 @@ def test_servers_that_are_added_killed_and_removed_cost_no_request(project):
     with Load(f"{project.address}{LATEST}", threads=2, pause_s=0.05) as load:
         project.up(servers=3)
         eventually(lambda: project.servers_up() == 3, timeout_s=60)
+        replicas = {record["name"] for record in project.certificates() if record["purpose"] == "server"}
+        assert len(replicas) >= 3 and all(name.startswith("server.") for name in replicas)
         project.kill("server")
         eventually(lambda: project.servers_up() < 3, timeout_s=30)
         eventually(lambda: project.servers_up() == 3, timeout_s=60)

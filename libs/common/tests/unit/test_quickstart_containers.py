@@ -55,8 +55,9 @@ def test_secrets_are_readable_by_their_reader_only(tmp_path: Path) -> None:
 
 def test_each_file_is_given_to_the_user_of_the_part_that_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: dict[str, int] = {}
-    monkeypatch.setattr(containers, "_give", lambda path, user: given.update({str(path.relative_to(tmp_path)): user}))
+    monkeypatch.setattr(containers, "give", lambda path, user: given.update({str(path.relative_to(tmp_path)): user}))
     prepare(tmp_path)
+    assert given["ca/secret_key"] == given["ca/token"] == 10004
     assert given["postgres/password"] == given["redis/redis.conf"] == 999
     assert given["server/odb_url"] == given["secrets.toml"] == 10001
     assert given["lb-agent"] == given["lb-agent/token"] == 10002

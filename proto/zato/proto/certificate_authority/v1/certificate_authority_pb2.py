@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n?zato/proto/certificate_authority/v1/certificate_authority.proto\x12#zato.proto.certificate_authority.v1\"2\n\x06Issued\x12\x13\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0c\x12\x13\n\x0b\x61uthorities\x18\x02 \x01(\x0c\".\n\x0c\x45nrolRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0f\n\x07request\x18\x02 \x01(\x0c\"L\n\rEnrolResponse\x12;\n\x06issued\x18\x01 \x01(\x0b\x32+.zato.proto.certificate_authority.v1.Issued\"\x1f\n\x0cRenewRequest\x12\x0f\n\x07request\x18\x01 \x01(\x0c\"L\n\rRenewResponse\x12;\n\x06issued\x18\x01 \x01(\x0b\x32+.zato.proto.certificate_authority.v1.Issued\"\x17\n\x15GetAuthoritiesRequest\"-\n\x16GetAuthoritiesResponse\x12\x13\n\x0b\x61uthorities\x18\x01 \x01(\x0c\"r\n\x05Grant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x19\n\x11\x61lternative_names\x18\x02 \x03(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\x12\n\nlifetime_s\x18\x04 \x01(\x01\x12\x1b\n\x13is_wildcard_allowed\x18\x05 \x01(\x08\"i\n\x12\x43reateTokenRequest\x12\x39\n\x05grant\x18\x01 \x01(\x0b\x32*.zato.proto.certificate_authority.v1.Grant\x12\x18\n\x10token_lifetime_s\x18\x02 \x01(\x01\"s\n\x13\x43reateTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12\x12\n\nexpires_at\x18\x02 \x01(\x01\x12\x39\n\x05grant\x18\x03 \x01(\x0b\x32*.zato.proto.certificate_authority.v1.Grant\"Z\n\x0cIssueRequest\x12\x39\n\x05grant\x18\x01 \x01(\x0b\x32*.zato.proto.certificate_authority.v1.Grant\x12\x0f\n\x07request\x18\x02 \x01(\x0c\"L\n\rIssueResponse\x12;\n\x06issued\x18\x01 \x01(\x0b\x32+.zato.proto.certificate_authority.v1.Issued\"\xfb\x01\n\x0b\x43\x65rtificate\x12\x0e\n\x06serial\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x19\n\x11\x61lternative_names\x18\x03 \x03(\t\x12\x0f\n\x07purpose\x18\x04 \x01(\t\x12\x0e\n\x06issuer\x18\x05 \x01(\t\x12\x12\n\nnot_before\x18\x06 \x01(\x01\x12\x11\n\tnot_after\x18\x07 \x01(\x01\x12\r\n\x05state\x18\x08 \x01(\t\x12\x12\n\nrevoked_at\x18\t \x01(\x01\x12\x0e\n\x06reason\x18\n \x01(\t\x12\x0e\n\x06source\x18\x0b \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x0c \x01(\t\x12\x13\n\x0b\x63\x65rtificate\x18\r \x01(\x0c\"7\n\x17ListCertificatesRequest\x12\x0e\n\x06is_all\x18\x01 \x01(\x08\x12\x0c\n\x04name\x18\x02 \x01(\t\"b\n\x18ListCertificatesResponse\x12\x46\n\x0c\x63\x65rtificates\x18\x01 \x03(\x0b\x32\x30.zato.proto.certificate_authority.v1.Certificate\"\'\n\x15GetCertificateRequest\x12\x0e\n\x06serial\x18\x01 \x01(\t\"_\n\x16GetCertificateResponse\x12\x45\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0b\x32\x30.zato.proto.certificate_authority.v1.Certificate\"=\n\rRevokeRequest\x12\x0e\n\x06serial\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"1\n\x0eRevokeResponse\x12\x0f\n\x07serials\x18\x01 \x03(\t\x12\x0e\n\x06tokens\x18\x02 \x01(\x05\"Q\n\rRotateRequest\x12\r\n\x05level\x18\x01 \x01(\t\x12\x13\n\x0b\x63\x65rtificate\x18\x02 \x01(\x0c\x12\x0b\n\x03key\x18\x03 \x01(\x0c\x12\x0f\n\x07\x61\x66ter_s\x18\x04 \x01(\x01\"U\n\x0eRotateResponse\x12\x43\n\x0b\x61uthorities\x18\x01 \x03(\x0b\x32..zato.proto.certificate_authority.v1.Authority\"\xa0\x01\n\tAuthority\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05level\x18\x02 \x01(\t\x12\x11\n\tnot_after\x18\x03 \x01(\x01\x12\x13\n\x0b\x61\x63tive_from\x18\x04 \x01(\x01\x12\x15\n\rtrusted_until\x18\x05 \x01(\x01\x12\r\n\x05state\x18\x06 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x07 \x01(\t\x12\x13\n\x0bis_imported\x18\x08 \x01(\x08\"\x11\n\x0fGetStateRequest\"\xa1\x01\n\x10GetStateResponse\x12\x43\n\x0b\x61uthorities\x18\x01 \x03(\x0b\x32..zato.proto.certificate_authority.v1.Authority\x12\r\n\x05valid\x18\x02 \x01(\x05\x12\x0f\n\x07revoked\x18\x03 \x01(\x05\x12\x13\n\x0bopen_tokens\x18\x04 \x01(\x05\x12\x13\n\x0bnext_expiry\x18\x05 \x01(\x01\" \n\x0fGetAuditRequest\x12\r\n\x05limit\x18\x01 \x01(\x05\"2\n\x10GetAuditResponse\x12\x0f\n\x07\x65ntries\x18\x01 \x03(\t\x12\r\n\x05total\x18\x02 \x01(\x03\x32{\n\tEnrolment\x12n\n\x05\x45nrol\x12\x31.zato.proto.certificate_authority.v1.EnrolRequest\x1a\x32.zato.proto.certificate_authority.v1.EnrolResponse2\xfb\t\n\x14\x43\x65rtificateAuthority\x12n\n\x05Renew\x12\x31.zato.proto.certificate_authority.v1.RenewRequest\x1a\x32.zato.proto.certificate_authority.v1.RenewResponse\x12\x89\x01\n\x0eGetAuthorities\x12:.zato.proto.certificate_authority.v1.GetAuthoritiesRequest\x1a;.zato.proto.certificate_authority.v1.GetAuthoritiesResponse\x12\x80\x01\n\x0b\x43reateToken\x12\x37.zato.proto.certificate_authority.v1.CreateTokenRequest\x1a\x38.zato.proto.certificate_authority.v1.CreateTokenResponse\x12n\n\x05Issue\x12\x31.zato.proto.certificate_authority.v1.IssueRequest\x1a\x32.zato.proto.certificate_authority.v1.IssueResponse\x12\x8f\x01\n\x10ListCertificates\x12<.zato.proto.certificate_authority.v1.ListCertificatesRequest\x1a=.zato.proto.certificate_authority.v1.ListCertificatesResponse\x12\x89\x01\n\x0eGetCertificate\x12:.zato.proto.certificate_authority.v1.GetCertificateRequest\x1a;.zato.proto.certificate_authority.v1.GetCertificateResponse\x12q\n\x06Revoke\x12\x32.zato.proto.certificate_authority.v1.RevokeRequest\x1a\x33.zato.proto.certificate_authority.v1.RevokeResponse\x12q\n\x06Rotate\x12\x32.zato.proto.certificate_authority.v1.RotateRequest\x1a\x33.zato.proto.certificate_authority.v1.RotateResponse\x12w\n\x08GetState\x12\x34.zato.proto.certificate_authority.v1.GetStateRequest\x1a\x35.zato.proto.certificate_authority.v1.GetStateResponse\x12w\n\x08GetAudit\x12\x34.zato.proto.certificate_authority.v1.GetAuditRequest\x1a\x35.zato.proto.certificate_authority.v1.GetAuditResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n?zato/proto/certificate_authority/v1/certificate_authority.proto\x12#zato.proto.certificate_authority.v1\"2\n\x06Issued\x12\x13\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0c\x12\x13\n\x0b\x61uthorities\x18\x02 \x01(\x0c\".\n\x0c\x45nrolRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0f\n\x07request\x18\x02 \x01(\x0c\"L\n\rEnrolResponse\x12;\n\x06issued\x18\x01 \x01(\x0b\x32+.zato.proto.certificate_authority.v1.Issued\"\x1f\n\x0cRenewRequest\x12\x0f\n\x07request\x18\x01 \x01(\x0c\"L\n\rRenewResponse\x12;\n\x06issued\x18\x01 \x01(\x0b\x32+.zato.proto.certificate_authority.v1.Issued\"\x17\n\x15GetAuthoritiesRequest\"-\n\x16GetAuthoritiesResponse\x12\x13\n\x0b\x61uthorities\x18\x01 \x01(\x0c\"r\n\x05Grant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x19\n\x11\x61lternative_names\x18\x02 \x03(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\x12\n\nlifetime_s\x18\x04 \x01(\x01\x12\x1b\n\x13is_wildcard_allowed\x18\x05 \x01(\x08\"~\n\x12\x43reateTokenRequest\x12\x39\n\x05grant\x18\x01 \x01(\x0b\x32*.zato.proto.certificate_authority.v1.Grant\x12\x18\n\x10token_lifetime_s\x18\x02 \x01(\x01\x12\x13\n\x0bis_reusable\x18\x03 \x01(\x08\"s\n\x13\x43reateTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12\x12\n\nexpires_at\x18\x02 \x01(\x01\x12\x39\n\x05grant\x18\x03 \x01(\x0b\x32*.zato.proto.certificate_authority.v1.Grant\"Z\n\x0cIssueRequest\x12\x39\n\x05grant\x18\x01 \x01(\x0b\x32*.zato.proto.certificate_authority.v1.Grant\x12\x0f\n\x07request\x18\x02 \x01(\x0c\"L\n\rIssueResponse\x12;\n\x06issued\x18\x01 \x01(\x0b\x32+.zato.proto.certificate_authority.v1.Issued\"\xfb\x01\n\x0b\x43\x65rtificate\x12\x0e\n\x06serial\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x19\n\x11\x61lternative_names\x18\x03 \x03(\t\x12\x0f\n\x07purpose\x18\x04 \x01(\t\x12\x0e\n\x06issuer\x18\x05 \x01(\t\x12\x12\n\nnot_before\x18\x06 \x01(\x01\x12\x11\n\tnot_after\x18\x07 \x01(\x01\x12\r\n\x05state\x18\x08 \x01(\t\x12\x12\n\nrevoked_at\x18\t \x01(\x01\x12\x0e\n\x06reason\x18\n \x01(\t\x12\x0e\n\x06source\x18\x0b \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x0c \x01(\t\x12\x13\n\x0b\x63\x65rtificate\x18\r \x01(\x0c\"7\n\x17ListCertificatesRequest\x12\x0e\n\x06is_all\x18\x01 \x01(\x08\x12\x0c\n\x04name\x18\x02 \x01(\t\"b\n\x18ListCertificatesResponse\x12\x46\n\x0c\x63\x65rtificates\x18\x01 \x03(\x0b\x32\x30.zato.proto.certificate_authority.v1.Certificate\"\'\n\x15GetCertificateRequest\x12\x0e\n\x06serial\x18\x01 \x01(\t\"_\n\x16GetCertificateResponse\x12\x45\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0b\x32\x30.zato.proto.certificate_authority.v1.Certificate\"=\n\rRevokeRequest\x12\x0e\n\x06serial\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"1\n\x0eRevokeResponse\x12\x0f\n\x07serials\x18\x01 \x03(\t\x12\x0e\n\x06tokens\x18\x02 \x01(\x05\"Q\n\rRotateRequest\x12\r\n\x05level\x18\x01 \x01(\t\x12\x13\n\x0b\x63\x65rtificate\x18\x02 \x01(\x0c\x12\x0b\n\x03key\x18\x03 \x01(\x0c\x12\x0f\n\x07\x61\x66ter_s\x18\x04 \x01(\x01\"U\n\x0eRotateResponse\x12\x43\n\x0b\x61uthorities\x18\x01 \x03(\x0b\x32..zato.proto.certificate_authority.v1.Authority\"\xa0\x01\n\tAuthority\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05level\x18\x02 \x01(\t\x12\x11\n\tnot_after\x18\x03 \x01(\x01\x12\x13\n\x0b\x61\x63tive_from\x18\x04 \x01(\x01\x12\x15\n\rtrusted_until\x18\x05 \x01(\x01\x12\r\n\x05state\x18\x06 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x07 \x01(\t\x12\x13\n\x0bis_imported\x18\x08 \x01(\x08\"\x11\n\x0fGetStateRequest\"\xa1\x01\n\x10GetStateResponse\x12\x43\n\x0b\x61uthorities\x18\x01 \x03(\x0b\x32..zato.proto.certificate_authority.v1.Authority\x12\r\n\x05valid\x18\x02 \x01(\x05\x12\x0f\n\x07revoked\x18\x03 \x01(\x05\x12\x13\n\x0bopen_tokens\x18\x04 \x01(\x05\x12\x13\n\x0bnext_expiry\x18\x05 \x01(\x01\" \n\x0fGetAuditRequest\x12\r\n\x05limit\x18\x01 \x01(\x05\"2\n\x10GetAuditResponse\x12\x0f\n\x07\x65ntries\x18\x01 \x03(\t\x12\r\n\x05total\x18\x02 \x01(\x03\x32{\n\tEnrolment\x12n\n\x05\x45nrol\x12\x31.zato.proto.certificate_authority.v1.EnrolRequest\x1a\x32.zato.proto.certificate_authority.v1.EnrolResponse2\xfb\t\n\x14\x43\x65rtificateAuthority\x12n\n\x05Renew\x12\x31.zato.proto.certificate_authority.v1.RenewRequest\x1a\x32.zato.proto.certificate_authority.v1.RenewResponse\x12\x89\x01\n\x0eGetAuthorities\x12:.zato.proto.certificate_authority.v1.GetAuthoritiesRequest\x1a;.zato.proto.certificate_authority.v1.GetAuthoritiesResponse\x12\x80\x01\n\x0b\x43reateToken\x12\x37.zato.proto.certificate_authority.v1.CreateTokenRequest\x1a\x38.zato.proto.certificate_authority.v1.CreateTokenResponse\x12n\n\x05Issue\x12\x31.zato.proto.certificate_authority.v1.IssueRequest\x1a\x32.zato.proto.certificate_authority.v1.IssueResponse\x12\x8f\x01\n\x10ListCertificates\x12<.zato.proto.certificate_authority.v1.ListCertificatesRequest\x1a=.zato.proto.certificate_authority.v1.ListCertificatesResponse\x12\x89\x01\n\x0eGetCertificate\x12:.zato.proto.certificate_authority.v1.GetCertificateRequest\x1a;.zato.proto.certificate_authority.v1.GetCertificateResponse\x12q\n\x06Revoke\x12\x32.zato.proto.certificate_authority.v1.RevokeRequest\x1a\x33.zato.proto.certificate_authority.v1.RevokeResponse\x12q\n\x06Rotate\x12\x32.zato.proto.certificate_authority.v1.RotateRequest\x1a\x33.zato.proto.certificate_authority.v1.RotateResponse\x12w\n\x08GetState\x12\x34.zato.proto.certificate_authority.v1.GetStateRequest\x1a\x35.zato.proto.certificate_authority.v1.GetStateResponse\x12w\n\x08GetAudit\x12\x34.zato.proto.certificate_authority.v1.GetAuditRequest\x1a\x35.zato.proto.certificate_authority.v1.GetAuditResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,43 +48,43 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GRANT']._serialized_start=465
   _globals['_GRANT']._serialized_end=579
   _globals['_CREATETOKENREQUEST']._serialized_start=581
-  _globals['_CREATETOKENREQUEST']._serialized_end=686
-  _globals['_CREATETOKENRESPONSE']._serialized_start=688
-  _globals['_CREATETOKENRESPONSE']._serialized_end=803
-  _globals['_ISSUEREQUEST']._serialized_start=805
-  _globals['_ISSUEREQUEST']._serialized_end=895
-  _globals['_ISSUERESPONSE']._serialized_start=897
-  _globals['_ISSUERESPONSE']._serialized_end=973
-  _globals['_CERTIFICATE']._serialized_start=976
-  _globals['_CERTIFICATE']._serialized_end=1227
-  _globals['_LISTCERTIFICATESREQUEST']._serialized_start=1229
-  _globals['_LISTCERTIFICATESREQUEST']._serialized_end=1284
-  _globals['_LISTCERTIFICATESRESPONSE']._serialized_start=1286
-  _globals['_LISTCERTIFICATESRESPONSE']._serialized_end=1384
-  _globals['_GETCERTIFICATEREQUEST']._serialized_start=1386
-  _globals['_GETCERTIFICATEREQUEST']._serialized_end=1425
-  _globals['_GETCERTIFICATERESPONSE']._serialized_start=1427
-  _globals['_GETCERTIFICATERESPONSE']._serialized_end=1522
-  _globals['_REVOKEREQUEST']._serialized_start=1524
-  _globals['_REVOKEREQUEST']._serialized_end=1585
-  _globals['_REVOKERESPONSE']._serialized_start=1587
-  _globals['_REVOKERESPONSE']._serialized_end=1636
-  _globals['_ROTATEREQUEST']._serialized_start=1638
-  _globals['_ROTATEREQUEST']._serialized_end=1719
-  _globals['_ROTATERESPONSE']._serialized_start=1721
-  _globals['_ROTATERESPONSE']._serialized_end=1806
-  _globals['_AUTHORITY']._serialized_start=1809
-  _globals['_AUTHORITY']._serialized_end=1969
-  _globals['_GETSTATEREQUEST']._serialized_start=1971
-  _globals['_GETSTATEREQUEST']._serialized_end=1988
-  _globals['_GETSTATERESPONSE']._serialized_start=1991
-  _globals['_GETSTATERESPONSE']._serialized_end=2152
-  _globals['_GETAUDITREQUEST']._serialized_start=2154
-  _globals['_GETAUDITREQUEST']._serialized_end=2186
-  _globals['_GETAUDITRESPONSE']._serialized_start=2188
-  _globals['_GETAUDITRESPONSE']._serialized_end=2238
-  _globals['_ENROLMENT']._serialized_start=2240
-  _globals['_ENROLMENT']._serialized_end=2363
-  _globals['_CERTIFICATEAUTHORITY']._serialized_start=2366
-  _globals['_CERTIFICATEAUTHORITY']._serialized_end=3641
+  _globals['_CREATETOKENREQUEST']._serialized_end=707
+  _globals['_CREATETOKENRESPONSE']._serialized_start=709
+  _globals['_CREATETOKENRESPONSE']._serialized_end=824
+  _globals['_ISSUEREQUEST']._serialized_start=826
+  _globals['_ISSUEREQUEST']._serialized_end=916
+  _globals['_ISSUERESPONSE']._serialized_start=918
+  _globals['_ISSUERESPONSE']._serialized_end=994
+  _globals['_CERTIFICATE']._serialized_start=997
+  _globals['_CERTIFICATE']._serialized_end=1248
+  _globals['_LISTCERTIFICATESREQUEST']._serialized_start=1250
+  _globals['_LISTCERTIFICATESREQUEST']._serialized_end=1305
+  _globals['_LISTCERTIFICATESRESPONSE']._serialized_start=1307
+  _globals['_LISTCERTIFICATESRESPONSE']._serialized_end=1405
+  _globals['_GETCERTIFICATEREQUEST']._serialized_start=1407
+  _globals['_GETCERTIFICATEREQUEST']._serialized_end=1446
+  _globals['_GETCERTIFICATERESPONSE']._serialized_start=1448
+  _globals['_GETCERTIFICATERESPONSE']._serialized_end=1543
+  _globals['_REVOKEREQUEST']._serialized_start=1545
+  _globals['_REVOKEREQUEST']._serialized_end=1606
+  _globals['_REVOKERESPONSE']._serialized_start=1608
+  _globals['_REVOKERESPONSE']._serialized_end=1657
+  _globals['_ROTATEREQUEST']._serialized_start=1659
+  _globals['_ROTATEREQUEST']._serialized_end=1740
+  _globals['_ROTATERESPONSE']._serialized_start=1742
+  _globals['_ROTATERESPONSE']._serialized_end=1827
+  _globals['_AUTHORITY']._serialized_start=1830
+  _globals['_AUTHORITY']._serialized_end=1990
+  _globals['_GETSTATEREQUEST']._serialized_start=1992
+  _globals['_GETSTATEREQUEST']._serialized_end=2009
+  _globals['_GETSTATERESPONSE']._serialized_start=2012
+  _globals['_GETSTATERESPONSE']._serialized_end=2173
+  _globals['_GETAUDITREQUEST']._serialized_start=2175
+  _globals['_GETAUDITREQUEST']._serialized_end=2207
+  _globals['_GETAUDITRESPONSE']._serialized_start=2209
+  _globals['_GETAUDITRESPONSE']._serialized_end=2259
+  _globals['_ENROLMENT']._serialized_start=2261
+  _globals['_ENROLMENT']._serialized_end=2384
+  _globals['_CERTIFICATEAUTHORITY']._serialized_start=2387
+  _globals['_CERTIFICATEAUTHORITY']._serialized_end=3662
 # @@protoc_insertion_point(module_scope)

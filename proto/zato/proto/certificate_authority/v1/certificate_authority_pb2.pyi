@@ -172,7 +172,9 @@ class Grant(_message.Message):
     name: _builtins.str
     """Name of the part, e.g. "server1": the common name."""
     purpose: _builtins.str
-    """"part", "server" or "client": what the certificate may be used for."""
+    """What has the certificate: a role ("server", "scheduler", "lb-agent", "connector", "webadmin", "operator"), which
+    decides what parts let it call; or "part" or "client", a program of the user's own.
+    """
     lifetime_s: _builtins.float
     """Seconds that a certificate is valid; the authority's default when 0."""
     is_wildcard_allowed: _builtins.bool
@@ -204,8 +206,11 @@ class CreateTokenRequest(_message.Message):
 
     GRANT_FIELD_NUMBER: _builtins.int
     TOKEN_LIFETIME_S_FIELD_NUMBER: _builtins.int
+    IS_REUSABLE_FIELD_NUMBER: _builtins.int
     token_lifetime_s: _builtins.float
     """Seconds until the token expires; the authority's default when 0."""
+    is_reusable: _builtins.bool
+    """For any number of certificates, whose names are the grant's or begin with it and a dot, e.g. "server.5f2a"."""
     @_builtins.property
     def grant(self) -> Global___Grant: ...
     def __init__(
@@ -213,10 +218,11 @@ class CreateTokenRequest(_message.Message):
         *,
         grant: Global___Grant | None = ...,
         token_lifetime_s: _builtins.float = ...,
+        is_reusable: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["grant", b"grant"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["grant", b"grant", "token_lifetime_s", b"token_lifetime_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grant", b"grant", "is_reusable", b"is_reusable", "token_lifetime_s", b"token_lifetime_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -47,7 +47,7 @@ class EnrolmentServicer:
     """
 
     def Enrol(self, request, context):
-        """Trades a token and a request for a certificate. A token is used once; the same request may be repeated with
+        """Trades a token and a request for a certificate. A token is used once unless it was made reusable; the same request may be repeated with
         it when the answer was lost, and gets the same certificate.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -34,7 +34,7 @@ class EnrolmentStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> EnrolmentAsyncStub: ...
     Enrol: _grpc.UnaryUnaryMultiCallable[_certificate_authority_pb2.EnrolRequest, _certificate_authority_pb2.EnrolResponse]
-    """Trades a token and a request for a certificate. A token is used once; the same request may be repeated with
+    """Trades a token and a request for a certificate. A token is used once unless it was made reusable; the same request may be repeated with
     it when the answer was lost, and gets the same certificate.
     """
 
@@ -44,7 +44,7 @@ class EnrolmentAsyncStub(EnrolmentStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Enrol: _aio.UnaryUnaryMultiCallable[_certificate_authority_pb2.EnrolRequest, _certificate_authority_pb2.EnrolResponse]  # type: ignore[assignment]
-    """Trades a token and a request for a certificate. A token is used once; the same request may be repeated with
+    """Trades a token and a request for a certificate. A token is used once unless it was made reusable; the same request may be repeated with
     it when the answer was lost, and gets the same certificate.
     """
 
@@ -57,7 +57,7 @@ class EnrolmentServicer(metaclass=_abc_1.ABCMeta):
         request: _certificate_authority_pb2.EnrolRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_certificate_authority_pb2.EnrolResponse, _abc.Awaitable[_certificate_authority_pb2.EnrolResponse]]:
-        """Trades a token and a request for a certificate. A token is used once; the same request may be repeated with
+        """Trades a token and a request for a certificate. A token is used once unless it was made reusable; the same request may be repeated with
         it when the answer was lost, and gets the same certificate.
         """
 

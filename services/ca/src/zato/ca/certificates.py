@@ -12,6 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from zato.ca.grants import PURPOSES, Grant
 from zato.ca.requests import PublicKey
+from zato.common.rpc.roles import ROLES, role_uri
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -77,9 +78,11 @@ def make_leaf(grant: Grant, key: PublicKey, signer: Signer, *, now: float) -> x5
     builder = builder.add_extension(x509.ExtendedKeyUsage(PURPOSES[grant.purpose]), critical=False)
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     builder = builder.add_extension(_authority_key_identifier(signer.key), critical=False)
-    if grant.alternative_names:
-        names = x509.SubjectAlternativeName(map(_general_name, grant.alternative_names))
-        builder = builder.add_extension(names, critical=False)
+    names = [*map(_general_name, grant.alternative_names)]
+    if grant.purpose in ROLES:
+        names.append(x509.UniformResourceIdentifier(role_uri(grant.purpose)))
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return builder.sign(signer.key, hashes.SHA256())
 
 

@@ -8,6 +8,7 @@ from zato.ca import views
 from zato.ca.connection import connect, which_authority
 from zato.common.cli.commands import Command, ExitCode, Group, UsageError, completes_files, completes_folders
 from zato.common.cli.console import Console
+from zato.common.rpc.roles import ROLES
 
 if TYPE_CHECKING:
     from zato.ca.imports import Imported
@@ -72,7 +73,12 @@ def _grant_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--san", metavar="NAME", action="append", default=[], help="DNS name or IP address where it is found; may be repeated"
     )
-    parser.add_argument("--purpose", choices=("part", "client"), default="part", help="A client calls and is not called")
+    parser.add_argument(
+        "--purpose",
+        choices=(*ROLES, "part", "client"),
+        default="part",
+        help="What it is: other parts let it in accordingly (default: part, a program of your own; a client is not called)",
+    )
     parser.add_argument("--hours", metavar="N", type=float, default=0.0, help="How long its certificates are valid")
     parser.add_argument("--allow-wildcards", action="store_true", help="Names such as *.example.com are meant")
 
@@ -92,6 +98,7 @@ def _grant(options: argparse.Namespace) -> Any:
 def _token_arguments(parser: argparse.ArgumentParser) -> None:
     _grant_arguments(parser)
     parser.add_argument("--minutes", metavar="N", type=float, default=0.0, help="How long the token is valid")
+    parser.add_argument("--reusable", action="store_true", help="For any number of replicas, such as containers, for years")
     completes_files(parser.add_argument("--out", metavar="FILE", type=Path, help="Write the token there, for its owner only"))
     which_authority(parser)
 
@@ -100,13 +107,16 @@ def _token(options: argparse.Namespace, console: Console) -> int:
     from zato.common.lifecycle.folders import write_secret
 
     with connect(options) as authority:
-        made = authority.call("CreateToken", grant=_grant(options), token_lifetime_s=options.minutes * 60)
+        made = authority.call(
+            "CreateToken", grant=_grant(options), token_lifetime_s=options.minutes * 60, is_reusable=options.reusable
+        )
     if options.out:
         write_secret(options.out, made.token + "\n")
     shown = {"path": str(options.out)} if options.out else {"token": made.token}
     console.data({"name": options.name, "expires_at": made.expires_at, **shown})
     names = ", ".join(made.grant.alternative_names) or "no names"
-    console.hint(f"One certificate for {made.grant.name} ({names}), until {views.moment(made.expires_at)}:")
+    count = "Any number of certificates" if options.reusable else "One certificate"
+    console.hint(f"{count} for {made.grant.name} ({names}), until {views.moment(made.expires_at)}:")
     console.print(f"The token is in {options.out}" if options.out else made.token)
     return ExitCode.OK
 
@@ -281,10 +291,13 @@ COMMANDS: tuple[Command | Group, ...] = (
     ),
     Command(
         path=("ca", "token"),
-        help="Make a token with which a part gets its first certificate, once",
+        help="Make a token with which a part gets its first certificate",
         configure=_token_arguments,
         run=_token,
-        examples=("zato ca token server1 --san server1.example.com --san 10.0.0.7 --out server1.token",),
+        examples=(
+            "zato ca token server1 --purpose server --san server1.example.com --san 10.0.0.7 --out server1.token",
+            "zato ca token server --purpose server --san server --reusable --out server.token",
+        ),
     ),
     Command(
         path=("ca", "enrol"),

@@ -30,6 +30,9 @@ class CASettings:
     max_lifetime_s: float = option("Most seconds that a certificate may be valid", default=86400.0, minimum=1.0)
     token_lifetime_s: float = option("Seconds that an enrolment token is valid", default=3600.0, minimum=1.0)
     max_token_lifetime_s: float = option("Most seconds that a token may be valid", default=7 * 86400.0, minimum=1.0)
+    reusable_token_lifetime_s: float = option(
+        "Seconds that a token may be valid, and is, when it is used more than once", default=10 * 365 * 86400.0, minimum=1.0
+    )
     root_lifetime_s: float = option("Seconds that a root is valid", default=10 * 365 * 86400.0, minimum=10.0)
     intermediate_lifetime_s: float = option("Seconds that an intermediate is valid", default=365 * 86400.0, minimum=10.0)
     root_notice_s: float = option(
@@ -55,7 +58,13 @@ class CASettings:
 
     @property
     def limits(self) -> Limits:
-        return Limits(self.lifetime_s, self.max_lifetime_s, self.token_lifetime_s, self.max_token_lifetime_s)
+        return Limits(
+            self.lifetime_s,
+            self.max_lifetime_s,
+            self.token_lifetime_s,
+            self.max_token_lifetime_s,
+            self.reusable_token_lifetime_s,
+        )
 
     @property
     def lifetimes(self) -> Lifetimes:

@@ -9,11 +9,16 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from zato.ca.errors import BadGrant
 from zato.ca.lifetimes import Limits
 from zato.ca.names import checked_part_name, is_wildcard, normal_name
+from zato.common.rpc.roles import CALLERS_ONLY, ROLES
 
+_CALLER = (ExtendedKeyUsageOID.CLIENT_AUTH,)
 # A part calls others and is called, so it needs both.
+_PART = (ExtendedKeyUsageOID.SERVER_AUTH, *_CALLER)
+# "part" and "client" have no role: they are for programs of the user's own, which no part of ours lets in.
 PURPOSES: dict[str, tuple[x509.ObjectIdentifier, ...]] = {
-    "part": (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH),
-    "client": (ExtendedKeyUsageOID.CLIENT_AUTH,),
+    "part": _PART,
+    "client": _CALLER,
+    **{role: _CALLER if role in CALLERS_ONLY else _PART for role in ROLES},
 }
 _MAX_NAMES = 100
 
@@ -45,7 +50,7 @@ def checked_grant(grant: Grant, limits: Limits) -> Grant:
     wildcards = [name for name in names if is_wildcard(name)]
     if wildcards and not grant.is_wildcard_allowed:
         raise BadGrant(f"{wildcards[0]!r} stands for any host: allow wildcards expressly, or name the hosts")
-    if not names and grant.purpose != "client":
+    if not names and PURPOSES[grant.purpose] != _CALLER:
         raise BadGrant(f"{grant.name!r} is called by others, so it needs the names or addresses where they find it")
     lifetime_s = grant.lifetime_s or limits.lifetime_s
     if not 0 < lifetime_s <= limits.max_lifetime_s:

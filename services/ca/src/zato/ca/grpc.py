@@ -72,7 +72,9 @@ class AuthorityService(CertificateAuthorityServicer):
         self, request: messages.CreateTokenRequest, context: "grpc.ServicerContext"
     ) -> messages.CreateTokenResponse:
         with _administering(context):
-            token, expires_at, grant = self._issuing.create_token(_grant(request.grant), request.token_lifetime_s)
+            token, expires_at, grant = self._issuing.create_token(
+                _grant(request.grant), request.token_lifetime_s, is_reusable=request.is_reusable
+            )
         return messages.CreateTokenResponse(
             token=token.to_text(), expires_at=expires_at, grant=messages.Grant(**dataclasses.asdict(grant))
         )

@@ -13,7 +13,8 @@ from zato.ca.certificates import fingerprint_of, make_leaf, pem_of
 from zato.ca.errors import BadGrant, CertificateRefused, InvalidToken, TokenUsed
 from zato.ca.grants import Grant, checked_grant
 from zato.ca.lifetimes import Limits
-from zato.ca.requests import checked_request
+from zato.ca.names import checked_part_name
+from zato.ca.requests import checked_request, requested_name
 from zato.common.certificates.tokens import EnrolmentToken
 from zato.common.errors import NotFound, TooManyRequests, ZatoError
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 # Strangers must not fill the disk with refusals.
 _MAX_UNKNOWN_TOKENS = 60
 _WINDOW_S = 60.0
+# More replicas of a part than this do not begin within a minute, unless somebody makes certificates for himself.
+_MAX_REUSES = 60
 
 
 @dataclass(frozen=True)
@@ -57,33 +60,44 @@ class Issuing:
         self._addresses = addresses
         self._metrics = metrics
         self._unknown_tokens: list[float] = []
+        self._reuses: dict[str, list[float]] = {}
 
-    def create_token(self, grant: Grant, lifetime_s: float = 0.0) -> tuple[EnrolmentToken, float, Grant]:
+    def create_token(
+        self, grant: Grant, lifetime_s: float = 0.0, *, is_reusable: bool = False
+    ) -> tuple[EnrolmentToken, float, Grant]:
         """
         Return a token for one certificate, when it expires (seconds since the epoch), and what it grants.
 
         Args:
             lifetime_s: Of the token; the default of the limits when 0.
+            is_reusable: For any number of certificates, for parts that are started anew or more than once, as containers are.
+                Each may add to the token's name: "server.5f2a" enrols with a token for "server".
         """
         with self._audited("token", grant.name):
             grant = checked_grant(grant, self._limits)
-            lifetime_s = lifetime_s or self._limits.token_lifetime_s
-            if not 0 < lifetime_s <= self._limits.max_token_lifetime_s:
-                raise BadGrant(f"A token lives for at most {self._limits.max_token_lifetime_s:g} s, not {lifetime_s:g}")
+            limits = self._limits
+            longest_s = limits.reusable_token_lifetime_s if is_reusable else limits.max_token_lifetime_s
+            lifetime_s = lifetime_s or (longest_s if is_reusable else limits.token_lifetime_s)
+            if not 0 < lifetime_s <= longest_s:
+                raise BadGrant(f"Such a token lives for at most {longest_s:g} s, not {lifetime_s:g}")
         secret = secrets.token_urlsafe(32)
         with self._store.write() as write:
             expires_at = write.now + lifetime_s
             write.execute(
-                "INSERT INTO token (id, grant_json, name, expires_at) VALUES (?, ?, ?, ?)",
+                "INSERT INTO token (id, grant_json, name, expires_at, is_reusable) VALUES (?, ?, ?, ?, ?)",
                 _digest(secret.encode()),
                 _grant_json(grant),
                 grant.name,
                 expires_at,
+                is_reusable,
             )
-            write.audit("token_created", token=_short(secret), expires_at=expires_at, **_described(grant))
+            described = {"token": _short(secret), "expires_at": expires_at, "is_reusable": is_reusable, **_described(grant)}
+            write.audit("token_created", **described)
             roots = self._hierarchy.roots(write).decode()
         addresses = self._addresses
-        token = EnrolmentToken(secret, grant.name, grant.alternative_names, addresses.enrol, addresses.renew, roots)
+        token = EnrolmentToken(
+            secret, grant.name, grant.alternative_names, addresses.enrol, addresses.renew, roots, is_reusable=is_reusable
+        )
         return token, expires_at, grant
 
     def enrol(self, secret: str, request: bytes) -> Issued:
@@ -91,6 +105,7 @@ class Issuing:
         Raises:
             InvalidToken: There is none, or no more.
             TokenUsed: It was used, for another request than this one.
+            TooManyRequests: It is reusable, and was used too often within a minute.
             BadCertificateRequest, WeakKey, NamesNotGranted: The request does not do; the token stays good.
         """
         with self._audited("enrolment", token=_short(secret)), self._store.write() as write:
@@ -99,10 +114,15 @@ class Issuing:
                 self._limit_strangers(write.now)
                 raise InvalidToken("There is no such enrolment token: ask for a new one, zato ca token")
             self._check_token(token, request, write.now)
+            grant = _grant_of(token["grant_json"])
+            if token["is_reusable"]:
+                self._limit_reuses(token, write.now)
+                issued = self._issue(write, _for_replica(grant, request), request, source="token")[1]
+                self._metrics.count_issued("token")
+                return issued
             if token["serial"] is not None:
                 # The answer was lost. Whoever has the key of this request is who got the certificate.
                 return self._issued_before(write, token["serial"])
-            grant = _grant_of(token["grant_json"])
             serial, issued = self._issue(write, grant, request, source="token")
             write.execute("UPDATE token SET used_by = ?, serial = ? WHERE id = ?", _digest(request), serial, token["id"])
         self._metrics.count_issued("token")
@@ -192,6 +212,15 @@ class Issuing:
             del self._unknown_tokens[0]
             raise TooManyRequests("Too many unknown enrolment tokens: try again in a minute", retry_after_s=int(_WINDOW_S))
 
+    def _limit_reuses(self, token: "sqlite3.Row", now: float) -> None:
+        recent = [at for at in self._reuses.get(token["id"], ()) if at > now - _WINDOW_S]
+        if len(recent) >= _MAX_REUSES:
+            raise TooManyRequests(
+                f"The enrolment token of {token['name']!r} was used {_MAX_REUSES} times within a minute: try again later",
+                retry_after_s=int(_WINDOW_S),
+            )
+        self._reuses[token["id"]] = [*recent, now]
+
     @contextmanager
     def _audited(self, action: str, name: str = "", **fields: str) -> Iterator[None]:
         """Record what is refused inside, after whatever was begun is undone."""
@@ -207,6 +236,12 @@ class Issuing:
             return
         with self._store.write() as write:
             write.audit("refused", action=action, reason=type(exc).__name__, message=exc.message, **fields)
+
+
+def _for_replica(grant: Grant, request: bytes) -> Grant:
+    """Return the grant with the request's own name where that begins with the granted one."""
+    name = requested_name(request)
+    return dataclasses.replace(grant, name=checked_part_name(name)) if name.startswith(f"{grant.name}.") else grant
 
 
 def _digest(data: bytes) -> str:

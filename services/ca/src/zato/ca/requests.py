@@ -55,6 +55,15 @@ def checked_request(pem: bytes, grant: Grant) -> PublicKey:
     return key
 
 
+def requested_name(pem: bytes) -> str:
+    """Return the common name that a request asks for, "" without one. Raises BadCertificateRequest when it can't be read."""
+    try:
+        subject = _parsed(pem).subject
+    except ValueError:
+        raise BadCertificateRequest("The certificate request's subject cannot be read: make a new one") from None
+    return next((str(attribute.value) for attribute in subject if attribute.oid == NameOID.COMMON_NAME), "")
+
+
 def _parsed(pem: bytes) -> x509.CertificateSigningRequest:
     if len(pem) > _MAX_BYTES:
         raise BadCertificateRequest(f"The certificate request is too long: {len(pem)} bytes, at most {_MAX_BYTES} are read")

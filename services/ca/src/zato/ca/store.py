@@ -22,7 +22,7 @@ from zato.common.clock import Clock
 
 FILE = "authority.db"
 _LOCK_FILE = "authority.lock"
-_VERSION = 1
+_VERSION = 2
 _TABLES = """
 CREATE TABLE authority (
     id INTEGER PRIMARY KEY,
@@ -41,7 +41,8 @@ CREATE TABLE token (
     expires_at REAL NOT NULL,
     used_by TEXT,                   -- SHA-256 of the request
     serial TEXT REFERENCES certificate (serial),
-    is_withdrawn INTEGER NOT NULL DEFAULT 0
+    is_withdrawn INTEGER NOT NULL DEFAULT 0,
+    is_reusable INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE certificate (
     serial TEXT PRIMARY KEY,        -- hexadecimal digits
@@ -59,6 +60,8 @@ CREATE INDEX certificate_by_name ON certificate (name);
 CREATE INDEX certificate_by_end ON certificate (not_after);
 CREATE TABLE audit (number INTEGER PRIMARY KEY, line TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
 """
+
+_SECOND_VERSION = "ALTER TABLE token ADD COLUMN is_reusable INTEGER NOT NULL DEFAULT 0;"
 
 # Who acts, for the audit log; set where a call enters.
 actor: ContextVar[str] = ContextVar("actor", default="authority")
@@ -145,8 +148,9 @@ class Store:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if version > _VERSION:
             raise StateNotUsable(f"{folder / FILE} was written by a newer release: run that one")
-        if version == 0:
-            self._connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version={_VERSION}; COMMIT;")
+        if version < _VERSION:
+            changes = _SECOND_VERSION if version else _TABLES
+            self._connection.executescript(f"BEGIN; {changes} PRAGMA user_version={_VERSION}; COMMIT;")
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:

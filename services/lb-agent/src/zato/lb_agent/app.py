@@ -1,5 +1,6 @@
 """Builds everything from the settings and runs it until it is told to stop."""
 
+import itertools
 import threading
 from collections.abc import Callable
 
@@ -21,6 +22,8 @@ from zato.proto.load_balancer.v1.load_balancer_pb2_grpc import add_LoadBalancerS
 log = get_logger(__name__)
 
 _TICK_S = 0.2
+# Certificates are renewed in hours.
+_TICKS_PER_LOOK = 5
 _RPC_GRACE_S = 1.0
 
 
@@ -56,6 +59,7 @@ class Agent:
             services=[SERVICE],
             add=lambda server: add_LoadBalancerServicer_to_server(servicer, server),
             tls=settings.tls(),
+            checks_roles=settings.is_enrolled,
         )
 
     def run(self, stop: threading.Event) -> None:
@@ -71,8 +75,10 @@ class Agent:
         self._server.start()
         log.info("agent_started", grpc=self._settings.grpc_address, frontend=self._settings.frontend_address)
         try:
-            while not stop.wait(_TICK_S):
-                self._tick()
+            for ticks in itertools.count(1):
+                if stop.wait(_TICK_S):
+                    break
+                self._tick(looks_at_files=ticks % _TICKS_PER_LOOK == 0)
         finally:
             log.info("agent_stopping")
             self._server.stop(_RPC_GRACE_S)
@@ -80,9 +86,11 @@ class Agent:
             self._folder.unlock()
         log.info("agent_stopped")
 
-    def _tick(self) -> None:
+    def _tick(self, *, looks_at_files: bool) -> None:
         try:
             self._balancer.tick()
+            if looks_at_files:
+                self._balancer.renew()
         except Exception:  # the loop must go on, whatever we did not think of
             log.exception("tick_failed")
 

@@ -13,6 +13,7 @@ from zato.lb_agent.configuration import BACKEND, Configuration, server_options
 from zato.lb_agent.differences import Command, commands, unwanted
 from zato.lb_agent.errors import HAProxyUnavailable
 from zato.lb_agent.haproxy import HAProxy
+from zato.lb_agent.https import digest_of_files
 from zato.lb_agent.members import Member, Membership, new_member
 from zato.lb_agent.restarts import Restarts
 from zato.lb_agent.statistics import ServerStatus, servers_of
@@ -78,6 +79,9 @@ class Balancer:
         # What was logged already and goes on.
         self._troubles: set[str] = set()
         self._reloads = 0
+        # What TLS was made with, and what was tried in vain since.
+        self._files = digest_of_files(configuration.settings)
+        self._refused_files = b""
 
     # What others ask for
 
@@ -149,10 +153,14 @@ class Balancer:
             InvalidConfiguration: HAProxy refuses it; nothing has changed.
             HAProxyUnavailable: HAProxy does not run, or did not load it.
         """
-        configuration = self._configure()
+        return self._load(self._configure())
+
+    def _load(self, configuration: Configuration) -> int:
+        files = digest_of_files(configuration.settings)
         with self._lock:
             pid = self._haproxy.reload(configuration.text(self._membership.all()))
             self._configuration = configuration
+            self._files = files
             self._reloads += 1
             self._apply()
         log.info("haproxy_reloaded", worker_pid=pid)
@@ -175,6 +183,20 @@ class Balancer:
                 self._restart()
             elif ended or not self._is_settled or self._clock.monotonic() - self._settled_at >= _AUDIT_INTERVAL_S:
                 self._apply()
+
+    def renew(self) -> None:
+        """Load certificates that are new. To be called now and then; what HAProxy refuses is logged, and changes nothing."""
+        files = digest_of_files(self._configuration.settings)
+        if files in (self._files, self._refused_files):
+            return
+        try:
+            # With the settings that it has: those in the file may be half edited.
+            self._load(self._configuration)
+        except ZatoError as exc:
+            self._refused_files = files
+            log.error("certificates_not_taken", reason=exc.message)
+        else:
+            log.info("certificates_taken")
 
     def stop(self, grace_s: float) -> None:
         """Let requests end for at most `grace_s` seconds, then end HAProxy."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from zato.common.cid import CID_HEADER
 from zato.common.secrets import MASK
+from zato.lb_agent import https
 from zato.lb_agent.config import LBAgentSettings
 from zato.lb_agent.members import Member
 
@@ -75,7 +76,10 @@ class Configuration:
     extra: str = ""
 
     def text(self, members: Iterable[Member]) -> str:
-        parts = [_global(self), _defaults(self.settings), _frontend(self), _backend(self.settings, members)]
+        frontends = [_http(self), *([_https(self)] if self.settings.https_address else [])]
+        parts = [_global(self), _defaults(self.settings), *frontends, _backend(self.settings, members)]
+        if self.settings.server_authorities is not None:
+            parts.append(https.preloaded(self.settings))
         if self.extra:
             parts.append(f"# From {self.settings.extra_config_file}\n{self.extra.rstrip()}\n")
         return "\n".join(parts)
@@ -97,7 +101,7 @@ def server_options(settings: LBAgentSettings) -> str:
     # that is suspected or down is asked more often, and is back after one good answer.
     return (
         f"check inter {_ms(interval_s)} fastinter {_ms(interval_s / 4)} downinter {_ms(interval_s / 2)} fall 2 rise 1"
-        " observe layer4 error-limit 3 on-error mark-down"
+        f" observe layer4 error-limit 3 on-error mark-down{https.server_tls(settings)}"
     )
 
 
@@ -147,12 +151,29 @@ def _error(status: int, details: str, cid: str) -> str:
     return f"    http-error status {status} content-type application/json lf-string '{body}' hdr {CID_HEADER} \"%[{cid}]\""
 
 
+def _http(configuration: Configuration) -> str:
+    settings = configuration.settings
+    # The statistics and whether HAProxy lives are asked for on this machine, by who knows no other port.
+    return f"""\
+frontend http
+    bind {settings.frontend_address}
+{_frontend(configuration)}{https.redirect(settings)}    default_backend {BACKEND}
+"""
+
+
+def _https(configuration: Configuration) -> str:
+    settings = configuration.settings
+    return f"""\
+frontend https
+    bind {settings.https_address} {https.bind_options(settings)}
+{_frontend(configuration)}{https.rules(settings)}    default_backend {BACKEND}
+"""
+
+
 def _frontend(configuration: Configuration) -> str:
     settings = configuration.settings
     fields = ",".join(f'"{name}":{value}' for name, value in _ACCESS_LOG)
     return f"""\
-frontend http
-    bind {settings.frontend_address}
     maxconn {configuration.max_connections}
     log stdout len {_MAX_LOG_LINE_BYTES} format raw local0 info
     log-format '{{{fields}}}'
@@ -161,10 +182,9 @@ frontend http
     stats uri {STATS_PATH}
     stats realm zato
     stats hide-version
-    stats auth {_quoted(f"{STATS_USER}:{settings.stats_password}")}
+    stats auth {https.quoted(f"{STATS_USER}:{settings.stats_password}")}
     # What only a frontend with TLS may say about a client's certificate.
-    http-request del-header X-Zato-TLS- -m beg
-    default_backend {BACKEND}
+    http-request del-header {https.HEADERS} -m beg
 """
 
 
@@ -207,8 +227,3 @@ backend {BACKEND}
 
 def _ms(seconds: float) -> str:
     return f"{max(1, round(seconds * 1000))}ms"
-
-
-def _quoted(word: str) -> str:
-    """Return `word` as one word of the configuration, whatever is in it."""
-    return "'" + word.replace("'", "'\\''") + "'"

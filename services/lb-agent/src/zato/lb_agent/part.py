@@ -16,6 +16,10 @@ PART = Part(
     name=PART_NAME,
     module="zato.lb_agent",
     settings=LBAgentSettings,
-    addresses=lambda settings: {"http": settings.frontend_address, "grpc": settings.grpc_address},
+    addresses=lambda settings: {
+        "http": settings.frontend_address,
+        **({"https": settings.https_address} if settings.https_address else {}),
+        "grpc": settings.grpc_address,
+    },
     is_ready=is_ready,
 )

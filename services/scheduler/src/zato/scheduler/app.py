@@ -49,6 +49,7 @@ class App:
             services=[SERVICE],
             add=lambda server: add_SchedulerServicer_to_server(servicer, server),
             tls=settings.tls(),
+            checks_roles=settings.is_enrolled,
             threads=_RPC_THREADS,
         )
 

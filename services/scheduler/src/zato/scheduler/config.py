@@ -1,16 +1,15 @@
 """The settings of a scheduler."""
 
 import re
-from pathlib import Path
 
+from zato.common.certificates.settings import TrustSettings
 from zato.common.options import option, options
-from zato.common.rpc.tls import TLSFiles
 
 PART_NAME = "scheduler"
 
 
 @options
-class SchedulerSettings:
+class SchedulerSettings(TrustSettings):
     name: str = option("Name of this scheduler, unique in the cluster", default="scheduler1")
     grpc_address: str = option("host:port where the scheduler itself listens", default="127.0.0.1:31530")
     server_addresses: tuple[str, ...] = option(
@@ -27,9 +26,6 @@ class SchedulerSettings:
 
     log_format: str = option("Form of the log", default="auto", choices=("auto", "json", "console"))
     log_level: str = option("Least level that is logged", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
-    grpc_certificate: Path | None = option("PEM file with the scheduler's certificate, then the chain", default=None)
-    grpc_key: Path | None = option("PEM file with the private key of the certificate", default=None)
-    grpc_authorities: Path | None = option("PEM file with the authorities that we trust", default=None)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", self.name):
@@ -41,10 +37,7 @@ class SchedulerSettings:
             _check_address("server_addresses", address)
         if not self.token:
             raise ValueError("'token' is empty: no server would let the scheduler in")
-        self.tls()
-
-    def tls(self) -> TLSFiles:
-        return TLSFiles(certificate=self.grpc_certificate, key=self.grpc_key, authorities=self.grpc_authorities)
+        self.check_trust()
 
 
 def _check_address(name: str, address: str) -> None:

@@ -46,6 +46,7 @@ from zato.server.control.deployments import Deployments, older_versions
 from zato.server.control.follower import Follower, Update
 from zato.server.control.kinds import Kinds, register_kinds
 from zato.server.control.objects import Objects
+from zato.server.control.refusals import RefusalsRPC
 from zato.server.control.sets import ObjectSets
 from zato.server.control.state import Configuration
 from zato.server.control.status import cluster_status
@@ -238,7 +239,7 @@ class WorkerApp:
             watch,
             self._register_kinds,
             AccountsRPC(self._sign_in),
-            more=jobs_rpc.methods,
+            more={**jobs_rpc.methods, **RefusalsRPC(self._database).methods},
         )
 
     def _operations(self, tasks: Tasks, context: Callable[[], ServerContext]) -> dict[str, Action]:

@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from zato.common.certificates.settings import TrustSettings
 from zato.common.options import option, options
-from zato.common.rpc.tls import TLSFiles
 from zato.common.secrets import CannotDecrypt, SecretBox
 from zato.common.settings import load_settings
 from zato.server.services.name_patterns import NamePatterns
@@ -21,7 +21,7 @@ _PATTERNS = (
 
 
 @options
-class ServerSettings:
+class ServerSettings(TrustSettings):
     name: str = option("Name of this server, unique in the cluster", default="server1")
     cluster: str = option("Name of the cluster; servers of one cluster share the ODB and Redis", default="zato")
 
@@ -145,10 +145,6 @@ class ServerSettings:
     log_format: str = option("How log lines look", default="auto", choices=("auto", "json", "console"))
     log_level: str = option("Least severe level that is logged", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 
-    grpc_certificate: Path | None = option("PEM certificate of this server's gRPC", default=None)
-    grpc_key: Path | None = option("PEM key of that certificate", default=None)
-    grpc_authorities: Path | None = option("PEM certificates of the authorities that callers must come from", default=None)
-
     def __post_init__(self) -> None:
         for name in ("http_address", "grpc_address"):
             split_address(getattr(self, name), name)
@@ -173,11 +169,7 @@ class ServerSettings:
             _check_patterns(name, getattr(self, name))
         _check_docs(self.docs_access, self.docs_security)
         self.trusted_networks  # noqa: B018 (raises when one is no network)
-        self.tls  # noqa: B018 (raises when only some of the files are given)
-
-    @property
-    def tls(self) -> TLSFiles:
-        return TLSFiles(certificate=self.grpc_certificate, key=self.grpc_key, authorities=self.grpc_authorities)
+        self.check_trust()
 
     @property
     def trusted_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:

@@ -14,12 +14,13 @@ from zato.proto.certificate_authority.v1.certificate_authority_pb2_grpc import C
 _TIMEOUT_S = 20.0
 
 
-def enrol(identity: Identity, token: EnrolmentToken, *, name: str = "") -> None:
+def enrol(identity: Identity, token: EnrolmentToken, *, name: str = "", own_name: str = "") -> None:
     """
     Trade a token for a certificate. May be called again after a crash or a lost answer.
 
     Args:
         name: The part's own, when it knows it: a token of another is not even sent.
+        own_name: What to be called in the certificate, the token's name and more, where the token is reusable.
 
     Raises:
         ZatoError: The authority's own, e.g. InvalidToken; Unavailable when it can't be reached, or is not the one that
@@ -27,7 +28,7 @@ def enrol(identity: Identity, token: EnrolmentToken, *, name: str = "") -> None:
     """
     if name and token.name != name:
         raise Forbidden(f"The enrolment token is for {token.name!r}, and this is {name!r}: ask for one with this name")
-    begun = identity.begun(token.name, token.alternative_names)
+    begun = identity.begun(own_name or token.name, token.alternative_names)
     request = messages.EnrolRequest(token=token.secret, request=begun.request)
     with _anonymous_channel(token) as channel:
         issued = channel.call(EnrolmentStub(channel.channel).Enrol, request, timeout_s=_TIMEOUT_S).issued

@@ -2,6 +2,7 @@
 
 import random
 import threading
+from collections.abc import Callable
 
 from zato.common.certificates.enrolment import AuthorityClient
 from zato.common.certificates.identity import Identity
@@ -38,12 +39,22 @@ class Renewer:
 
     Args:
         address: host:port of the authority, as the enrolment token has it.
+        recover: Gets a certificate by other means when the one that there is has expired, as on a machine that slept; may fail.
         poll_s: Seconds between two questions for whom to trust; a revocation or a new root is known after so long.
     """
 
-    def __init__(self, identity: Identity, address: str, *, poll_s: float = 60.0, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        address: str,
+        *,
+        recover: Callable[[], None] | None = None,
+        poll_s: float = 60.0,
+        clock: Clock | None = None,
+    ) -> None:
         self._identity = identity
         self._address = address
+        self._recover = recover
         self._poll_s = poll_s
         self._clock = clock or SystemClock()
         self._stop = threading.Event()
@@ -65,7 +76,7 @@ class Renewer:
         while not self._stop.wait(self._wait_s(renew_at)):
             try:
                 if self._clock.now() >= renew_at:
-                    self._client.renew()
+                    self._renew()
                     renew_at = self._renewal_time()
                     log.info("certificate_renewed", next_renewal_in_s=round(renew_at - self._clock.now(), 1))
                 elif self._client.update_authorities():
@@ -74,6 +85,14 @@ class Renewer:
                 log.warning("certificate_renewal_failed", reason=exc.message)
             except Exception:  # the thread must go on, or the part stops working when its certificate ends
                 log.exception("certificate_renewal_failed")
+
+    def _renew(self) -> None:
+        certificate = self._identity.certificate()
+        has_expired = certificate is None or self._clock.now() >= certificate.not_valid_after_utc.timestamp()
+        if has_expired and self._recover is not None:
+            self._recover()
+        else:
+            self._client.renew()
 
     def _renewal_time(self) -> float:
         certificate = self._identity.certificate()

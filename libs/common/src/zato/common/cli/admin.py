@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zato.common.cli.commands import completes_files, completes_folders
+from zato.common.cli.operator import operator_tls
 from zato.common.cli.signed_in import TOKEN_VARIABLE, token_for
 from zato.common.errors import PUBLIC, DeadlineExceeded, InternalError, InvalidOptions, NotFound, Unavailable, ZatoError
 
 if TYPE_CHECKING:
     from zato.common.rpc.client import Client
+    from zato.common.rpc.tls import TLSFiles
     from zato.proto.control_plane.v1.control_plane_pb2 import DeployResponse
 
 T = TypeVar("T")
@@ -30,11 +32,15 @@ _PING_TIMEOUT_S = 5.0
 
 @dataclass(frozen=True)
 class Servers:
-    """gRPC addresses of a cluster's servers, and the token they take. `where` says whose they are, for messages."""
+    """
+    gRPC addresses of a cluster's servers, and the token they take. `where` says whose they are, for messages; `tls` is the
+    operator's certificate, None where they talk in clear text.
+    """
 
     addresses: tuple[str, ...]
     token: str
     where: str
+    tls: "TLSFiles | None" = None
 
 
 def add_cluster_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +55,28 @@ def add_cluster_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--server", metavar="HOST:PORT", help="gRPC address of one of its servers, instead of a folder")
     completes_files(group.add_argument("--token-file", metavar="FILE", type=Path, help="The cluster's token, for --server"))
+    identity_argument(group, "--server")
+
+
+def identity_argument(group: Any, for_option: str) -> None:
+    """Add --identity, which names the operator's certificate where there is no cluster's folder to find it by."""
+    completes_folders(
+        group.add_argument(
+            "--identity",
+            metavar="FOLDER",
+            type=Path,
+            help=f"Your certificate, for {for_option}: what 'zato ca issue NAME --purpose operator --out FOLDER' made",
+        )
+    )
+
+
+def tls_of(options: argparse.Namespace) -> "TLSFiles | None":
+    """Return the files of the certificate that --identity names."""
+    if not getattr(options, "identity", None):
+        return None
+    from zato.common.certificates.identity import Identity
+
+    return Identity(options.identity).tls
 
 
 def find_cluster(given: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
@@ -83,10 +111,11 @@ def find_servers(options: argparse.Namespace) -> Servers:
     from zato.common.lifecycle.folders import read_secret
 
     if options.server:
+        tls = tls_of(options)
         if options.token_file is not None:
-            return Servers((options.server,), read_secret(options.token_file), options.server)
+            return Servers((options.server,), read_secret(options.token_file), options.server, tls)
         if token := token_for(options.server):
-            return Servers((options.server,), token, options.server)
+            return Servers((options.server,), token, options.server, tls)
         raise InvalidOptions(
             f"--server needs somebody's token: 'zato login --server {options.server}' first, ${TOKEN_VARIABLE}, "
             "or --token-file FILE with the cluster's"
@@ -96,13 +125,14 @@ def find_servers(options: argparse.Namespace) -> Servers:
     addresses = tuple(row["grpc_address"] for row in values.get("parts", ()) if row.get("part") == "server")
     if not addresses or "token" not in secrets:
         raise InvalidOptions(f"The cluster in {path} names no servers, or no token: {path / _CLUSTER_FILE} may be damaged")
-    return Servers(addresses, token_for(str(path.resolve())) or secrets["token"], str(path.resolve()))
+    where = str(path.resolve())
+    return Servers(addresses, token_for(where) or secrets["token"], where, operator_tls(path))
 
 
 def sign_in_servers(options: argparse.Namespace) -> Servers:
     """Return the servers to sign in at, for which nobody needs a token yet. Raises as `find_servers` does."""
     if options.server:
-        return Servers((options.server,), "", options.server)
+        return Servers((options.server,), "", options.server, tls_of(options))
     return replace(find_servers(options), token="")
 
 
@@ -206,7 +236,7 @@ class Admin:
         if target not in self._clients:
             from zato.common.rpc.client import Client
 
-            self._clients[target] = Client(target, token=self._servers.token)
+            self._clients[target] = Client(target, token=self._servers.token, tls=self._servers.tls)
         return self._clients[target]
 
     def _nobody(self, failures: Sequence[ZatoError]) -> ZatoError:

@@ -7,8 +7,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from zato.common.cli.admin import find_cluster
+from zato.common.cli.admin import find_cluster, identity_argument, tls_of
 from zato.common.cli.commands import UsageError, completes_files, completes_folders
+from zato.common.cli.operator import operator_tls
 
 if TYPE_CHECKING:
     from zato.common.cli.parts import Part
@@ -56,12 +57,13 @@ def which_part(parser: argparse.ArgumentParser, title: str, part: str) -> None:
     )
     group.add_argument("--address", metavar="HOST:PORT", help=f"Where the {part} listens, instead of a folder")
     completes_files(group.add_argument("--token-file", metavar="FILE", type=Path, help="The cluster's token, for --address"))
+    identity_argument(group, "--address")
 
 
 @contextmanager
 def connect_part(options: argparse.Namespace, part: "Part", messages: ModuleType, stub: Any) -> Iterator[PartClient]:
     """
-    Yield a client of the part that the arguments name. Its settings have `grpc_address`, `token` and `tls()`.
+    Yield a client of the part that the arguments name. Its settings are `TrustSettings` with `grpc_address` and `token`.
 
     Raises:
         UsageError: The arguments do not name such a part.
@@ -72,14 +74,24 @@ def connect_part(options: argparse.Namespace, part: "Part", messages: ModuleType
     if options.address:
         if options.token_file is None:
             raise UsageError("--address needs --token-file FILE, a file with the cluster's token")
-        client = Client(options.address, token=read_secret(options.token_file))
+        client = Client(options.address, token=read_secret(options.token_file), tls=tls_of(options))
     else:
-        settings: Any = folder_of(part, options.folder).load_settings(part)
-        client = Client(settings.grpc_address, token=settings.token, tls=settings.tls())
+        folder = folder_of(part, options.folder)
+        settings: Any = folder.load_settings(part)
+        # A part's own certificate is for what a part does, so ours is needed where roles count.
+        own = settings.tls() if not settings.is_enrolled else None
+        tls = tls_of(options) or own or operator_tls(folder.path, folder.path.parent)
+        client = Client(_from_here(settings.grpc_address), token=settings.token, tls=tls)
     try:
         yield PartClient(client, messages, stub)
     finally:
         client.close()
+
+
+def _from_here(address: str) -> str:
+    """Return where a part is reached on its own machine; one that listens everywhere, as in a container, is at loopback too."""
+    host, _, port = address.rpartition(":")
+    return f"127.0.0.1:{port}" if host in ("0.0.0.0", "[::]", "::") else address  # noqa: S104
 
 
 def folder_of(part: "Part", path: Path | None) -> "PartFolder":

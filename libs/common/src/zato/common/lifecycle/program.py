@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from zato.common import logs
+from zato.common.certificates.settings import TrustSettings
 from zato.common.errors import InvalidOptions, ZatoError
 from zato.common.settings import describe_settings, env_prefix, load_settings
 
@@ -35,7 +36,8 @@ class Program(Generic[S]):
     """
     Args:
         part: e.g. "scheduler", whose program is called zato-scheduler.
-        settings: Its settings. A `work_folder` that is left at its default is in the part's own folder.
+        settings: Its settings. A `work_folder` that is left at its default is in the part's own folder. With those of
+            `TrustSettings` the part gets its certificate before it runs, and keeps it fresh meanwhile.
         description: A sentence for the program's help.
         example: A setting to name there, e.g. "GRPC_ADDRESS".
         run: Runs the part until the event is set, given its settings and its folder, if it has one. Imports what it needs
@@ -63,12 +65,26 @@ class Program(Generic[S]):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: stop.set())
         try:
-            self.run(settings, parsed.folder, stop)
+            self._run(settings, parsed.folder, stop)
         except InvalidOptions as exc:
             return self._fail(exc, ExitCode.BAD_SETTINGS)
         except ZatoError as exc:
             return self._fail(exc, ExitCode.FAILED)
         return ExitCode.OK
+
+    def _run(self, settings: S, folder: Path | None, stop: threading.Event) -> None:
+        trust = settings if isinstance(settings, TrustSettings) else TrustSettings()
+        if not trust.is_enrolled:
+            self.run(settings, folder, stop)
+            return
+        from zato.common.certificates.keeping import CertificateKeeper
+
+        keeper = CertificateKeeper(trust, stop.wait)
+        if keeper.begin():
+            try:
+                self.run(settings, folder, stop)
+            finally:
+                keeper.end()
 
     def read_settings(self, folder: Path | None, environ: Mapping[str, str]) -> S:
         """

@@ -4,7 +4,8 @@ The folder of a quickstart cluster:
     cluster.toml     its name, its parts and their addresses
     secrets.toml     what is shared: token, secret key, passwords
     odb.db           the ODB of all servers (SQLite)
-    redis/ lb-agent/ server1/ server2/ …    a part's folder each
+    redis/ ca/ lb-agent/ server1/ server2/ …    a part's folder each
+    operator_token operator/    how the zato command gets its certificate, and that
 
 What the parts have to know of each other is written into their settings whenever the cluster starts, so that ports can
 move and the folder can be moved. Everything else in their settings is the user's to edit.
@@ -32,7 +33,7 @@ from zato.common.lifecycle.folders import (
 from zato.common.lifecycle.ports import holder, is_free, next_free, split_address
 from zato.common.lifecycle.toml import toml_document
 from zato.common.options import declared_options
-from zato.common.quickstart.roles import HOST, ROLES, Member, Wiring, role_of
+from zato.common.quickstart.roles import AUTHORITY, HOST, ROLES, Member, Wiring, role_of, trust_settings
 from zato.common.secrets import generate_key, generate_password, generate_token
 
 _HEADER = """\
@@ -89,12 +90,18 @@ class Cluster:
 
     def wanted_settings(self, member: Member) -> dict[str, Any]:
         """Return what the cluster decides of a part's settings."""
-        return {**member.addresses, **role_of(member.part).settings(self.wiring, member)}
+        wiring = self.wiring
+        return {**member.addresses, **role_of(member.part).settings(wiring, member), **trust_settings(wiring, member)}
 
 
-def create_cluster(path: Path, *, name: str, servers: int, version: str, parts: Parts) -> tuple[Cluster, list[Moved]]:
+def create_cluster(
+    path: Path, *, name: str, servers: int, version: str, parts: Parts, is_clear_text: bool = False
+) -> tuple[Cluster, list[Moved]]:
     """
     Make the folder and all parts' folders in it, on ports that are free now.
+
+    Args:
+        is_clear_text: Without an authority, so that parts need no certificates. So it is where the authority is not installed.
 
     Raises:
         AlreadyExists: There is something in `path`.
@@ -105,6 +112,7 @@ def create_cluster(path: Path, *, name: str, servers: int, version: str, parts: 
     wanted = [
         Member(f"{role.part}{number}" if role.is_many else role.part, role.part, _preferred(role.ports, number))
         for role in ROLES
+        if role.part != AUTHORITY or (not is_clear_text and AUTHORITY in parts)
         for number in range(1, servers + 1 if role.is_many else 2)
     ]
     members, moves = _with_free_ports(wanted, already_running=frozenset())
@@ -116,7 +124,8 @@ def create_cluster(path: Path, *, name: str, servers: int, version: str, parts: 
     try:
         for member in members:
             part = parts.get(member.part)
-            create_folder(part, path / member.name, cluster.wanted_settings(member), version=parts.version(part.name))
+            values = {**cluster.wanted_settings(member), **_no_token_yet(cluster, member)}
+            create_folder(part, path / member.name, values, version=parts.version(part.name))
         write_secret(cluster.secrets_file, toml_document(cluster.secrets))
         save_cluster(cluster)
     except BaseException:
@@ -125,6 +134,11 @@ def create_cluster(path: Path, *, name: str, servers: int, version: str, parts: 
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         raise
     return cluster, moves
+
+
+def _no_token_yet(cluster: Cluster, member: Member) -> dict[str, str]:
+    """A line for the token among the secrets, so that it is not written into the settings later."""
+    return {"enrolment_token": ""} if trust_settings(cluster.wiring, member) else {}
 
 
 def generate_secrets() -> dict[str, str]:

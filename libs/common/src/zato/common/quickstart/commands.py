@@ -14,6 +14,8 @@ from zato.common.cli.units import duration, mebibytes
 from zato.common.errors import AlreadyExists
 
 if TYPE_CHECKING:
+    from collections.abc import Set
+
     from zato.common.quickstart.cluster import Cluster
 
 _DEFAULT_SERVERS = 2
@@ -51,6 +53,7 @@ def _load_balancer(cluster: "Cluster") -> str:
 def _create_configure(parser: argparse.ArgumentParser) -> None:
     _path_argument(parser)
     parser.add_argument("--servers", metavar="N", type=int, help=f"How many servers (default: {_DEFAULT_SERVERS})")
+    parser.add_argument("--clear-text", action="store_true", help="No certificates: parts talk in clear text, on this machine")
     parser.add_argument("--name", metavar="NAME", help="Name of the cluster (default: the folder's name)")
 
 
@@ -70,11 +73,20 @@ def _create(options: argparse.Namespace, console: Console) -> int:
             raise UsageError(f"--servers takes a number from 1 to {_MAX_SERVERS}, not {servers}")
         parts = load_parts()
         name = options.name or path.resolve().name
-        cluster, moves = create_cluster(path, name=name, servers=servers, version=parts.version("redis"), parts=parts)
+        cluster, moves = create_cluster(
+            path,
+            name=name,
+            servers=servers,
+            version=parts.version("redis"),
+            parts=parts,
+            is_clear_text=options.clear_text,
+        )
         console.data({**_described(cluster), "was_created": True})
         for move in moves:
             console.print(f"{move}", style="yellow")
         console.print(f"Created a cluster in {cluster.path}, with {_parts_text(cluster)}")
+        if not cluster.wiring.has_authority and not options.clear_text:
+            console.warn("The part ca is not installed: parts talk in clear text, on this machine only")
     console.hint(f"Passwords and tokens are in {cluster.secrets_file}")
     console.print(f"Start it with: zato quickstart start{_path_text(options)}")
     return ExitCode.OK
@@ -135,6 +147,7 @@ def _start_configure(parser: argparse.ArgumentParser) -> None:
 def _start(options: argparse.Namespace, console: Console) -> int:
     from zato.common.quickstart.cluster import move_taken_ports, write_settings
     from zato.common.quickstart.running import PartsFailed, running_members, start_parts, wait_for_load_balancer
+    from zato.common.quickstart.trust import without_certificate
 
     began_at = time.monotonic()
     parts, cluster = load_parts(), _existing(options)
@@ -142,7 +155,8 @@ def _start(options: argparse.Namespace, console: Console) -> int:
     cluster, moves = move_taken_ports(cluster, running)
     for move in moves:
         console.print(f"{move}", style="yellow")
-    _stop_outdated(cluster, [member.name for member in write_settings(cluster, parts) if member.name in running], console)
+    outdated = {member.name for member in (*write_settings(cluster, parts), *without_certificate(cluster))}
+    _stop_outdated(cluster, outdated & running, console)
     with console.progress([*(member.name for member in cluster.members), "ping", "api"]) as progress:
         try:
             start_parts(cluster, parts, progress, wait_s=options.wait)
@@ -164,24 +178,32 @@ def _start(options: argparse.Namespace, console: Console) -> int:
     return ExitCode.OK
 
 
-def _stop_outdated(cluster: "Cluster", names: list[str], console: Console) -> None:
-    """Parts that run with settings which have changed since, e.g. because another part moved, have to start anew."""
+def _stop_outdated(cluster: "Cluster", names: "Set[str]", console: Console) -> None:
+    """
+    Parts that run with settings which have changed since, e.g. because another part moved, have to start anew, and so have
+    those whose certificate expired while the machine slept.
+    """
     from zato.common.lifecycle.starting import stop
 
     for member in cluster.members:
         if member.name in names:
-            console.print(f"{member.name} starts anew, since what it is connected to has moved", style="yellow")
+            console.print(
+                f"{member.name} starts anew: what it is connected to has moved, or its certificate expired",
+                style="yellow",
+            )
             stop(cluster.folder(member), timeout_s=_STOP_WAIT_S)
 
 
 def _ensure_defaults(cluster: "Cluster", progress: Any) -> tuple[list[str], str]:
     """Return the names of what was created, and a path that the user can call."""
     from zato.common.cli.admin import Admin, Servers
+    from zato.common.cli.operator import operator_tls
     from zato.common.quickstart.defaults import INVOKE_PATH, ensure_defaults, wait_until_live
 
     progress.start("api", "user and channel for invoking services")
     addresses = tuple(member.addresses["grpc_address"] for member in cluster.servers)
-    with Admin(Servers(addresses, cluster.secrets["token"], str(cluster.path))) as admin:
+    servers = Servers(addresses, cluster.secrets["token"], str(cluster.path), operator_tls(cluster.path))
+    with Admin(servers) as admin:
         created = ensure_defaults(cluster, admin)
     works = wait_until_live(cluster, _load_balancer(cluster))
     progress.done("api", f"http://{_load_balancer(cluster)}{INVOKE_PATH}/… answers")

@@ -3,10 +3,12 @@ The folder of a cluster of containers, in a volume that all of them read:
 
     cluster.toml secrets.toml    as `zato quickstart` has them; by these the zato command finds the cluster
     examples.secrets             the key that examples/load gives its users
+    operator_token               what the zato command gets its certificate with
     <part>/                      what one part reads, one secret in each file, for its user only
 
-`python -m zato.common.quickstart.containers prepare PATH` makes what is missing, as root. What is there is kept, so it may
-run at every start. `… defaults PATH` creates the user and the channel that every cluster has, once a server answers.
+`zato.ca.containers` makes what is missing, as root, tokens included. What is there is kept, so it may run at every start.
+`python -m zato.common.quickstart.containers PATH` creates the user and the channel that every cluster has, once a server
+answers.
 """
 
 import argparse
@@ -17,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zato.common.cli.admin import Admin, Servers
+from zato.common.cli.operator import TOKEN_FILE, operator_tls
 from zato.common.errors import ZatoError
 from zato.common.lifecycle.folders import CLUSTER_FILE, PART_FILE, write_secret
 from zato.common.lifecycle.toml import toml_document
@@ -24,17 +27,49 @@ from zato.common.quickstart.cluster import Cluster, generate_secrets, load_clust
 from zato.common.quickstart.defaults import ensure_defaults
 from zato.common.quickstart.redis_server import RedisSettings, configuration
 from zato.common.quickstart.roles import Member
-from zato.common.secrets import generate_token
+from zato.common.rpc.roles import LB_AGENT, OPERATOR, SCHEDULER, SERVER
+from zato.common.secrets import generate_key, generate_token
 
 # A part is where its service's name leads, whichever of its containers that is.
 _MEMBERS = (
+    Member("ca", "ca", {"grpc_address": "ca:20160", "enrol_address": "ca:20161", "http_address": "ca:20162"}),
     Member("lb-agent", "lb-agent", {"frontend_address": "lb-agent:11223", "grpc_address": "lb-agent:20151"}),
     Member("server", "server", {"http_address": "server:17010", "grpc_address": "server:17110"}),
     Member("scheduler", "scheduler", {"grpc_address": "scheduler:31530"}),
 )
-_SERVER_USER, _LB_AGENT_USER, _SCHEDULER_USER = 10001, 10002, 10003  # of our images
+_SERVER_USER, _LB_AGENT_USER, _SCHEDULER_USER, AUTHORITY_USER = 10001, 10002, 10003, 10004  # of our images
 _DATABASE_USER = 999  # of the images postgres and redis alike
 _READ, _ENTER, _FILL, _READABLE_BY_ALL = 0o400, 0o500, 0o700, 0o444
+
+
+@dataclass(frozen=True)
+class TokenFile:
+    """
+    Which file holds a reusable token: for any number of containers of a service, each of which is one of its own.
+
+    Args:
+        file: In the cluster's folder.
+        user: The only one who may read it.
+        role: What its bearers are, see `zato.common.rpc.roles`.
+        name: Of its bearers, who add the names of their hosts to it.
+        alternative_names: Where others, and health checks, reach them.
+    """
+
+    file: str
+    user: int
+    role: str
+    name: str
+    alternative_names: tuple[str, ...] = ()
+
+
+_LOOPBACK = ("localhost", "127.0.0.1")
+TOKENS = (
+    TokenFile("server/enrolment_token", _SERVER_USER, SERVER, "server", ("server", *_LOOPBACK)),
+    TokenFile("lb-agent/enrolment_token", _LB_AGENT_USER, LB_AGENT, "lb-agent", ("lb-agent", *_LOOPBACK)),
+    TokenFile("scheduler/enrolment_token", _SCHEDULER_USER, SCHEDULER, "scheduler", ("scheduler", *_LOOPBACK)),
+    TokenFile(TOKEN_FILE, _SERVER_USER, OPERATOR, "operator"),
+    TokenFile(f"lb-agent/{TOKEN_FILE}", _LB_AGENT_USER, OPERATOR, "operator-at-lb-agent"),
+)
 
 
 @dataclass(frozen=True)
@@ -78,6 +113,7 @@ READERS = {
     "server": Reader(_SERVER_USER, _server),
     "lb-agent": Reader(_LB_AGENT_USER, _lb_agent),
     "scheduler": Reader(_SCHEDULER_USER, lambda secrets: {"token": secrets["token"]}),
+    "ca": Reader(AUTHORITY_USER, lambda _secrets: {}),
     "redis": Reader(_DATABASE_USER, _redis),
     "postgres": Reader(_DATABASE_USER, lambda secrets: {"password": secrets["postgres_password"]}),
 }
@@ -95,10 +131,11 @@ def prepare(path: Path) -> Cluster:
     cluster = replace(found, members=_MEMBERS, secrets=secrets)
     for folder, reader in READERS.items():
         _fill(path / folder, reader, secrets)
-    _write(cluster.secrets_file, toml_document(secrets), _SERVER_USER)
-    examples = path / "examples.secrets"
-    if not examples.exists():
-        _write(examples, generate_token(), _SERVER_USER)
+    write_for(_SERVER_USER, cluster.secrets_file, toml_document(secrets))
+    # Nobody else needs these, so they are not among the cluster's.
+    _write_once(path / "ca" / "token", generate_token(), AUTHORITY_USER)
+    _write_once(path / "ca" / "secret_key", generate_key(), AUTHORITY_USER)
+    _write_once(path / "examples.secrets", generate_token(), _SERVER_USER)
     # Last, since it is what says that all the rest is there.
     save_cluster(cluster)
     (path / CLUSTER_FILE).chmod(_READABLE_BY_ALL)
@@ -109,7 +146,7 @@ def defaults(path: Path) -> list[str]:
     """Create the user and the channel that every cluster has, and return the names of what was created."""
     cluster = load_cluster(path)
     addresses = tuple(member.addresses["grpc_address"] for member in cluster.servers)
-    with Admin(Servers(addresses, cluster.secrets["token"], str(cluster.path))) as admin:
+    with Admin(Servers(addresses, cluster.secrets["token"], str(cluster.path), operator_tls(cluster.path))) as admin:
         return ensure_defaults(cluster, admin)
 
 
@@ -117,18 +154,27 @@ def _fill(folder: Path, reader: Reader, secrets: Mapping[str, str]) -> None:
     folder.mkdir(exist_ok=True)
     folder.chmod(_FILL)
     for name, content in reader.files(secrets).items():
-        _write(folder / name, content, reader.user)
+        write_for(reader.user, folder / name, content)
     folder.chmod(_ENTER)
-    _give(folder, reader.user)
+    give(folder, reader.user)
 
 
-def _write(file: Path, content: str, user: int) -> None:
+def _write_once(file: Path, content: str, user: int) -> None:
+    if not file.exists():
+        write_for(user, file, content)
+
+
+def write_for(user: int, file: Path, content: str) -> None:
+    """Write a file that this user alone may read, in a folder that nobody may write to afterwards."""
+    mode = file.parent.stat().st_mode
+    file.parent.chmod(mode | _FILL)
     write_secret(file, content)
     file.chmod(_READ)
-    _give(file, user)
+    give(file, user)
+    file.parent.chmod(mode)
 
 
-def _give(path: Path, user: int) -> None:
+def give(path: Path, user: int) -> None:
     """Make it the user's, who alone may read it then. Whoever is not root keeps it."""
     if os.geteuid() == 0:
         os.chown(path, user, user)
@@ -136,14 +182,9 @@ def _give(path: Path, user: int) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m zato.common.quickstart.containers", description=__doc__)
-    parser.add_argument("action", choices=("prepare", "defaults"))
     parser.add_argument("path", type=Path, help="Folder of the cluster")
-    options = parser.parse_args()
     try:
-        if options.action == "prepare":
-            prepare(options.path)
-        else:
-            defaults(options.path)
+        defaults(parser.parse_args().path)
     except (ZatoError, OSError) as exc:
         sys.stderr.write(f"{exc}\n")
         return 1

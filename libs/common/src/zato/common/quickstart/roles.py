@@ -6,8 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from zato.common.rpc.roles import LB_AGENT, SCHEDULER, SERVER
+
 HOST = "127.0.0.1"
 PUBAPI_USER = "pubapi"
+AUTHORITY = "ca"
+# Of a part's certificate, in the part's folder.
+IDENTITY_FOLDER = "identity"
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,11 @@ class Wiring:
         return tuple(member.addresses[setting] for member in self.members if member.part == part)
 
     @property
+    def has_authority(self) -> bool:
+        """Whether parts have certificates. Clusters of earlier releases have none."""
+        return any(member.part == AUTHORITY for member in self.members)
+
+    @property
     def redis_url(self) -> str:
         return f"redis://:{self.secrets['redis_password']}@{self.address('redis', 'address')}/0"
 
@@ -53,6 +63,7 @@ class Role:
         settings: What else the cluster decides, secrets included. The rest keeps its defaults and may be edited.
         stage: Parts of a stage start together, after those of earlier stages.
         is_many: There can be several, named with a number: "server1", "server2".
+        certificate: Its role towards the others, see `zato.common.rpc.roles`; "" for what speaks no gRPC, or has its own.
         is_door: Clients come in through it. It stops first, so that requests which are on their way find all the rest.
     """
 
@@ -61,6 +72,7 @@ class Role:
     settings: Callable[[Wiring, Member], Mapping[str, object]]
     stage: int = 1
     is_many: bool = False
+    certificate: str = ""
     is_door: bool = False
 
 
@@ -93,11 +105,23 @@ def _scheduler(wiring: Wiring, member: Member) -> Mapping[str, object]:
     }
 
 
+def _authority(_wiring: Wiring, _member: Member) -> Mapping[str, object]:
+    return {}
+
+
+def trust_settings(wiring: Wiring, member: Member) -> Mapping[str, object]:
+    """Return what tells a member where its certificate is and who renews it; nothing in a cluster without an authority."""
+    if not wiring.has_authority or not role_of(member.part).certificate:
+        return {}
+    return {"identity_folder": IDENTITY_FOLDER, "ca_address": wiring.address(AUTHORITY, "grpc_address")}
+
+
 ROLES = (
     Role("redis", {"address": 16379}, _redis, stage=0),
-    Role("lb-agent", {"frontend_address": 11223, "grpc_address": 20151}, _lb_agent, is_door=True),
-    Role("server", {"http_address": 17010, "grpc_address": 17110}, _server, is_many=True),
-    Role("scheduler", {"grpc_address": 31530}, _scheduler),
+    Role(AUTHORITY, {"grpc_address": 20160, "enrol_address": 20161, "http_address": 20162}, _authority, stage=0),
+    Role("lb-agent", {"frontend_address": 11223, "grpc_address": 20151}, _lb_agent, certificate=LB_AGENT, is_door=True),
+    Role("server", {"http_address": 17010, "grpc_address": 17110}, _server, certificate=SERVER, is_many=True),
+    Role("scheduler", {"grpc_address": 31530}, _scheduler, certificate=SCHEDULER),
 )
 
 

@@ -12,7 +12,8 @@ from zato.common.lifecycle.probes import http_status
 from zato.common.lifecycle.processes import Stopped, find_running
 from zato.common.lifecycle.starting import NotReadyInTime, StartFailed, Status, start, status, stop
 from zato.common.quickstart.cluster import Cluster
-from zato.common.quickstart.roles import ROLES, Member, role_of
+from zato.common.quickstart.roles import AUTHORITY, ROLES, Member, role_of
+from zato.common.quickstart.trust import give_tokens
 
 T = TypeVar("T")
 PING_PATH = "/zato/ping"
@@ -35,7 +36,7 @@ def running_members(cluster: Cluster) -> frozenset[str]:
 
 def start_parts(cluster: Cluster, parts: Parts, progress: Progress, *, wait_s: float) -> None:
     """
-    Start all parts, stage by stage.
+    Start all parts, stage by stage; those that need a certificate are given a token as soon as the authority runs.
 
     Raises:
         PartsFailed: After the others of the stage have been given their chance; later stages are not started.
@@ -61,6 +62,8 @@ def start_parts(cluster: Cluster, parts: Parts, progress: Progress, *, wait_s: f
         failures = [(member, error) for member, error in zip(stage, results, strict=True) if error is not None]
         if failures:
             raise PartsFailed(failures)
+        if any(member.part == AUTHORITY for member in stage):
+            give_tokens(cluster, parts)
 
 
 def stop_parts(cluster: Cluster, progress: Progress, *, timeout_s: float) -> dict[str, Stopped | None]:

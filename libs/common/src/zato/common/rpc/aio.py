@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import grpc
 from grpc import aio
@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection
 from zato.common.cid import new_cid
 from zato.common.errors import Unauthorized, Unavailable, ZatoError
 from zato.common.logs import bind_cid, get_logger
+from zato.common.rpc.access import Doorkeeper, Refusal
 from zato.common.rpc.calls import (
     ERROR_KEY,
     OPEN_SERVICES,
@@ -20,17 +21,14 @@ from zato.common.rpc.calls import (
     check_token,
     cid_of,
     error_from_call,
+    guarded,
     lets_nobody_in,
     status_of,
 )
 from zato.common.rpc.channels import ReloadingChannel
 from zato.common.rpc.client import RECONNECT_OPTIONS
 from zato.common.rpc.details import as_zato_error, error_detail, sent_message
-from zato.common.rpc.peers import check_peer
 from zato.common.rpc.tls import TLSFiles, channel_credentials, server_credentials
-
-if TYPE_CHECKING:
-    from zato.common.rpc.material import MaterialReader
 
 log = get_logger(__name__)
 Response = TypeVar("Response")
@@ -40,7 +38,12 @@ _RETIRED_CHANNEL_S = 300.0
 
 
 class AioServer:
-    """The asyncio twin of `zato.common.rpc.server.ThreadedServer`; streaming answers are guarded too."""
+    """
+    The asyncio twin of `zato.common.rpc.server.ThreadedServer`. `door` decides who gets in.
+
+    Args:
+        on_refusal: Is told of each call that was not let in.
+    """
 
     def __init__(
         self,
@@ -50,14 +53,18 @@ class AioServer:
         services: Sequence[str],
         add: Callable[[aio.Server], None],
         tls: TLSFiles | None = None,
+        checks_roles: bool = False,
+        on_refusal: Callable[[Refusal], None] | None = None,
         max_message_bytes: int = 64 * 1024 * 1024,
         lets_in: LetsIn = lets_nobody_in,
     ) -> None:
         self._services = services
         reader = tls.reader() if tls is not None and tls.is_on else None
+        self.door = Doorkeeper(reader, checks_roles=checks_roles, on_refusal=on_refusal)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
         limits = [("grpc.max_receive_message_length", max_message_bytes), ("grpc.max_send_message_length", max_message_bytes)]
-        self._server = aio.server(interceptors=[_AioGuard(token, reader, lets_in)], options=[("grpc.so_reuseport", 0), *limits])
+        guard = _AioGuard(token, self.door, lets_in)
+        self._server = aio.server(interceptors=[guard], options=[("grpc.so_reuseport", 0), *limits])
         add(self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection([*services, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
@@ -85,41 +92,37 @@ class AioServer:
 class _AioGuard(aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
     """Refuses calls without the token, whatever they call, and stands around those that it lets in."""
 
-    def __init__(self, token: str, reader: "MaterialReader | None", lets_in: LetsIn) -> None:
+    def __init__(self, token: str, door: Doorkeeper, lets_in: LetsIn) -> None:
         self._token = token
-        self._reader = reader
+        self._door = door
         self._lets_in = lets_in
 
     async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
         method, metadata = handler_call_details.method, handler_call_details.invocation_metadata
-        call = _Call(method, cid_of(metadata), self._reader)
+        call = _Call(method, cid_of(metadata), self._door)
         try:
             check_token(method, metadata, self._token, self._lets_in)
         except Unauthorized as exc:
             return call.refusal(exc)
         handler = await continuation(handler_call_details)
-        if handler is None or handler.request_streaming or method.startswith(OPEN_SERVICES):
+        if handler is None or method.startswith(OPEN_SERVICES):
             return handler
-        if handler.response_streaming:
-            behavior, make = call.stream(handler.unary_stream), grpc.unary_stream_rpc_method_handler
-        else:
-            behavior, make = call.unary(handler.unary_unary), grpc.unary_unary_rpc_method_handler
-        return make(behavior, handler.request_deserializer, handler.response_serializer)
+        return guarded(handler, call.unary, call.stream)
 
 
 class _Call:
     """Binds the correlation id, and sends errors so that they come out as themselves."""
 
-    def __init__(self, method: str, cid: str, reader: "MaterialReader | None") -> None:
+    def __init__(self, method: str, cid: str, door: Doorkeeper) -> None:
         self._method = method
         self._cid = cid
-        self._reader = reader
+        self._door = door
 
     def unary(self, behavior: Callable[..., Any]) -> Callable[..., Any]:
         async def guarded(request: Any, context: aio.ServicerContext[Any, Any]) -> Any:
             with bind_cid(self._cid):
                 try:
-                    check_peer(self._reader, context)
+                    self._door.check_call(self._method, context, self._cid)
                     return await behavior(request, context)
                 except Exception as exc:
                     await self._fail(exc, context)
@@ -130,7 +133,7 @@ class _Call:
         async def guarded(request: Any, context: aio.ServicerContext[Any, Any]) -> Any:
             with bind_cid(self._cid):
                 try:
-                    check_peer(self._reader, context)
+                    self._door.check_call(self._method, context, self._cid)
                     async for response in behavior(request, context):
                         yield response
                 except Exception as exc:

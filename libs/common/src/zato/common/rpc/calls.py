@@ -61,6 +61,20 @@ def check_token(
         raise Unauthorized("The call carries no valid token of this cluster: give the one in its secrets file")
 
 
+def guarded(handler: Any, unary: Callable[[Any], Any], stream: Callable[[Any], Any]) -> Any:
+    """
+    Return a method's handler with its behavior replaced, of whichever of the four kinds it is.
+
+    Args:
+        unary, stream: Make the behavior of a method that answers once, or with a stream, from the one that it had.
+    """
+    asks, answers = ("stream" if is_many else "unary" for is_many in (handler.request_streaming, handler.response_streaming))
+    make = getattr(grpc, f"{asks}_{answers}_rpc_method_handler")
+    replace = stream if handler.response_streaming else unary
+    behavior = replace(getattr(handler, f"{asks}_{answers}"))
+    return make(behavior, handler.request_deserializer, handler.response_serializer)
+
+
 def status_of(error: ZatoError) -> grpc.StatusCode:
     return grpc.StatusCode[error.grpc_code]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -10,13 +10,10 @@ from grpc_reflection.v1alpha import reflection
 
 from zato.common.errors import Unauthorized, Unavailable, ZatoError
 from zato.common.logs import bind_cid, get_logger
-from zato.common.rpc.calls import ERROR_KEY, OPEN_SERVICES, check_token, cid_of, status_of
+from zato.common.rpc.access import Doorkeeper
+from zato.common.rpc.calls import ERROR_KEY, OPEN_SERVICES, check_token, cid_of, guarded, status_of
 from zato.common.rpc.details import as_zato_error, error_detail, sent_message
-from zato.common.rpc.peers import check_peer
 from zato.common.rpc.tls import TLSFiles, server_credentials
-
-if TYPE_CHECKING:
-    from zato.common.rpc.material import MaterialReader
 
 log = get_logger(__name__)
 
@@ -29,6 +26,7 @@ class ThreadedServer:
         services: Full names, e.g. "zato.proto.load_balancer.v1.LoadBalancer", for health and reflection.
         add: Adds the servicers, e.g. `lambda server: add_LoadBalancerServicer_to_server(agent, server)`.
         tls: Files that are read again when they change.
+        checks_roles: Whether callers are let in by the role in their certificates, see `zato.common.rpc.access`.
         demands_certificates: Of clients, when there is TLS.
         tokenless: Methods, e.g. "/zato.proto.certificate_authority.v1.Enrolment/Enrol", that know callers by other means.
     """
@@ -41,6 +39,7 @@ class ThreadedServer:
         services: Sequence[str],
         add: Callable[[grpc.Server], None],
         tls: TLSFiles | None = None,
+        checks_roles: bool = False,
         demands_certificates: bool = True,
         tokenless: Sequence[str] = (),
         threads: int = 16,
@@ -50,7 +49,7 @@ class ThreadedServer:
         self._health = health.HealthServicer()
         self._server = grpc.server(
             ThreadPoolExecutor(threads, thread_name_prefix="grpc"),
-            interceptors=[_Guard(token, reader, tokenless)],
+            interceptors=[_Guard(token, Doorkeeper(reader, checks_roles=checks_roles), tokenless)],
             options=[("grpc.so_reuseport", 0)],
         )
         add(self._server)
@@ -84,42 +83,38 @@ class ThreadedServer:
 class _Guard(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
     """Refuses calls without the token, whatever they call, and stands around those that it lets in."""
 
-    def __init__(self, token: str, reader: "MaterialReader | None", tokenless: Sequence[str]) -> None:
+    def __init__(self, token: str, door: Doorkeeper, tokenless: Sequence[str]) -> None:
         self._token = token
-        self._reader = reader
+        self._door = door
         self._tokenless = frozenset(tokenless)
 
     def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
         method, metadata = handler_call_details.method, handler_call_details.invocation_metadata
-        call = _Call(method, cid_of(metadata), self._reader)
+        call = _Call(method, cid_of(metadata), self._door)
         try:
             if method not in self._tokenless:
                 check_token(method, metadata, self._token)
         except Unauthorized as exc:
             return call.refusal(exc)
         handler = continuation(handler_call_details)
-        if handler is None or handler.request_streaming or method.startswith(OPEN_SERVICES):
+        if handler is None or method.startswith(OPEN_SERVICES):
             return handler
-        if handler.response_streaming:
-            behavior, make = call.stream(handler.unary_stream), grpc.unary_stream_rpc_method_handler
-        else:
-            behavior, make = call.unary(handler.unary_unary), grpc.unary_unary_rpc_method_handler
-        return make(behavior, handler.request_deserializer, handler.response_serializer)
+        return guarded(handler, call.unary, call.stream)
 
 
 class _Call:
     """Binds the correlation id, and sends errors so that they come out as themselves."""
 
-    def __init__(self, method: str, cid: str, reader: "MaterialReader | None") -> None:
+    def __init__(self, method: str, cid: str, door: Doorkeeper) -> None:
         self._method = method
         self._cid = cid
-        self._reader = reader
+        self._door = door
 
     def unary(self, behavior: Callable[..., Any]) -> Callable[..., Any]:
         def guarded(request: Any, context: grpc.ServicerContext) -> Any:
             with bind_cid(self._cid):
                 try:
-                    check_peer(self._reader, context)
+                    self._door.check_call(self._method, context, self._cid)
                     return behavior(request, context)
                 except Exception as exc:
                     self._fail(exc, context)
@@ -130,7 +125,7 @@ class _Call:
         def guarded(request: Any, context: grpc.ServicerContext) -> Any:
             with bind_cid(self._cid):
                 try:
-                    check_peer(self._reader, context)
+                    self._door.check_call(self._method, context, self._cid)
                     yield from behavior(request, context)
                 except Exception as exc:
                     self._fail(exc, context)

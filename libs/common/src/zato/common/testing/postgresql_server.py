@@ -6,7 +6,9 @@ import secrets
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlsplit, urlunsplit
 
 from zato.common.testing.processes import ServerProcess, as_user, free_port
@@ -34,16 +36,17 @@ class PostgreSQLServer(ServerProcess):
 
     Args:
         program: Path of postgres; initdb is beside it.
-        folder: An empty folder for its files, given to that user. Not in pytest's, which nobody else may enter.
+        folder: A folder for its files, given to that user with what is in it. Not in pytest's, which nobody else may enter.
+        more: Further settings, e.g. of TLS.
     """
 
-    def __init__(self, program: str, folder: Path) -> None:
+    def __init__(self, program: str, folder: Path, more: Mapping[str, str] = MappingProxyType({})) -> None:
         self._programs = Path(program).resolve().parent
         self._data = folder / "data"
         self.port = free_port()
         self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
         self._owner = _unprivileged_user()
-        settings = [f"-c{key}={value}" for key, value in _SETTINGS.items()]
+        settings = [f"-c{key}={value}" for key, value in {**_SETTINGS, **more}.items()]
         super().__init__(
             [program, "-D", str(self._data), "-p", str(self.port), *settings],
             log=folder / "postgresql.log",
@@ -59,7 +62,8 @@ class PostgreSQLServer(ServerProcess):
 
     def _make_data(self) -> None:
         if self._owner:
-            shutil.chown(self._data.parent, self._owner)
+            for path in (self._data.parent, *self._data.parent.iterdir()):
+                shutil.chown(path, self._owner)
         _run([str(self._programs / "initdb"), "-D", str(self._data), *_INITDB], user=self._owner)
 
     def _answers(self) -> bool:

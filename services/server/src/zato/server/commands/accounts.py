@@ -78,7 +78,7 @@ def _on_any(servers: Servers, call: "Callable[[Client], T]") -> T:
 
     failure: ZatoError = Unavailable(f"{servers.where} has no servers")
     for address in servers.addresses:
-        client = Client(address, token=servers.token)
+        client = Client(address, token=servers.token, tls=servers.tls)
         try:
             return call(client)
         except Unavailable as exc:

@@ -2,14 +2,18 @@
 
 import argparse
 import asyncio
+import contextlib
 import os
 import signal
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import uvloop
 
 from zato.common import logs
+from zato.common.certificates.keeping import CertificateKeeper
 from zato.common.errors import ZatoError
 from zato.common.rpc.aio import AioClient, AioServer
 from zato.server.config import ServerSettings, read_settings
@@ -17,6 +21,7 @@ from zato.server.sidecar.forward import Workers
 from zato.server.sidecar.grpc import SERVICES, add_services, lets_in
 from zato.server.sidecar.membership import Membership
 from zato.server.sidecar.pickup import Pickup
+from zato.server.sidecar.refusals import Refusals
 
 log = logs.get_logger(__name__)
 
@@ -34,8 +39,10 @@ class Sidecar:
             settings.grpc_address,
             token=settings.token,
             services=SERVICES,
-            add=lambda server: add_services(server, self._workers, settings.token),
-            tls=settings.tls,
+            add=lambda server: add_services(server, self._workers, settings.token, lambda: self._server.door),
+            tls=settings.tls(),
+            checks_roles=settings.is_enrolled,
+            on_refusal=Refusals(self._workers).take,
             lets_in=lets_in,
         )
         self._membership = self._make_membership(settings)
@@ -75,7 +82,7 @@ class Sidecar:
     def _make_membership(self, settings: ServerSettings) -> Membership | None:
         if not settings.lb_agent_address:
             return None
-        agent = AioClient(settings.lb_agent_address, token=settings.token, tls=settings.tls)
+        agent = AioClient(settings.lb_agent_address, token=settings.token, tls=settings.tls())
         return Membership(agent, self._workers, settings.name, settings.advertised_address or settings.http_address)
 
     def _on_done(self, task: "asyncio.Task[None]") -> None:
@@ -112,11 +119,33 @@ def main() -> int:
     settings = read_settings(parser.parse_args().folder, os.environ)
     logs.configure(settings.name, log_format=settings.log_format, level=settings.log_level)
     try:
-        uvloop.run(run(settings))
+        with _certificate(settings) as is_there:
+            if is_there:
+                uvloop.run(run(settings))
     except ZatoError as exc:
         log.error("sidecar_not_started", error=exc.message)
         return 1
     return 0
+
+
+@contextlib.contextmanager
+def _certificate(settings: ServerSettings) -> Iterator[bool]:
+    """Have a certificate inside, renewed in time; False when the server ended while we waited for one."""
+    if not settings.is_enrolled:
+        yield True
+        return
+    parent = os.getppid()
+
+    def wait(seconds: float) -> bool:
+        time.sleep(seconds)
+        return os.getppid() != parent
+
+    keeper = CertificateKeeper(settings, wait)
+    is_there = keeper.begin()
+    try:
+        yield is_there
+    finally:
+        keeper.end()
 
 
 if __name__ == "__main__":

@@ -2,20 +2,23 @@
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 from urllib.parse import unquote
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc import aio
 
-from zato.common.errors import DeadlineExceeded, Unavailable
+from zato.common.errors import BadRequest, DeadlineExceeded, Unavailable
 from zato.common.logs import get_logger
+from zato.common.rpc.access import Doorkeeper
 from zato.common.rpc.calls import TOKEN_KEY, cid_of, find
 from zato.proto.accounts.v1 import accounts_pb2
 from zato.proto.control_plane.v1 import control_plane_pb2
 from zato.proto.control_plane.v1.control_plane_pb2 import WatchEvent, WatchRequest
 from zato.proto.invoker.v1 import invoker_pb2
+from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest
 from zato.proto.jobs.v1 import jobs_pb2
 from zato.server.accounts.tokens import NO_TOKEN
 from zato.server.accounts.tokens import PREFIX as PERSONAL
@@ -29,6 +32,7 @@ ACCOUNTS = accounts_pb2.DESCRIPTOR.services_by_name["Accounts"].full_name
 JOBS = jobs_pb2.DESCRIPTOR.services_by_name["Jobs"].full_name
 SERVICES = (INVOKER, CONTROL_PLANE, JOBS, ACCOUNTS)
 
+_INVOKE = "Invoker/Invoke"
 # Callers give deadlines; for one that does not this is it.
 _DEFAULT_TIMEOUT_S = 60.0
 _WATCH_WAIT_S = 20.0
@@ -42,15 +46,16 @@ _UNARY = {
 }
 
 
-def add_services(server: aio.Server, workers: Workers, token: str) -> None:
+def add_services(server: aio.Server, workers: Workers, token: str, door: Callable[[], Doorkeeper]) -> None:
     """
     Args:
         token: The cluster's, which parts show.
+        door: Returns who lets calls in; the server has it, which is not there yet.
     """
     for service, methods in _UNARY.items():
         contract = service.rpartition(".")[2]
         handlers: dict[str, Any] = {
-            method: grpc.unary_unary_rpc_method_handler(_forwarding(workers, f"{contract}/{method}", token))
+            method: grpc.unary_unary_rpc_method_handler(_forwarding(workers, f"{contract}/{method}", token, door))
             for method in methods
         }
         if service == CONTROL_PLANE:
@@ -60,13 +65,25 @@ def add_services(server: aio.Server, workers: Workers, token: str) -> None:
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
 
 
+def _service_of(message: bytes) -> str:
+    """Return which service a call of Invoker/Invoke means."""
+    try:
+        return InvokeRequest.FromString(message).service
+    except DecodeError:
+        raise BadRequest("The message of Invoker/Invoke cannot be read: was it made from another contract?") from None
+
+
 def _serialize(event: WatchEvent) -> bytes:
     return event.SerializeToString()
 
 
-def _forwarding(workers: Workers, method: str, cluster_token: str) -> Any:
+def _forwarding(workers: Workers, method: str, cluster_token: str, door: Callable[[], Doorkeeper]) -> Any:
+    is_invocation = method == _INVOKE
+
     async def forward(message: bytes, context: aio.ServicerContext[Any, Any]) -> bytes:
         metadata = context.invocation_metadata()
+        if is_invocation and door().checks_roles:
+            door().check_service(f"/{INVOKER}/Invoke", _service_of(message), context, cid_of(metadata))
         remaining = context.time_remaining()
         return await workers.call(
             method,
