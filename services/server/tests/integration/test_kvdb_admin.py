@@ -203,6 +203,7 @@ def test_commands_are_run_as_typed(conn: "redis.Redis", line: str, answer: str |
         "",
         "'",
         "LPUSH only-a-key",
+        "KEYS CHANGELOG.md LICENSE",
     ],
 )
 def test_what_is_not_on_the_list_is_refused(conn: "redis.Redis", line: str) -> None:

@@ -222,9 +222,23 @@ def test_the_last_errors_are_kept_with_where_they_happened(statistics: Statistic
     assert (known["type"], known["message"], known["traceback"]) == ("NotFound", "There is no order 7", "")
 
 
-def test_what_is_kept_has_limits(statistics: Statistics) -> None:
+def test_runs_of_several_workers_are_in_the_order_in_which_they_ended(
+    statistics: Statistics, conn: "redis.Redis", clock: Clock
+) -> None:
+    other = Statistics(conn, "stats", Recordings(conn, "runs", "server2", clock), clock)
+    for number, each in enumerate((statistics, other, statistics, other)):
+        clock.now += 1
+        each.observe(entry(), instance(cid=f"cid-{number}"), 60.0)
+    other.flush()
+    statistics.flush()
+    kept = statistics.recordings.read(SLOW, "orders.get")
+    assert [each["cid"] for each in kept] == ["cid-3", "cid-2", "cid-1", "cid-0"]
+
+
+def test_what_is_kept_has_limits(statistics: Statistics, clock: Clock) -> None:
     big = "x" * 1_000_000
     for number in range(300):
+        clock.now += 1
         observe(statistics, 60.0, request=big.encode(), response=big, cid=f"cid-{number}")
     kept = statistics.recordings.read(SLOW, "orders.get")
     assert (len(kept), kept[0]["cid"]) == (KEPT[SLOW], "cid-299")

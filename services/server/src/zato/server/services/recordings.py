@@ -120,7 +120,8 @@ class Recordings:
     def read(self, what: str, service: str) -> list[dict[str, Any]]:
         """Return what is kept of a service, the newest first. Raises redis.RedisError."""
         documents: Any = self._conn.lrange(self.key(what, service), 0, -1)
-        return [orjson.loads(document) for document in documents]
+        # Workers put theirs there in turns, some at a time.
+        return sorted(map(orjson.loads, documents), key=lambda each: float(each["resp_ts"]), reverse=True)
 
     def delete(self, what: str, service: str) -> int:
         """Forget them, and return how many there were. Raises redis.RedisError."""

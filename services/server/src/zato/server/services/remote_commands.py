@@ -131,6 +131,8 @@ def _run(conn: Any, name: str, arguments: list[str]) -> Any:
     if command.writes and (ours := [key for key in command.keys(arguments) if key.startswith(PLATFORM)]):
         raise Forbidden(f"'{ours[0]:.100}' belongs to the platform: {name} may not change it")
     if name == "KEYS":
+        if len(arguments) > 1:
+            raise BadRequest("KEYS takes one pattern, e.g. 'a*': in quotes, or the shell puts names of files in its place")
         return _keys(conn, arguments[0])
     return conn.execute_command(name, *arguments, **{redis.client.NEVER_DECODE: True})
 
