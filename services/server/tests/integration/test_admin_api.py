@@ -21,6 +21,7 @@ from zato.common.errors import ZatoError
 from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest
 from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
 from zato.server.describe.admin import PATH_PREFIX, response_element
+from zato.server.kinds import own_kinds
 
 from .conftest import Server, StartServer
 
@@ -43,6 +44,7 @@ _SEEDS: dict[str, dict[str, Any]] = {
     "outgoing-smtp": {"host": "127.0.0.1", "port": 1},
 }
 _SEED = "seed"
+_KINDS = {kind.name for kind in own_kinds()}
 
 Start = Callable[[str, list[tuple[str, str]]], Any]
 
@@ -97,6 +99,8 @@ def test_whatever_admin_services_are_sent_they_answer_as_documented(
 ) -> None:
     for found in api.get_all_operations():
         operation = found.ok()
+        if _is_shared(operation.path):
+            continue
         # Some operations take anything: there is nothing that their input must not be.
         try:
             cases = operation.as_strategy(generation_mode=mode)
@@ -104,6 +108,12 @@ def test_whatever_admin_services_are_sent_they_answer_as_documented(
             continue
         with subtests.test(operation.path):
             _try(cases)
+
+
+def _is_shared(path: str) -> bool:
+    """Of kinds without a seed, only what their own options decide: the rest is the code of all kinds, tried with the others."""
+    kind, _, operation = path.removeprefix(f"{PATH_PREFIX}zato.").rpartition(".")
+    return kind in _KINDS - _SEEDS.keys() and operation not in ("create", "edit")
 
 
 def _try(cases: st.SearchStrategy[schemathesis.Case]) -> None:

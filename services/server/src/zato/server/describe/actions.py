@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from zato.common.kinds import Kind
 from zato.common.options import declared_options
+from zato.server.describe.helps import HELPS
 from zato.server.describe.kinds import ActionDescription, describe_operation, which
 from zato.server.describe.schemas import (
     Schema,
@@ -347,6 +348,9 @@ def describe_action(name: str, kinds: Iterable[Kind], action: Callable[..., obje
     """
     if name in FIXED:
         return FIXED[name]
+    for tag, helps in HELPS.items():
+        if name in helps:
+            return ActionDescription(helps[name], record({}), anything(), tag)
     area, _, operation = name.removeprefix("zato.").rpartition(".")
     wanted = _AREAS.get(area, area)
     for kind in kinds:
