@@ -2,36 +2,20 @@
 
 import json
 import os
-import re
 import signal
 import socket
-import subprocess
-import sys
-import tomllib
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
 from zato.common.rpc.calls import call_metadata
-from zato.common.rpc.client import Client
 from zato.common.testing.load import Load
 from zato.common.testing.waiting import eventually
-from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest
-from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
 from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest
 from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
 
-ZATO = [str(Path(sys.executable).parent / "zato")]
-SERVICE = """
-from zato.server.service import Service
-class Version(Service):
-    name = "version"
-    def handle(self):
-        self.response.payload = {{"first": {0}, "second": {0}}}
-"""
 SLOW = """
 import time
 from zato.server.service import Service
@@ -45,70 +29,10 @@ class Size(Service):
     def handle(self):
         self.response.payload = {"size": len(self.request.raw_request)}
 """
-WORKERS = 4
 SLOW_CLIENTS = 300
 # More than HAProxy waits for before it passes a request on, so that the servers have these to wait for as well.
 SLOW_BODY_BYTES, FIRST_BYTES = 100_000, 40_000
 CALLS_AT_A_TIME = 100
-
-
-class Cluster:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.environ = {**os.environ, "ZATO_CLUSTER": str(folder), "NO_COLOR": "1"}
-
-    def zato(self, *arguments: str) -> str:
-        done = subprocess.run([*ZATO, *arguments], env=self.environ, capture_output=True, text=True, timeout=110)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def zato_json(self, *arguments: str):
-        return json.loads(self.zato("--json", *arguments))
-
-    def part(self, name: str) -> dict[str, str]:
-        parts = tomllib.loads((self.folder / "cluster.toml").read_text())["parts"]
-        return next(part for part in parts if part["name"] == name)
-
-    @property
-    def address(self) -> str:
-        return "http://" + self.part("lb-agent")["frontend_address"]
-
-    def client_of(self, name: str) -> tuple[Client, str]:
-        """A gRPC client of that server, and the cluster's token."""
-        token = tomllib.loads((self.folder / name / "secrets.toml").read_text())["token"]
-        return Client(self.part(name)["grpc_address"], token=token), token
-
-    def states(self) -> dict[str, str]:
-        """What the load-balancer thinks of each server."""
-        return {backend["name"]: backend["state"] for backend in self.zato_json("lb", "state")["backends"]}
-
-    def deploy(self, version: int) -> None:
-        client, _ = self.client_of("server1")
-        try:
-            request = DeployRequest(file_name="version.py", source=SERVICE.format(version).encode(), wait_s=20)
-            response = client.call(ControlPlaneStub(client.channel).Deploy, request, timeout_s=30)
-        finally:
-            client.close()
-        assert len(response.workers) == WORKERS and not response.missing, response
-        assert all(worker.is_ok for worker in response.workers), response
-
-    def master_of(self, name: str) -> int:
-        text = (self.folder / name / "run" / "server.pid").read_text()
-        return int(re.search(r"\d+", text)[0])
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory, haproxy_program):
-    made = Cluster(tmp_path_factory.mktemp("cluster") / "c")
-    made.zato("quickstart", "create", str(made.folder))
-    try:
-        made.zato("quickstart", "start", str(made.folder))
-        made.deploy(0)
-        made.zato("object", "create", "channel-http", "version", "url_path=/version", "service=version", "method=GET")
-        made.zato("wait", "--timeout", "20")
-        yield made
-    finally:
-        made.zato("quickstart", "stop", str(made.folder))
 
 
 def test_a_killed_server_costs_no_request_and_comes_back(cluster):

@@ -1,0 +1,103 @@
+"""
+Nobody smuggles a request past the load-balancer.
+
+HAProxy and the servers both log each request, with one cid. When both have read the same requests out of what clients sent, the
+two logs have the same cids, each as often; and an honest client beside them always gets its own answer.
+"""
+
+import json
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from smuggling_corpus import corpus
+
+from zato.common.testing.waiting import eventually
+
+ECHO = """
+from zato.server.service import Service
+class Echo(Service):
+    name = "echo"
+    def handle(self):
+        self.response.payload = {"id": self.request.http.params["id"], "size": len(self.request.raw_request)}
+"""
+# A request that is not complete waits for its rest until the client has had enough.
+PATIENCE_S = 0.4
+AT_A_TIME = 8
+
+
+class Log:
+    """What is written to a part's log from now on."""
+
+    def __init__(self, folder: Path) -> None:
+        self._sizes = {path: path.stat().st_size for path in folder.rglob("*.log")}
+
+    def lines(self) -> Iterator[dict[str, object]]:
+        for path, size in self._sizes.items():
+            for line in path.read_bytes()[size:].splitlines():
+                if line.startswith(b"{"):
+                    yield json.loads(line.decode(errors="replace"))
+
+    def cids(self, *events: str) -> Counter[object]:
+        """Of requests that a server had to answer: what HAProxy refused itself has none."""
+        found = (line for line in self.lines() if line.get("event") in events)
+        return Counter(line["cid"] for line in found if not str(line.get("server", "")).endswith("<NOSRV>"))
+
+
+@pytest.fixture(scope="module")
+def echo(cluster):
+    file = cluster.folder / "echo.py"
+    file.write_text(ECHO)
+    cluster.zato("service", "deploy", str(file), "--wait", "20")
+    cluster.zato("object", "create", "channel-http", "echo", "url_path=/echo/{id}", "service=echo", "data_format=")
+    cluster.zato("wait", "--timeout", "20")
+    host, port = cluster.part("lb-agent")["frontend_address"].split(":")
+    return host, int(port)
+
+
+def send(address: tuple[str, int], data: bytes) -> bytes:
+    """Return all that comes back until the other side closes, or nothing comes any more."""
+    received = b""
+    with socket.create_connection(address, timeout=PATIENCE_S) as client:
+        try:
+            client.sendall(data)
+            while part := client.recv(65536):
+                received += part
+        except OSError:
+            pass
+    return received
+
+
+def attack(address: tuple[str, int], number: int, data: bytes) -> None:
+    """Send a case, and then, as somebody else, an honest request that may be given what the case left behind."""
+    send(address, data.replace(b"{n}", str(number).encode()))
+    answer = send(address, b"GET /echo/honest-%d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % number)
+    assert answer.startswith(b"HTTP/1.1 200"), answer
+    assert b'"honest-%d"' % number in answer, "the honest client was given somebody else's answer"
+
+
+def test_load_balancer_and_servers_always_agree_on_how_many_requests_there_were(cluster, echo):
+    cases = list(corpus())
+    assert len(cases) >= 250
+    front = Log(cluster.folder / "lb-agent")
+    back = [Log(cluster.folder / name) for name in ("server1", "server2")]
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        list(pool.map(lambda numbered: attack(echo, numbered[0], numbered[1][1]), enumerate(cases)))
+
+    def seen_by_servers() -> Counter[object]:
+        return sum((log.cids("http_request", "http_request_refused") for log in back), Counter())
+
+    def agree() -> bool:
+        forwarded, seen = front.cids("http_request"), seen_by_servers()
+        assert forwarded - seen == Counter(), "the load-balancer counts requests that no server has seen"
+        assert seen - forwarded == Counter(), "servers have read requests that the load-balancer did not send"
+        return True
+
+    eventually(agree, timeout_s=10)
+    paths = Counter(line["path"] for log in back for line in log.lines() if line.get("event") == "http_request")
+    honest = [count for path, count in paths.items() if str(path).startswith("/echo/honest-")]
+    assert honest == [1] * len(cases)
+    print(f"{len(cases)} cases, {sum(seen_by_servers().values())} requests")
