@@ -1,6 +1,7 @@
 """What runs, rather than what is configured: queues, caches, rate limits, servers, sources. Through real servers."""
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -68,6 +69,18 @@ def test_a_dead_letter_is_redriven_once_and_as_if_for_the_first_time(tasks: Task
     assert (queue.redrive([ids[1]]), queue.redrive([ids[1]]), queue.redrive(["nonsense"])) == (1, 0, 0)
     assert [(message.target, message.attempts) for message in queue.messages(WAITING)] == [("service-1", 1)]
     assert (queue.redrive(None), counts(queue)) == (2, (3, 0, 0, 0))
+
+
+def test_people_who_redrive_at_the_same_time_redrive_each_once(tasks: Tasks) -> None:
+    for number in range(50):
+        bury(tasks, number)
+    counted: list[int] = []
+    threads = [threading.Thread(target=lambda: counted.append(AsyncQueue(tasks).redrive(None))) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (sum(counted), counts(AsyncQueue(tasks))) == (50, (50, 0, 0, 0))
 
 
 def test_what_cannot_be_read_is_seen_and_purged_but_not_redriven(tasks: Tasks) -> None:

@@ -328,6 +328,9 @@ def test_any_server_answers_for_the_whole_cluster(servers: list[Server]) -> None
     ranked = servers[1].admin("zato.stats.get-summary-by-day", n=1, n_type="errors")
     assert [each["service_name"] for each in ranked] == ["orders.get"]
     assert (ranked[0]["all_services_usage"], ranked[0]["usage_perc_all_services"]) == (12, 50.0)
+    told = servers[1].admin("zato.service.get-by-name", name="orders.get")
+    assert (told["usage"], told["errors"], told["file_name"], told["last_used"] is None) == (6, 4, "orders.py", False)
+    assert 0 < told["time_min_all_time"] <= told["time_mean_all_time"] <= told["time_max_all_time"]
     trends = servers[0].admin("zato.stats.get-trends", n=5)
     assert sum(map(int, trends[0]["usage_trend"].split(","))) == 6
 
