@@ -1,8 +1,12 @@
 """Messages between a real RabbitMQ and services, while everything around them stops, dies and comes back."""
 
 import json
+import struct
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import pika
 import pytest
 
 from zato.common.errors import ZatoError
@@ -134,3 +138,44 @@ def test_a_channel_is_edited_switched_off_and_deleted_under_load(cluster: "Clust
             return bool(channel.queue_declare("edited", passive=True).method.consumer_count == 0)
 
     eventually(has_no_consumer, timeout_s=20, what="the consumer to go")
+
+
+def test_messages_with_whatever_in_their_properties_end_at_the_service_or_among_the_dead(cluster: "Cluster") -> None:
+    cluster.channel("strange", "amqp.note")
+    table = {"t": datetime(2026, 1, 1, tzinfo=UTC), "d": Decimal("1.5"), "b": b"\xff\x00", "l": [None, True, {"n": -(2**40)}]}
+    texts = [b"\xff\xfe", "ü" * 100, "", "\x00"]
+    sent = bodies("x", 500)
+    with cluster.amqp() as channel:
+        for number, body in enumerate(sent):
+            text = texts[number % len(texts)]
+            made = pika.BasicProperties(content_type=text, app_id=text, timestamp=2**62 if number % 2 else 0, headers=table)
+            channel.basic_publish("", "strange", body.encode(), made)
+    cluster.await_all("strange", sent)
+    eventually(lambda: cluster.size("strange") == 0, timeout_s=10)
+
+
+class Unreadable(pika.BasicProperties):
+    """Headers with a time that no calendar has."""
+
+    def encode(self) -> list[bytes]:
+        table = b"\x01tT" + struct.pack(">Q", 2**63)
+        return [struct.pack(">H", self.FLAG_HEADERS), struct.pack(">I", len(table)), table]
+
+
+def test_a_message_whose_headers_cannot_be_read_is_dead_and_holds_up_nobody(cluster: "Cluster") -> None:
+    cluster.channel("unreadable", "amqp.note")
+    with cluster.amqp() as channel:
+        channel.basic_publish("", "unreadable", b"bad", Unreadable())
+    cluster.put("unreadable", ["good"])
+    cluster.await_all("unreadable", ["good"])
+    eventually(lambda: cluster.size("unreadable") == 0, timeout_s=10)
+
+    def letters() -> list[object]:
+        try:
+            return list(cluster.connectors[0].call("ListDeadLetters", channel="unreadable").letters)
+        except ZatoError:
+            return []
+
+    (letter,) = eventually(letters, timeout_s=15, what="the dead letter")
+    assert letter.body == b"bad" and "cannot be read" in letter.reason
+    assert cluster.lines("unreadable") == ["good"]

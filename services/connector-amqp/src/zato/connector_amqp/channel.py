@@ -20,6 +20,7 @@ from zato.connector_amqp.context import context_of, plain
 from zato.connector_amqp.kinds import ChannelOptions, DefinitionOptions
 from zato.connector_amqp.link import Link, all_parameters
 from zato.connector_amqp.outgoing import Publishing, Ready
+from zato.connector_amqp.tables import UNREADABLE
 
 log = get_logger(__name__)
 
@@ -93,13 +94,20 @@ class Consumer:
     def _take(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
         self._unsettled += 1
         settle = self._settler(channel, method, properties, body)
+        if UNREADABLE in (properties.headers or {}):
+            self._give_up(settle, properties.headers[UNREADABLE])
+            return
         try:
             message = Message(str(properties.message_id or ""), body, context_of(method, properties))
         except Exception as exc:  # a stranger's message must not end the consumer
             log.exception("message_not_understood", queue=self._options.queue)
-            settle(Outcome(Fate.DEAD, f"The message's properties cannot be read: {type(exc).__name__}: {exc}", count=0))
+            self._give_up(settle, f"{type(exc).__name__}: {exc}")
             return
         self._owner.intake.submit(message, settle)
+
+    def _give_up(self, settle: Callable[[Outcome], None], reason: str) -> None:
+        self._owner.intake.counts.dead += 1
+        settle(Outcome(Fate.DEAD, f"The message's properties cannot be read: {reason}"))
 
     def _settler(self, channel: Any, method: Any, properties: Any, body: bytes) -> Callable[[Outcome], None]:
         """Return what tells the broker, on this very channel: a tag of one that is gone means another message by now."""

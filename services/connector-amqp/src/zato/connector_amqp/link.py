@@ -14,11 +14,13 @@ from pika.exceptions import AMQPError
 from zato.common.errors import Unavailable
 from zato.common.logs import get_logger
 from zato.connector_amqp.kinds import DefinitionOptions
+from zato.connector_amqp.tables import tolerate
 
 log = get_logger(__name__)
 
 # It tells of each step of each connection; what matters of that we say ourselves.
 logging.getLogger("pika").setLevel(logging.CRITICAL)
+tolerate()
 
 _FIRST_WAIT_S = 0.2
 _LONGEST_WAIT_S = 3.0
