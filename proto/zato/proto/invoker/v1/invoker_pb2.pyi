@@ -5,8 +5,12 @@ Running services. Served by every server, called by whoever has work for a servi
 scheduler, connectors, web admin, the command line.
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from zato.proto.errors.v1 import errors_pb2 as _errors_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -87,3 +91,171 @@ class InvokeResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___InvokeResponse: _TypeAlias = InvokeResponse  # noqa: Y015
+
+@_typing.final
+class Delivery(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    CONTEXT_JSON_FIELD_NUMBER: _builtins.int
+    CID_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Of the message; what is delivered again has the same one."""
+    body: _builtins.bytes
+    context_json: _builtins.bytes
+    """JSON object of what the message has beside its body: properties, headers."""
+    cid: _builtins.str
+    attempt: _builtins.int
+    """1 the first time."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        body: _builtins.bytes = ...,
+        context_json: _builtins.bytes = ...,
+        cid: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "body", b"body", "cid", b"cid", "context_json", b"context_json", "id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Delivery: _TypeAlias = Delivery  # noqa: Y015
+
+@_typing.final
+class DeliverRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVICE_FIELD_NUMBER: _builtins.int
+    DATA_FORMAT_FIELD_NUMBER: _builtins.int
+    CHANNEL_TYPE_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    IS_ORDERED_FIELD_NUMBER: _builtins.int
+    TIMEOUT_S_FIELD_NUMBER: _builtins.int
+    INBOX_S_FIELD_NUMBER: _builtins.int
+    service: _builtins.str
+    data_format: _builtins.str
+    """As in InvokeRequest."""
+    channel_type: _builtins.str
+    channel: _builtins.str
+    """Name of the channel object."""
+    is_ordered: _builtins.bool
+    """One after the other, and none after one that failed. Otherwise all at the same time."""
+    timeout_s: _builtins.float
+    """Of each message, in seconds; 0 for no limit but the call's deadline."""
+    inbox_s: _builtins.int
+    """Remember for so many seconds, in Redis, which messages were done, by channel and id, and do none of them again; 0 does not."""
+    @_builtins.property
+    def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Delivery]: ...
+    def __init__(
+        self,
+        *,
+        service: _builtins.str = ...,
+        data_format: _builtins.str = ...,
+        channel_type: _builtins.str = ...,
+        channel: _builtins.str = ...,
+        messages: _abc.Iterable[Global___Delivery] | None = ...,
+        is_ordered: _builtins.bool = ...,
+        timeout_s: _builtins.float = ...,
+        inbox_s: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "channel_type", b"channel_type", "data_format", b"data_format", "inbox_s", b"inbox_s", "is_ordered", b"is_ordered", "messages", b"messages", "service", b"service", "timeout_s", b"timeout_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeliverRequest: _TypeAlias = DeliverRequest  # noqa: Y015
+
+@_typing.final
+class Delivered(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Outcome:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Delivered._Outcome.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        NOT_DONE: Delivered._Outcome.ValueType  # 0
+        """Not begun, or somebody else is about to do it: deliver it again. No fault of the message."""
+        DONE: Delivered._Outcome.ValueType  # 1
+        """The service ended well, and wants the message acknowledged or said nothing of it."""
+        REJECTED: Delivered._Outcome.ValueType  # 2
+        """The service ended well and refuses the message: it is not to come again."""
+        FAILED: Delivered._Outcome.ValueType  # 3
+
+    class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper): ...
+    NOT_DONE: Delivered.Outcome.ValueType  # 0
+    """Not begun, or somebody else is about to do it: deliver it again. No fault of the message."""
+    DONE: Delivered.Outcome.ValueType  # 1
+    """The service ended well, and wants the message acknowledged or said nothing of it."""
+    REJECTED: Delivered.Outcome.ValueType  # 2
+    """The service ended well and refuses the message: it is not to come again."""
+    FAILED: Delivered.Outcome.ValueType  # 3
+
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    CID_FIELD_NUMBER: _builtins.int
+    PAYLOAD_FIELD_NUMBER: _builtins.int
+    IS_DUPLICATE_FIELD_NUMBER: _builtins.int
+    IS_EXPLICIT_FIELD_NUMBER: _builtins.int
+    outcome: Global___Delivered.Outcome.ValueType
+    cid: _builtins.str
+    payload: _builtins.bytes
+    """What the service answered."""
+    is_duplicate: _builtins.bool
+    """It had been done before and was not done again."""
+    is_explicit: _builtins.bool
+    """The service asked for the acknowledgement itself, whatever the channel does by default."""
+    @_builtins.property
+    def error(self) -> _errors_pb2.ErrorDetail:
+        """Why it failed."""
+
+    def __init__(
+        self,
+        *,
+        outcome: Global___Delivered.Outcome.ValueType = ...,
+        error: _errors_pb2.ErrorDetail | None = ...,
+        cid: _builtins.str = ...,
+        payload: _builtins.bytes = ...,
+        is_duplicate: _builtins.bool = ...,
+        is_explicit: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cid", b"cid", "error", b"error", "is_duplicate", b"is_duplicate", "is_explicit", b"is_explicit", "outcome", b"outcome", "payload", b"payload"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Delivered: _TypeAlias = Delivered  # noqa: Y015
+
+@_typing.final
+class DeliverResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    SERVER_FIELD_NUMBER: _builtins.int
+    server: _builtins.str
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___Delivered]:
+        """One per message, in their order."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___Delivered] | None = ...,
+        server: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results", "server", b"server"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeliverResponse: _TypeAlias = DeliverResponse  # noqa: Y015

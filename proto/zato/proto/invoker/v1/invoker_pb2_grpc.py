@@ -39,6 +39,11 @@ class InvokerStub:
                 request_serializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.InvokeRequest.SerializeToString,
                 response_deserializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.InvokeResponse.FromString,
                 _registered_method=True)
+        self.Deliver = channel.unary_unary(
+                '/zato.proto.invoker.v1.Invoker/Deliver',
+                request_serializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.DeliverRequest.SerializeToString,
+                response_deserializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.DeliverResponse.FromString,
+                _registered_method=True)
 
 
 class InvokerServicer:
@@ -52,6 +57,14 @@ class InvokerServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Deliver(self, request, context):
+        """Runs a service once per message, for connectors. Fails as a whole when the server could not do it, which is no fault
+        of a message; that a service failed is said per message.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InvokerServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -59,6 +72,11 @@ def add_InvokerServicer_to_server(servicer, server):
                     servicer.Invoke,
                     request_deserializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.InvokeRequest.FromString,
                     response_serializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.InvokeResponse.SerializeToString,
+            ),
+            'Deliver': grpc.unary_unary_rpc_method_handler(
+                    servicer.Deliver,
+                    request_deserializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.DeliverRequest.FromString,
+                    response_serializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.DeliverResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -88,6 +106,33 @@ class Invoker:
             '/zato.proto.invoker.v1.Invoker/Invoke',
             zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.InvokeRequest.SerializeToString,
             zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.InvokeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Deliver(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zato.proto.invoker.v1.Invoker/Deliver',
+            zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.DeliverRequest.SerializeToString,
+            zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.DeliverResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,10 @@ class InvokerStub:
     """Runs a service and returns what it answered. Not retried by the platform:
     UNAVAILABLE means that the service may have started.
     """
+    Deliver: _grpc.UnaryUnaryMultiCallable[_invoker_pb2.DeliverRequest, _invoker_pb2.DeliverResponse]
+    """Runs a service once per message, for connectors. Fails as a whole when the server could not do it, which is no fault
+    of a message; that a service failed is said per message.
+    """
 
 @_typing.type_check_only
 class InvokerAsyncStub(InvokerStub):
@@ -44,6 +48,10 @@ class InvokerAsyncStub(InvokerStub):
     Invoke: _aio.UnaryUnaryMultiCallable[_invoker_pb2.InvokeRequest, _invoker_pb2.InvokeResponse]  # type: ignore[assignment]
     """Runs a service and returns what it answered. Not retried by the platform:
     UNAVAILABLE means that the service may have started.
+    """
+    Deliver: _aio.UnaryUnaryMultiCallable[_invoker_pb2.DeliverRequest, _invoker_pb2.DeliverResponse]  # type: ignore[assignment]
+    """Runs a service once per message, for connectors. Fails as a whole when the server could not do it, which is no fault
+    of a message; that a service failed is said per message.
     """
 
 class InvokerServicer(metaclass=_abc_1.ABCMeta):
@@ -55,6 +63,16 @@ class InvokerServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_invoker_pb2.InvokeResponse, _abc.Awaitable[_invoker_pb2.InvokeResponse]]:
         """Runs a service and returns what it answered. Not retried by the platform:
         UNAVAILABLE means that the service may have started.
+        """
+
+    @_abc_1.abstractmethod
+    def Deliver(
+        self,
+        request: _invoker_pb2.DeliverRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_invoker_pb2.DeliverResponse, _abc.Awaitable[_invoker_pb2.DeliverResponse]]:
+        """Runs a service once per message, for connectors. Fails as a whole when the server could not do it, which is no fault
+        of a message; that a service failed is said per message.
         """
 
 def add_InvokerServicer_to_server(servicer: InvokerServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -5,17 +5,19 @@ import threading
 import time
 
 from zato.common.clock import Clock, SystemClock
+from zato.common.following import Follower
 from zato.common.logs import get_logger
 from zato.common.rpc.server import ThreadedServer
+from zato.common.rpc.servers import Servers
 from zato.proto.scheduler.v1.scheduler_pb2_grpc import add_SchedulerServicer_to_server
 from zato.scheduler.backend import GRPCBackend
 from zato.scheduler.conductor import Conductor
-from zato.scheduler.config import SchedulerSettings
-from zato.scheduler.following import Follower, LeaseKeeper
+from zato.scheduler.config import PART_NAME, SchedulerSettings
+from zato.scheduler.following import LeaseKeeper
 from zato.scheduler.grpc import SERVICE, ViewServicer
+from zato.scheduler.job import KIND
 from zato.scheduler.jobs import Jobs
 from zato.scheduler.lease import Lease
-from zato.scheduler.servers import Servers
 from zato.scheduler.view import View
 
 log = get_logger(__name__)
@@ -41,7 +43,7 @@ class App:
         jobs, backend = Jobs(), GRPCBackend(self._servers)
         self._conductor = Conductor(clock, lease, backend, jobs, late_after_s=settings.late_after_s)
         self._keeper = LeaseKeeper(self._servers, lease, settings.lease_s, clock, lambda: self._conductor.post(None))
-        self._follower = Follower(self._servers, settings.name, self._conductor.post)
+        self._follower = Follower(self._servers, PART_NAME, settings.name, [KIND], self._conductor.post)
         servicer = ViewServicer(View(settings.name, clock, jobs, lease, self._conductor, self._servers, backend))
         self._server = ThreadedServer(
             settings.grpc_address,

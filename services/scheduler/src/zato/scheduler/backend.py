@@ -1,8 +1,8 @@
 """What the conductor asks of servers, over gRPC."""
 
+from zato.common.rpc.servers import Servers
 from zato.proto.jobs.v1 import jobs_pb2 as messages
 from zato.scheduler.conductor import Call, Done
-from zato.scheduler.servers import Servers
 from zato.scheduler.timetable import Fire
 
 _CALL_S = 3.0
@@ -31,7 +31,8 @@ class GRPCBackend:
 
     def start_run(self, epoch: int, run: messages.PendingRun, done: Done) -> Call:
         timeout_s = run.deadline_s + _DEADLINE_GRACE_S if run.deadline_s else _NO_DEADLINE_S
-        return self._servers.start_run(messages.RunRequest(epoch=epoch, run_id=run.run_id), timeout_s=timeout_s, done=done)
+        request = messages.RunRequest(epoch=epoch, run_id=run.run_id)
+        return self._servers.start(lambda server: server.jobs.Run, request, timeout_s=timeout_s, done=done)
 
 
 def _message(fire: Fire) -> messages.Fire:

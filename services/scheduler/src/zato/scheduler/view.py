@@ -8,6 +8,7 @@ from typing import Any
 
 from zato.common.clock import Clock
 from zato.common.errors import InternalError, NotFound
+from zato.common.rpc.servers import Servers
 from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest
 from zato.proto.jobs.v1 import jobs_pb2
 from zato.proto.scheduler.v1 import scheduler_pb2 as messages
@@ -16,7 +17,6 @@ from zato.scheduler.job import Job
 from zato.scheduler.jobs import Jobs
 from zato.scheduler.lease import Lease
 from zato.scheduler.schedules import SECOND_US, from_us, make_schedule, upcoming, zone_of
-from zato.scheduler.servers import Servers
 
 _CALL_S = 10.0
 _MOST_FIRES = 1000

@@ -145,6 +145,10 @@ class ServerSettings(TrustSettings):
     log_format: str = option("How log lines look", default="auto", choices=("auto", "json", "console"))
     log_level: str = option("Least severe level that is logged", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 
+    connector_amqp_addresses: tuple[str, ...] = option(
+        "gRPC addresses of AMQP connectors, host:port: where services send through", default=("127.0.0.1:31531",)
+    )
+
     def __post_init__(self) -> None:
         for name in ("http_address", "grpc_address"):
             split_address(getattr(self, name), name)

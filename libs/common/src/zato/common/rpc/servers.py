@@ -1,4 +1,4 @@
-"""The cluster's servers, as a scheduler uses them: whichever answers. All that is asked may be asked twice."""
+"""The cluster's servers, as scheduler and connectors use them: whichever answers. All that is asked may be asked twice."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +10,6 @@ from zato.common.rpc.client import Client
 from zato.common.rpc.tls import TLSFiles
 from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
 from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
-from zato.proto.jobs.v1 import jobs_pb2 as messages
 from zato.proto.jobs.v1.jobs_pb2_grpc import JobsStub
 
 if TYPE_CHECKING:
@@ -68,21 +67,28 @@ class Servers:
         self._is_reachable = False
         raise failure
 
-    def start_run(
-        self, request: messages.RunRequest, *, timeout_s: float, done: Callable[[messages.RunResponse | ZatoError], None]
+    def start(
+        self, method: Callable[[Server], Any], request: Any, *, timeout_s: float, done: Callable[[Any], None]
     ) -> "grpc.Future[Any]":
-        """Let a server run something, each in its turn. `done` is called with the result, in a thread of gRPC's."""
+        """
+        Let one server do something, each in its turn.
+
+        Args:
+            done: Called with the answer or with the ZatoError, in a thread of gRPC's.
+        """
         server = self.in_order()[0]
-        future = server.client.start(server.jobs.Run, request, timeout_s=timeout_s)
+        future = server.client.start(method(server), request, timeout_s=timeout_s)
 
         def finished(ended: "grpc.Future[Any]") -> None:
             try:
-                done(server.client.result_of(ended))
+                answer = server.client.result_of(ended)
             except (Unavailable, DeadlineExceeded) as exc:
                 self._avoid(server)
                 done(exc)
             except ZatoError as exc:
                 done(exc)
+            else:
+                done(answer)
 
         future.add_done_callback(finished)
         return future
