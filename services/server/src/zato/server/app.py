@@ -16,6 +16,7 @@ from zato.common.bus import Bus, MemoryBus, RedisBus
 from zato.common.cid import new_cid
 from zato.common.errors import Unavailable, ZatoError
 from zato.common.logs import get_logger
+from zato.common.rpc.client import Client
 from zato.common.secrets import SecretBox
 from zato.proto.control_plane.v1.control_plane_pb2 import RegisterKindsRequest
 from zato.server.admin.pings import ping_actions
@@ -71,6 +72,9 @@ from zato.server.jobs.rpc import JobsRPC
 from zato.server.jobs.runner import Runner
 from zato.server.jobs.runs import Runs
 from zato.server.kinds import own_kinds
+from zato.server.messaging.delivery import Deliveries
+from zato.server.messaging.inbox import Inbox
+from zato.server.messaging.publishing import AMQPSender, ConnectorClient, ZMQSender
 from zato.server.metrics import Metrics
 from zato.server.odb import gevent_psycopg2
 from zato.server.odb.database import Database
@@ -188,6 +192,8 @@ class WorkerApp:
         self._pipeline = self._make_pipeline(invoker)
         watch = Watch(self._database, self._follower)
         jobs_rpc = JobsRPC(leadership, Claims(self._database), self._job_runs, runner)
+        inbox = Inbox(tasks.conn, f"zato:{settings.cluster}:inbox")
+        deliveries = Deliveries(settings.name, invoker, self._overseer, inbox)
         self._rpc = RPC(
             settings.name,
             invoker,
@@ -196,7 +202,7 @@ class WorkerApp:
             deployments,
             watch,
             self._register_kinds,
-            more=jobs_rpc.methods,
+            more={**jobs_rpc.methods, "Invoker/Deliver": lambda call: deliveries.deliver(call.message, call.deadline_s)},
         )
 
     @property
@@ -221,7 +227,13 @@ class WorkerApp:
         return ServerContext(
             settings.name,
             invoker,
-            Outgoing(lambda: self._state.connections),
+            Outgoing(
+                lambda: self._state.connections,
+                {
+                    "amqp": AMQPSender(self._connector(settings.connector_amqp_addresses)),
+                    "zmq": ZMQSender(self._connector(settings.connector_zmq_addresses)),
+                },
+            ),
             KeyValueDB(settings.redis_url, settings.services_folder / "lua" / "user"),
             cluster=settings.cluster,
             folder=settings.services_folder,
@@ -233,6 +245,10 @@ class WorkerApp:
             odb=self._database,
             configuration=lambda: self._state.configuration,
         )
+
+    def _connector(self, addresses: tuple[str, ...]) -> ConnectorClient:
+        settings = self._settings
+        return ConnectorClient(addresses, lambda address: Client(address, token=settings.token, tls=settings.tls))
 
     def is_ready(self) -> bool:
         return self._is_loaded and not self._is_stopping

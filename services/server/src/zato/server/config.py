@@ -123,6 +123,12 @@ class ServerSettings:
 
     grpc_certificate: Path | None = option("PEM certificate of this server's gRPC", default=None)
     grpc_key: Path | None = option("PEM key of that certificate", default=None)
+    connector_amqp_addresses: tuple[str, ...] = option(
+        "gRPC addresses of AMQP connectors, host:port: where services send through", default=("127.0.0.1:31531",)
+    )
+    connector_zmq_addresses: tuple[str, ...] = option(
+        "gRPC addresses of ZeroMQ connectors, host:port: where services send through", default=("127.0.0.1:31532",)
+    )
     grpc_authorities: Path | None = option("PEM certificates of the authorities that callers must come from", default=None)
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ PACKAGES = {
     "dovecot": "dovecot-imapd",
     "slapd": "slapd",
     "sshd": "openssh-server",
+    "rabbitmq-server": "rabbitmq-server",
 }
 
 # Installed ones count first, wherever an environment's own folder is on the PATH: packages of Python bring servers too,

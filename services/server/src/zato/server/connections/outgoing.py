@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from zato.server.connections.pool import ConnectionPool
@@ -39,11 +40,11 @@ class ByName:
 class Group:
     """Types of connections that belong together: `self.out`, or `self.email`."""
 
-    def __init__(self, name: str, types: Mapping[str, ByName]) -> None:
+    def __init__(self, name: str, types: Mapping[str, Any]) -> None:
         self._name = name
         self._types = types
 
-    def __getattr__(self, name: str) -> ByName:
+    def __getattr__(self, name: str) -> Any:
         try:
             return self._types[name]
         except KeyError:
@@ -55,15 +56,16 @@ class Outgoing(Group):
     """
     Args:
         current: Returns the connections of the configuration that runs now.
+        senders: What sends through connectors, by its name here: "amqp" for `self.out.amqp.send(...)`.
     """
 
-    def __init__(self, current: Callable[[], ConnectionPool]) -> None:
+    def __init__(self, current: Callable[[], ConnectionPool], senders: Mapping[str, Any] = MappingProxyType({})) -> None:
         self._groups: dict[str, dict[str, ByName]] = {"out": {}}
         for kind, connection_type in connection_types().items():
             for path in connection_type.reached_by:
                 group, _, name = path.partition(".")
                 self._groups.setdefault(group, {})[name] = ByName(kind, current)
-        super().__init__("out", self._groups["out"])
+        super().__init__("out", {**self._groups["out"], **senders})
 
     @cached_property
     def email(self) -> Group:

@@ -2,12 +2,15 @@
 
 import copy
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from bunch import Bunch, bunchify
 from zato.common.errors import BadRequest
 from zato.server.http.formats import load_json
 from zato.server.http.forms import UploadedFile, load_form_body
+
+if TYPE_CHECKING:
+    from zato.server.messaging.context import MessageContext
 
 
 class HTTPRequest:
@@ -98,6 +101,13 @@ class ServiceRequest:
         self.http = http
         self._parse = parse
         self._params_over_payload = params_over_payload
+        # Set where a connector delivers a message.
+        self.message: MessageContext | None = None
+
+    @property
+    def amqp(self) -> "MessageContext | None":
+        """The message's properties and headers, and `ack()` and `reject()`; None unless the call came by AMQP."""
+        return self.message
 
     @property
     def payload(self) -> Any:

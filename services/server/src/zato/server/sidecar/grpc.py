@@ -29,7 +29,7 @@ _WATCH_WAIT_S = 20.0
 _WATCH_RETRY_S = 0.5
 
 _UNARY = {
-    INVOKER: ("Invoke",),
+    INVOKER: ("Invoke", "Deliver"),
     CONTROL_PLANE: ("RegisterKinds", "ReportStatus", "Deploy"),
     JOBS: ("Lead", "Resign", "GetState", "Claim", "Run", "SetPaused"),
 }

@@ -1,0 +1,298 @@
+"""Taking messages of a queue: consumers, acknowledgements and dead letters."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pika
+
+from zato.common.connectors.intake import Intake, IntakeSettings
+from zato.common.connectors.messages import DeadLetter, Fate, Message, Outcome
+from zato.common.connectors.objects import Configured
+from zato.common.connectors.running import Context
+from zato.common.errors import Unavailable
+from zato.common.logs import get_logger
+from zato.connector_amqp.context import context_of, plain
+from zato.connector_amqp.kinds import ChannelOptions, DefinitionOptions
+from zato.connector_amqp.link import Link, all_parameters
+from zato.connector_amqp.outgoing import Publishing, Ready
+
+log = get_logger(__name__)
+
+_PUBLISH_S = 10.0
+_BURY_AGAIN_S = 1.0
+_REASON, _CID, _COUNT, _DIED_AT, _FROM = "x-zato-reason", "x-zato-cid", "x-zato-count", "x-zato-died-at", "x-zato-queue"
+# The last one is what quorum queues add.
+_OURS = (_REASON, _CID, _COUNT, _DIED_AT, _FROM, "x-delivery-count")
+
+
+class Consumer:
+    """One connection that consumes. All but `start`, `cancel` and `stop` happens in its link's thread."""
+
+    def __init__(self, options: ChannelOptions, definition: DefinitionOptions, tag: str, owner: "AMQPChannel") -> None:
+        self._options = options
+        self._tag = tag
+        self._owner = owner
+        self._channel: Any = None
+        self._unsettled = 0
+        self._is_cancelled = False
+        self._link = Link(definition, tag, self._opened, self._lost)
+
+    def start(self) -> None:
+        self._link.start()
+
+    def cancel(self) -> None:
+        """Take no more messages; those that we have stay ours."""
+        self._is_cancelled = True
+        self._link.call(self._cancel)
+
+    def stop(self) -> None:
+        self._link.close()
+
+    @property
+    def unsettled(self) -> int:
+        return self._unsettled
+
+    def _cancel(self) -> None:
+        if self._channel is not None and self._channel.is_open:
+            self._channel.basic_cancel(self._tag)
+
+    def _opened(self, connection: Any) -> None:
+        connection.channel(on_open_callback=self._channel_opened)
+
+    def _channel_opened(self, channel: Any) -> None:
+        self._channel, self._unsettled = channel, 0
+        channel.add_on_close_callback(self._channel_closed)
+        channel.add_on_cancel_callback(lambda _frame: self._reopen(channel, "the broker cancelled the consumer"))
+        channel.basic_qos(prefetch_count=self._options.prefetch_count, callback=lambda _frame: self._consume(channel))
+
+    def _consume(self, channel: Any) -> None:
+        if not self._is_cancelled:
+            channel.basic_consume(
+                self._options.queue, self._take, consumer_tag=self._tag, callback=lambda _frame: self._owner.fares(self, "")
+            )
+
+    def _channel_closed(self, channel: Any, reason: Any) -> None:
+        """A queue that there is not, for one. The connection is closed too: the link tries again, later each time."""
+        if channel is self._channel and channel.connection.is_open:
+            self._reopen(channel, str(reason))
+
+    def _reopen(self, channel: Any, reason: str) -> None:
+        self._owner.fares(self, reason)
+        if channel.connection.is_open:
+            channel.connection.close(reply_text="starting anew")
+
+    def _lost(self, reason: str) -> None:
+        self._channel, self._unsettled = None, 0
+        self._owner.fares(self, reason)
+
+    def _take(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
+        self._unsettled += 1
+        settle = self._settler(channel, method, properties, body)
+        try:
+            message = Message(str(properties.message_id or ""), body, context_of(method, properties))
+        except Exception as exc:  # a stranger's message must not end the consumer
+            log.exception("message_not_understood", queue=self._options.queue)
+            settle(Outcome(Fate.DEAD, f"The message's properties cannot be read: {type(exc).__name__}: {exc}", count=0))
+            return
+        self._owner.intake.submit(message, settle)
+
+    def _settler(self, channel: Any, method: Any, properties: Any, body: bytes) -> Callable[[Outcome], None]:
+        """Return what tells the broker, on this very channel: a tag of one that is gone means another message by now."""
+
+        def settle(outcome: Outcome) -> None:
+            if outcome.fate is Fate.DEAD:
+                self._owner.bury(outcome, properties, body, lambda: self._link.call(lambda: tell(Fate.DONE)))
+            else:
+                self._link.call(lambda: tell(outcome.fate))
+
+        def tell(fate: Fate) -> None:
+            if channel is not self._channel or not channel.is_open:
+                return
+            self._unsettled -= 1
+            if fate is Fate.DONE:
+                channel.basic_ack(method.delivery_tag)
+            elif fate is Fate.REJECTED:
+                channel.basic_reject(method.delivery_tag, requeue=False)
+            else:
+                channel.basic_nack(method.delivery_tag, requeue=True)
+
+        return settle
+
+
+class AMQPChannel:
+    """What runs for a `channel-amqp`."""
+
+    def __init__(self, configured: Configured, context: Context) -> None:
+        options: ChannelOptions = configured.options
+        self._options = options
+        self._definition: DefinitionOptions = configured.references["definition"].options
+        self._report = context.report
+        self.intake: Intake = context.intake(
+            configured,
+            IntakeSettings(
+                service=options.service,
+                data_format=options.data_format,
+                tries=options.tries,
+                retry_after_s=options.retry_after_s,
+                timeout_s=options.timeout_s,
+                is_ordered=options.is_ordered,
+                inbox_s=options.inbox_s,
+                is_acknowledged=options.ack_mode == "ack",
+            ),
+        )
+        self._dead_queue = options.dead_letter_queue or f"{options.queue}.dead-letters"
+        self._grave = Publishing(self._definition, f"{configured.name} (dead letters)", lambda *_: None)
+        self._is_stopping = threading.Event()
+        self._reasons: dict[Consumer, str] = {}
+        self._consumers = [Consumer(options, self._definition, self._tag(), self) for _ in range(options.pool_size)]
+        self._grave_started = threading.Lock()
+        self._has_grave = False
+
+    def start(self) -> None:
+        for consumer in self._consumers:
+            consumer.start()
+
+    def stop(self, drain_s: float) -> None:
+        for consumer in self._consumers:
+            consumer.cancel()
+        self.intake.stop(drain_s)
+        self._is_stopping.set()
+        # What was settled just now is on its way to the links' threads.
+        deadline = time.monotonic() + 1.0
+        while any(consumer.unsettled for consumer in self._consumers) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for consumer in self._consumers:
+            consumer.stop()
+        if self._has_grave:
+            self._grave.stop()
+
+    def fares(self, consumer: Consumer, reason: str) -> None:
+        """A consumer consumes, or says why it does not."""
+        self._reasons[consumer] = reason
+        reasons = [self._reasons.get(each, "it connects") for each in self._consumers]
+        # With one that consumes messages flow; the reason why another does not is worth to know all the same.
+        self._report("" in reasons, next((each for each in reasons if each), ""))
+
+    def bury(self, outcome: Outcome, properties: Any, body: bytes, then: Callable[[], Any]) -> None:
+        """Put a message among the dead letters, however long that takes, and only then have it acknowledged."""
+        headers = {
+            **(properties.headers or {}),
+            _REASON: outcome.reason[:1000],
+            _CID: outcome.cid,
+            _COUNT: outcome.count,
+            _DIED_AT: datetime.now(UTC).isoformat(),
+            _FROM: self._options.queue,
+        }
+        message = Ready("", self._dead_queue, body, _changed(properties, headers), True)
+
+        def work() -> None:
+            while not self._is_stopping.is_set():
+                try:
+                    self._dig()
+                    result = self._grave.send([message], _PUBLISH_S)[0]
+                except Exception as exc:  # it stays unacknowledged and is tried again
+                    result = Unavailable(str(exc) or type(exc).__name__)
+                if isinstance(result, bytes):
+                    then()
+                    return
+                log.warning("dead_letter_not_kept", queue=self._dead_queue, error=result.message)
+                self._is_stopping.wait(_BURY_AGAIN_S)
+
+        threading.Thread(target=work, name="bury", daemon=True).start()
+
+    def dead_letters(self, limit: int) -> list[DeadLetter]:
+        return self._walk(lambda _channel, _properties, _body: False, limit, None)[0]
+
+    def redrive(self, ids: Sequence[str] | None) -> int:
+        def send_back(channel: Any, properties: Any, body: bytes) -> bool:
+            headers = {name: value for name, value in (properties.headers or {}).items() if name not in _OURS}
+            # Confirmed before the dead letter goes: a death in between leaves it in both.
+            channel.basic_publish("", self._options.queue, body, _changed(properties, headers), mandatory=True)
+            return True
+
+        return self._walk(send_back, None, ids)[1]
+
+    def purge(self, ids: Sequence[str] | None) -> int:
+        return self._walk(lambda _channel, _properties, _body: True, None, ids)[1]
+
+    def _walk(
+        self, take: Callable[[Any, Any, bytes], bool], limit: int | None, ids: Sequence[str] | None
+    ) -> tuple[list[DeadLetter], int]:
+        """Look at each dead letter; those that `take` is done with go, the others go back where they were."""
+        letters: list[DeadLetter] = []
+        count = 0
+        with _blocking(self._definition) as connection:
+            channel = connection.channel()
+            channel.confirm_delivery()
+            size = _declare(channel, self._dead_queue)
+            for _ in range(size if limit is None else min(size, limit)):
+                method, properties, body = channel.basic_get(self._dead_queue)
+                if method is None:
+                    break
+                letter = _letter(properties, body)
+                letters.append(letter)
+                if (ids is None or letter.id in ids) and take(channel, properties, body):
+                    channel.basic_ack(method.delivery_tag)
+                    count += 1
+            # What was not acknowledged goes back as the connection closes.
+        return letters, count
+
+    def _dig(self) -> None:
+        """See to it that there is a queue for dead letters; one that is there stays as it is."""
+        with self._grave_started:
+            if self._has_grave:
+                return
+            with _blocking(self._definition) as connection:
+                _declare(connection.channel(), self._dead_queue)
+            self._grave.start()
+            self._has_grave = True
+
+    def _tag(self) -> str:
+        return f"{self._options.consumer_tag_prefix}:{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
+
+
+def _blocking(definition: DefinitionOptions) -> Any:
+    reason = ""
+    for parameters in all_parameters(definition):
+        try:
+            return pika.BlockingConnection(parameters)
+        except (pika.exceptions.AMQPError, OSError) as exc:
+            reason = f"{parameters.host}:{parameters.port}: {str(exc) or type(exc).__name__}"
+    raise Unavailable(f"The broker cannot be reached: {reason}")
+
+
+def _declare(channel: Any, queue: str) -> int:
+    """Return how many messages the queue has; make it when there is none."""
+    try:
+        found = channel.queue_declare(queue, passive=True)
+    except pika.exceptions.ChannelClosedByBroker:
+        other = channel.connection.channel()
+        found = other.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
+        other.close()
+        channel.open()
+    return int(found.method.message_count)
+
+
+def _changed(properties: Any, headers: dict[str, Any]) -> pika.BasicProperties:
+    names = ("content_type", "content_encoding", "priority", "correlation_id", "reply_to", "message_id", "type", "app_id")
+    kept = {name: getattr(properties, name) for name in (*names, "timestamp")}
+    # Without its expiration: a dead letter is not to vanish. Nor is it from the user that it was from.
+    return pika.BasicProperties(headers=headers, delivery_mode=2, **kept)
+
+
+def _letter(properties: Any, body: bytes) -> DeadLetter:
+    headers = properties.headers or {}
+    return DeadLetter(
+        id=str(properties.message_id or ""),
+        body=body,
+        reason=str(headers.get(_REASON, "")),
+        cid=str(headers.get(_CID, "")),
+        count=int(headers.get(_COUNT, 0)),
+        died_at=str(headers.get(_DIED_AT, "")),
+        context={"headers": plain({name: value for name, value in headers.items() if name not in _OURS})},
+    )

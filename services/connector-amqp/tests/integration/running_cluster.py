@@ -1,0 +1,240 @@
+"""A broker, servers and connectors as child processes, ended by their process ids."""
+
+import contextlib
+import json
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pika
+import psutil
+
+from zato.common.errors import ZatoError
+from zato.common.rpc.client import Client
+from zato.common.secrets import generate_key
+from zato.common.testing.processes import ServerProcess, free_port
+from zato.common.testing.rabbitmq_server import RabbitMQServer
+from zato.common.testing.waiting import eventually
+from zato.proto.connector.v1 import connector_pb2 as messages
+from zato.proto.connector.v1.connector_pb2_grpc import ConnectorStub
+from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest
+from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
+from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest
+from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
+
+TOKEN = "token-that-no-log-may-show"
+SECRET_KEY = generate_key()
+
+SERVICES = '''
+import json
+import os
+
+from zato.server.service import Service
+
+FOLDER = "@FOLDER@"
+
+
+def note(name, line):
+    with open(os.path.join(FOLDER, name), "a") as file:
+        file.write(line + chr(10))
+
+
+class Note(Service):
+    """Writes the body to a file named after its channel."""
+
+    name = "amqp.note"
+
+    def handle(self):
+        note(self.channel.name, self.request.raw_request.decode())
+
+
+class Seen(Service):
+    name = "amqp.seen"
+
+    def handle(self):
+        message = self.request.amqp.msg
+        note(self.channel.name, json.dumps([self.channel.type, self.request.payload, message.properties, message.headers]))
+
+
+class Fail(Service):
+    name = "amqp.fail"
+
+    def handle(self):
+        note(self.channel.name, self.request.raw_request.decode())
+        raise ValueError("the reason")
+
+
+class Send(Service):
+    name = "amqp.send"
+
+    def handle(self):
+        wanted = self.request.payload
+        more = {"properties": {"priority": 7}, "headers": {"a": 1}, "timeout_s": wanted["timeout_s"]}
+        self.outgoing.amqp.send(wanted["body"], "out", "", wanted["queue"], **more)
+'''
+
+
+class Part:
+    def __init__(self, module: str, settings: dict[str, Any]) -> None:
+        # Paths of Unix sockets are short, pytest's folders are not.
+        self.folder = Path(tempfile.mkdtemp(prefix="zato-test-"))
+        self.name, self.address = str(settings["name"]), str(settings["grpc_address"])
+        settings = {name: str(self.folder / value) if isinstance(value, Path) else value for name, value in settings.items()}
+        lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
+        (self.folder / "settings.toml").write_text("\n".join(lines))
+        self.log = self.folder / "log"
+        command = [sys.executable, "-m", module, "--folder", str(self.folder)]
+        self.process = ServerProcess(command, log=self.log, is_ready=self.is_ready)
+        self.client = Client(self.address, token=TOKEN)
+
+    def is_ready(self) -> bool:
+        raise NotImplementedError
+
+    def start(self) -> None:
+        self.process.start(60)
+
+    def kill(self) -> None:
+        """End it at once, with all its processes."""
+        family = [psutil.Process(self.process.pid)]
+        family += family[0].children(recursive=True)
+        for process in family:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        self.process.kill()
+
+    def end(self) -> None:
+        print(f"--- {self.name}\n{self.log.read_text(errors='replace')[-3000:] if self.log.exists() else ''}")
+        self.client.close()
+        self.process.stop(20)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Server(Part):
+    def __init__(self, name: str, odb_url: str, redis_url: str, cluster: str, connectors: list[str]) -> None:
+        super().__init__(
+            "zato.server",
+            {
+                "name": name,
+                "cluster": cluster,
+                "http_address": f"127.0.0.1:{free_port()}",
+                "grpc_address": f"127.0.0.1:{free_port()}",
+                "odb_url": odb_url,
+                "redis_url": redis_url,
+                "token": TOKEN,
+                "secret_key": SECRET_KEY,
+                "work_folder": Path("work"),
+                "pickup_folder": Path("pickup"),
+                "services_folder": Path("services"),
+                "connector_amqp_addresses": connectors,
+                "workers": 1,
+                "log_format": "json",
+            },
+        )
+
+    def is_ready(self) -> bool:
+        with contextlib.suppress(ZatoError):
+            return bool(self.invoke("zato.ping", {}, timeout_s=2.0))
+        return False
+
+    def invoke(self, service: str, values: dict[str, Any], *, timeout_s: float = 20.0) -> Any:
+        request = InvokeRequest(service=service, payload=json.dumps(values).encode())
+        response = self.client.call(InvokerStub(self.client.channel).Invoke, request, timeout_s=timeout_s)
+        return json.loads(response.payload) if response.payload else None
+
+    def deploy(self, file_name: str, source: str) -> None:
+        request = DeployRequest(file_name=file_name, source=source.encode(), wait_s=15)
+        response = self.client.call(ControlPlaneStub(self.client.channel).Deploy, request, timeout_s=30)
+        assert response.workers and all(worker.is_ok for worker in response.workers), response
+
+
+class Connector(Part):
+    def __init__(self, name: str, address: str, servers: list[str]) -> None:
+        super().__init__(
+            "zato.connector_amqp",
+            {"name": name, "grpc_address": address, "server_addresses": servers, "token": TOKEN, "log_format": "json"},
+        )
+
+    def is_ready(self) -> bool:
+        with contextlib.suppress(ZatoError):
+            return bool(self.call("GetStatus", timeout_s=1.0).name)
+        return False
+
+    def call(self, method: str, *, timeout_s: float = 20.0, **fields: Any) -> Any:
+        request = getattr(messages, "SettleDeadLettersRequest" if method.endswith("eDeadLetters") else f"{method}Request")(
+            **fields
+        )
+        return self.client.call(getattr(ConnectorStub(self.client.channel), method), request, timeout_s=timeout_s)
+
+    def is_connected(self, name: str) -> bool:
+        return any(each.name == name and each.is_connected for each in self.call("GetStatus").objects)
+
+
+class Cluster:
+    def __init__(self, odb_url: str, redis_url: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="zato-test-files-"))
+        broker_folder = self.folder / "broker"
+        broker_folder.mkdir()
+        self.broker = RabbitMQServer(broker_folder)
+        addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+        self.server = Server("server1", odb_url, redis_url, f"test-{free_port()}", addresses)
+        self.connectors = [Connector(f"amqp{at}", address, [self.server.address]) for at, address in enumerate(addresses, 1)]
+
+    def start(self) -> "Cluster":
+        self.broker.start()
+        self.server.start()
+        self.server.deploy("amqp_services.py", SERVICES.replace("@FOLDER@", str(self.folder)))
+        self.connectors[0].start()
+        options = {"host": "127.0.0.1", "port": self.broker.port, "heartbeat": 4, "password": "guest"}
+        eventually(lambda: self.create("definition-amqp", "broker", **options), timeout_s=20, what="the kind")
+        self.create("outgoing-amqp", "out", definition="broker")
+        return self
+
+    def end(self) -> None:
+        for part in (*self.connectors, self.server):
+            part.end()
+        self.broker.end()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def create(self, kind: str, name: str, **options: Any) -> bool:
+        with contextlib.suppress(ZatoError):
+            self.server.invoke(f"zato.{kind}.create", {"name": name, **options})
+            return True
+        return False
+
+    def channel(self, name: str, service: str, **options: Any) -> None:
+        """Make a queue and a channel of the same name, and wait until messages can come."""
+        with self.amqp() as channel:
+            channel.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum"})
+        values = {"name": name, "definition": "broker", "queue": name, "service": service, **options}
+        self.server.invoke("zato.channel-amqp.create", values)
+        eventually(lambda: self.connectors[0].is_connected(name), timeout_s=10, what=f"{name} to consume")
+
+    @contextlib.contextmanager
+    def amqp(self) -> Any:
+        parameters = pika.ConnectionParameters("127.0.0.1", self.broker.port)
+        with contextlib.closing(pika.BlockingConnection(parameters)) as connection:
+            channel = connection.channel()
+            channel.confirm_delivery()
+            yield channel
+
+    def put(self, queue: str, bodies: list[str], **properties: Any) -> None:
+        with self.amqp() as channel:
+            for body in bodies:
+                made = pika.BasicProperties(delivery_mode=2, **{"message_id": body, **properties})
+                channel.basic_publish("", queue, body.encode(), made, mandatory=True)
+
+    def size(self, queue: str) -> int:
+        with self.amqp() as channel:
+            return int(channel.queue_declare(queue, passive=True).method.message_count)
+
+    def lines(self, name: str) -> list[str]:
+        path = self.folder / name
+        return path.read_text().splitlines() if path.exists() else []
+
+    def await_all(self, name: str, bodies: list[str], timeout_s: float = 30) -> Counter[str]:
+        """Wait until each of them was written at least once; return how often each was."""
+        eventually(lambda: set(self.lines(name)) >= set(bodies), timeout_s=timeout_s, what=f"all messages of {name}")
+        return Counter(self.lines(name))

@@ -1,0 +1,129 @@
+"""`Invoker.Deliver`: connectors' messages, each handed to its service, and what came of each said on its own."""
+
+import json
+import time
+from functools import partial
+from typing import Any
+
+import gevent
+
+from zato.common.cid import new_cid
+from zato.common.errors import BadRequest, Unavailable
+from zato.common.logs import bind_cid, get_logger
+from zato.common.rpc.details import as_zato_error, error_detail
+from zato.proto.invoker.v1 import invoker_pb2 as messages
+from zato.server.http import formats
+from zato.server.messaging.context import MessageContext
+from zato.server.messaging.inbox import Entry, Inbox
+from zato.server.services.context import ChannelInfo
+from zato.server.services.invoke import Invoker
+from zato.server.services.overseer import Overseer
+from zato.server.services.reqresp import ServiceRequest
+
+log = get_logger(__name__)
+
+_FORMATS = {"": "json", "json": "json", "raw": ""}
+
+
+class Deliveries:
+    def __init__(self, server: str, invoker: Invoker, overseer: Overseer, inbox: Inbox) -> None:
+        self._server = server
+        self._invoker = invoker
+        self._overseer = overseer
+        self._inbox = inbox
+
+    def deliver(self, message: bytes, deadline_s: float) -> bytes:
+        """
+        Raises:
+            Unavailable: Nothing is known to have been done: all of it is to be delivered again.
+        """
+        request = messages.DeliverRequest.FromString(message)
+        if request.data_format not in _FORMATS:
+            raise BadRequest(f"'data_format' takes json or raw, not '{request.data_format:.40}'")
+        run = partial(self._deliver_one, request, request.timeout_s or deadline_s)
+        results = _in_order(run, request.messages) if request.is_ordered else _together(run, request.messages)
+        return messages.DeliverResponse(results=results, server=self._server).SerializeToString()
+
+    def _deliver_one(
+        self, request: messages.DeliverRequest, timeout_s: float, delivery: messages.Delivery
+    ) -> messages.Delivered:
+        entry: Entry | None = None
+        if request.inbox_s and delivery.id:
+            begun = self._inbox.begin(request.channel, delivery.id)
+            if begun is True:
+                return messages.Delivered(outcome=messages.Delivered.DONE, cid=delivery.cid, is_duplicate=True)
+            if not isinstance(begun, Entry):
+                return messages.Delivered(outcome=messages.Delivered.NOT_DONE)
+            entry = begun
+        cid = delivery.cid or new_cid()
+        try:
+            with bind_cid(cid):
+                result = self._invoke(request, delivery, timeout_s, cid)
+        except BaseException:
+            if entry is not None:
+                entry.release()
+            raise
+        if entry is not None:
+            if result.outcome == messages.Delivered.FAILED:
+                entry.release()
+            else:
+                entry.finish(request.inbox_s)
+        return result
+
+    def _invoke(
+        self, request: messages.DeliverRequest, delivery: messages.Delivery, timeout_s: float, cid: str
+    ) -> messages.Delivered:
+        data_format = _FORMATS[request.data_format]
+        started = time.perf_counter()
+        made = ServiceRequest(delivery.body, lambda: formats.load(data_format, delivery.body), {}, None)
+        channel = ChannelInfo(request.channel, request.channel_type, data_format)
+        try:
+            context = json.loads(delivery.context_json or b"{}")
+            made.message = MessageContext(delivery.body, delivery.id, delivery.attempt, context)
+            invoke = partial(self._invoker.invoke, cid=cid, channel=channel, environ={})
+            response = self._overseer.run(timeout_s, invoke, request.service, made)
+            payload, _ = formats.dump(data_format, response.payload)
+        except Exception as exc:
+            error = as_zato_error(exc)
+            if error is exc:
+                log.warning("message_failed", channel=request.channel, service=request.service, error=error.message)
+            else:
+                log.exception("message_failed", channel=request.channel, service=request.service)
+                # Operators read the reason among the dead letters; nobody from outside does.
+                error = type(error)(f"{type(exc).__name__}: {exc}")
+            return messages.Delivered(outcome=messages.Delivered.FAILED, error=error_detail(error, cid), cid=cid)
+        elapsed_ms = round((time.perf_counter() - started) * 1000, 2)
+        log.info(
+            "message_done", service=request.service, channel=request.channel, attempt=delivery.attempt, duration_ms=elapsed_ms
+        )
+        verdict = made.message.verdict
+        outcome = messages.Delivered.REJECTED if verdict == "reject" else messages.Delivered.DONE
+        return messages.Delivered(outcome=outcome, cid=cid, payload=payload, is_explicit=bool(verdict))
+
+
+def _in_order(run: Any, deliveries: Any) -> list[messages.Delivered]:
+    results: list[messages.Delivered] = []
+    for delivery in deliveries:
+        results.append(run(delivery))
+        if results[-1].outcome in (messages.Delivered.FAILED, messages.Delivered.NOT_DONE):
+            break
+    return results + [messages.Delivered(outcome=messages.Delivered.NOT_DONE)] * (len(deliveries) - len(results))
+
+
+def _together(run: Any, deliveries: Any) -> list[messages.Delivered]:
+    if len(deliveries) == 1:
+        return [run(deliveries[0])]
+    greenlets = [gevent.spawn(run, delivery) for delivery in deliveries]
+    try:
+        gevent.joinall(greenlets)
+    finally:
+        # The call's time is up: nobody will hear what these come to.
+        gevent.killall([greenlet for greenlet in greenlets if not greenlet.dead], block=False)
+    results: list[messages.Delivered] = []
+    for greenlet in greenlets:
+        if isinstance(greenlet.exception, Unavailable):
+            # Redis has no inbox for it now; the others are done and have to be heard of.
+            results.append(messages.Delivered(outcome=messages.Delivered.NOT_DONE))
+        else:
+            results.append(greenlet.get())
+    return results

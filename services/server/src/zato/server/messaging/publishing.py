@@ -1,0 +1,181 @@
+"""Sending through connectors: `self.out.amqp.send(...)` and its like. Whichever connector of the protocol answers."""
+
+import itertools
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from zato.common.cid import new_cid
+from zato.common.connectors.errors import InDoubt, NotSent
+from zato.common.errors import DeadlineExceeded, InvalidOptions, Unavailable, error_from, grpc_code_of
+
+if TYPE_CHECKING:
+    from zato.common.rpc.client import Client
+
+DEFAULT_WAIT_S = 10.0
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 1.0
+
+
+class ConnectorClient:
+    """
+    The connectors of one protocol. Makes its channels at the first call: after the fork, and only where services send.
+
+    Args:
+        connect: Makes a client of an address.
+    """
+
+    def __init__(self, addresses: Sequence[str], connect: Callable[[str], "Client"]) -> None:
+        self._addresses = addresses
+        self._connect = connect
+        self._clients: list[tuple[Client, Any]] = []
+        self._turns = itertools.count()
+
+    def publish(
+        self,
+        connection: str,
+        body: bytes,
+        options: Mapping[str, Any],
+        *,
+        message_id: str = "",
+        timeout_s: float = DEFAULT_WAIT_S,
+    ) -> bytes:
+        """
+        Send one message, and return the peer's answer once the peer has confirmed it.
+
+        While no connector or no broker answers it is sent again, under the same id, until the time is up. It is never
+        dropped: what was not confirmed raises.
+
+        Raises:
+            NotSent, InDoubt: The time is up; nobody has it, or perhaps somebody does.
+            Refused: The peer does not take it.
+            NotFound, Conflict: There is no such connection, or it is switched off.
+        """
+        from zato.proto.connector.v1 import connector_pb2 as messages
+
+        try:
+            encoded = json.dumps(dict(options)).encode()
+        except (TypeError, ValueError) as exc:
+            raise InvalidOptions(f"Options of a message take text, numbers, lists and dictionaries only: {exc}") from exc
+        message = messages.OutgoingMessage(id=message_id or new_cid(), body=body, options_json=encoded)
+        request = messages.PublishRequest(connection=connection, messages=[message])
+        deadline, pause_s, is_in_doubt = time.monotonic() + timeout_s, _FIRST_PAUSE_S, False
+        while True:
+            remaining_s = deadline - time.monotonic()
+            try:
+                return self._publish_once(request, max(0.05, remaining_s))
+            except (Unavailable, DeadlineExceeded) as exc:
+                is_in_doubt = is_in_doubt or not isinstance(exc, NotSent)
+                if remaining_s <= pause_s:
+                    error = InDoubt if is_in_doubt else NotSent
+                    raise error(f"'{connection}' did not confirm the message within {timeout_s:g} s: {exc.message}") from exc
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+    def ping(self, kind: str, name: str, timeout_s: float = 5.0) -> None:
+        """Raise Unavailable, saying why, unless the object's peer answers a connector."""
+        from zato.proto.connector.v1 import connector_pb2 as messages
+
+        client, stub = self._next()
+        client.call(stub.Ping, messages.PingRequest(kind=kind, name=name), timeout_s=timeout_s)
+
+    def _publish_once(self, request: Any, timeout_s: float) -> bytes:
+        client, stub = self._next()
+        result = client.call(stub.Publish, request, timeout_s=timeout_s).results[0]
+        if result.HasField("error"):
+            detail = result.error
+            raise error_from(detail.type, detail.message, detail.attributes, grpc_code_of(detail.http_status))
+        return bytes(result.reply)
+
+    def _next(self) -> "tuple[Client, Any]":
+        if not self._clients:
+            from grpc.experimental.gevent import init_gevent
+
+            from zato.proto.connector.v1.connector_pb2_grpc import ConnectorStub
+
+            if not self._addresses:
+                raise NotSent("This server knows no connector of the protocol: set its addresses in the server's settings")
+            init_gevent()
+            clients = [self._connect(address) for address in self._addresses]
+            self._clients = [(client, ConnectorStub(client.channel)) for client in clients]
+        # Workers begin with different ones.
+        return self._clients[(os.getpid() + next(self._turns)) % len(self._clients)]
+
+
+class AMQPSender:
+    """`self.out.amqp`."""
+
+    def __init__(self, connector: ConnectorClient) -> None:
+        self._connector = connector
+
+    def send(
+        self,
+        msg: Any,
+        out_name: str,
+        exchange: str = "",
+        routing_key: str = "",
+        properties: Mapping[str, Any] | None = None,
+        headers: Mapping[str, Any] | None = None,
+        *,
+        mandatory: bool | None = None,
+        timeout_s: float = DEFAULT_WAIT_S,
+    ) -> None:
+        """
+        Send a message, and return once the broker has confirmed it.
+
+        Args:
+            msg: Text or bytes as they are; anything else as JSON.
+            out_name: Name of the outgoing connection.
+            properties: Override the connection's: content_type, priority, expiration, correlation_id and so on.
+            timeout_s: How long to wait for a broker that is away; 0 tries once.
+
+        Raises:
+            As `ConnectorClient.publish`.
+        """
+        options: dict[str, Any] = {"properties": dict(properties or {}), "headers": dict(headers or {})}
+        if exchange:
+            options["exchange"] = exchange
+        if routing_key:
+            options["routing_key"] = routing_key
+        if mandatory is not None:
+            options["mandatory"] = mandatory
+        self._connector.publish(out_name, encode_body(msg), options, timeout_s=timeout_s)
+
+
+class ZMQSender:
+    """`self.out.zmq`."""
+
+    def __init__(self, connector: ConnectorClient) -> None:
+        self._connector = connector
+
+    def send(self, msg: Any, out_name: str, *, topic: str = "", timeout_s: float = DEFAULT_WAIT_S) -> bytes:
+        """
+        Send a message, and return what the peer answered: b"" where the socket's type has no answers.
+
+        What a return without an error means is the type's: PUSH and PUB handed it to a socket, REQ has an answer, and
+        DEALER, acknowledged, has the peer's word that it is done.
+
+        Args:
+            msg: Text or bytes as they are; anything else as JSON.
+            out_name: Name of the outgoing connection.
+            topic: PUB: a frame before the message, that subscribers choose by.
+            timeout_s: How long to wait for a peer that is away or has no room; 0 tries once.
+
+        Raises:
+            As `ConnectorClient.publish`.
+        """
+        options = {"topic": topic} if topic else {}
+        return self._connector.publish(out_name, encode_body(msg), options, timeout_s=timeout_s)
+
+
+def encode_body(msg: Any) -> bytes:
+    """Return what goes out of what a service sends: text and bytes as they are, anything else as JSON."""
+    if isinstance(msg, bytes):
+        return msg
+    if isinstance(msg, str):
+        return msg.encode()
+    from zato.server.http.formats import dump_json
+
+    return dump_json(msg)
