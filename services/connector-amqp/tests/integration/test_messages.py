@@ -79,7 +79,7 @@ def test_messages_wait_for_a_server_that_was_killed(cluster: "Cluster") -> None:
     eventually(lambda: cluster.size("served") == 0, timeout_s=10)
 
 
-def test_effects_are_once_with_an_inbox_though_the_server_is_killed_and_messages_come_twice(cluster: "Cluster") -> None:
+def test_effects_are_once_with_an_inbox_though_each_message_comes_twice(cluster: "Cluster") -> None:
     cluster.channel("once", "amqp.note", inbox_s=600, prefetch_count=PREFETCH)
     sent = bodies("i", 200)
     cluster.put("once", sent + sent)

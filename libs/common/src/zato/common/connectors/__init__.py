@@ -18,6 +18,4 @@ the new one is connected. Kinds that have no maker, definitions, only are refere
 - An outgoing connection also is a `Publisher`: `publish(messages)` returns once the peer has confirmed each.
 - A channel that keeps dead letters also is a `Morgue`.
 - Each calls `context.report(is_connected, error)` whenever that changes; the control plane hears of it.
-
-The test suite that each connector runs against its own protocol is `zato.common.testing.connector_contract`.
 """
