@@ -94,7 +94,7 @@ from zato.server.jobs.runs import Runs
 from zato.server.kinds import own_kinds
 from zato.server.messaging.delivery import Deliveries
 from zato.server.messaging.inbox import Inbox
-from zato.server.messaging.publishing import AMQPSender, ConnectorClient
+from zato.server.messaging.publishing import AMQPSender, ConnectorClient, ZMQSender
 from zato.server.metrics import Metrics
 from zato.server.odb import gevent_psycopg2
 from zato.server.odb.database import Database
@@ -298,7 +298,13 @@ class WorkerApp:
         return ServerContext(
             settings.name,
             invoker,
-            Outgoing(lambda: self._state.connections, {"amqp": AMQPSender(self._connector(settings.connector_amqp_addresses))}),
+            Outgoing(
+                lambda: self._state.connections,
+                {
+                    "amqp": AMQPSender(self._connector(settings.connector_amqp_addresses)),
+                    "zmq": ZMQSender(self._connector(settings.connector_zmq_addresses)),
+                },
+            ),
             KeyValueDB(settings.redis_url, settings.services_folder / "lua" / "user"),
             cluster=settings.cluster,
             folder=settings.services_folder,

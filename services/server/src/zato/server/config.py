@@ -148,6 +148,9 @@ class ServerSettings(TrustSettings):
     connector_amqp_addresses: tuple[str, ...] = option(
         "gRPC addresses of AMQP connectors, host:port: where services send through", default=("127.0.0.1:31531",)
     )
+    connector_zmq_addresses: tuple[str, ...] = option(
+        "gRPC addresses of ZeroMQ connectors, host:port: where services send through", default=("127.0.0.1:31532",)
+    )
 
     def __post_init__(self) -> None:
         for name in ("http_address", "grpc_address"):

@@ -144,6 +144,32 @@ class AMQPSender:
         self._connector.publish(out_name, encode_body(msg), options, timeout_s=timeout_s)
 
 
+class ZMQSender:
+    """`self.out.zmq`."""
+
+    def __init__(self, connector: ConnectorClient) -> None:
+        self._connector = connector
+
+    def send(self, msg: Any, out_name: str, *, topic: str = "", timeout_s: float = DEFAULT_WAIT_S) -> bytes:
+        """
+        Send a message, and return what the peer answered: b"" where the socket's type has no answers.
+
+        What a return without an error means is the type's: PUSH and PUB handed it to a socket, REQ has an answer, and
+        DEALER, acknowledged, has the peer's word that it is done.
+
+        Args:
+            msg: Text or bytes as they are; anything else as JSON.
+            out_name: Name of the outgoing connection.
+            topic: PUB: a frame before the message, that subscribers choose by.
+            timeout_s: How long to wait for a peer that is away or has no room; 0 tries once.
+
+        Raises:
+            As `ConnectorClient.publish`.
+        """
+        options = {"topic": topic} if topic else {}
+        return self._connector.publish(out_name, encode_body(msg), options, timeout_s=timeout_s)
+
+
 def encode_body(msg: Any) -> bytes:
     """Return what goes out of what a service sends: text and bytes as they are, anything else as JSON."""
     if isinstance(msg, bytes):

@@ -1,0 +1,211 @@
+"""Messages between real ZeroMQ peers and services, while the connector, the server and peers die and come back."""
+
+import contextlib
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import zmq
+
+from zato.common.errors import ZatoError
+from zato.common.testing.processes import free_port
+from zato.common.testing.waiting import eventually
+
+if TYPE_CHECKING:
+    from running_cluster import Cluster
+
+_PEER = Path(__file__).with_name("peer.py")
+
+
+@contextlib.contextmanager
+def peer(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen([sys.executable, str(_PEER), *arguments], stdout=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@contextlib.contextmanager
+def socket(kind: int, address: str, **attributes: Any) -> Iterator["zmq.Socket[bytes]"]:
+    with zmq.Context() as context, context.socket(kind) as made:
+        made.linger = 2000
+        for name, value in attributes.items():
+            setattr(made, name, value)
+        made.connect(address)
+        yield made
+
+
+def bodies(count: int, start: str = "b") -> list[str]:
+    return [f"{start}-{number}" for number in range(count)]
+
+
+def test_what_is_pushed_and_published_reaches_the_service(cluster: "Cluster") -> None:
+    with socket(zmq.PUSH, cluster.channel("pull", "zmq.note")) as push:
+        for body in bodies(200):
+            push.send_string(body)
+        assert set(cluster.await_all("pull", bodies(200)).values()) == {1}
+    with socket(zmq.PUB, cluster.channel("sub", "zmq.note", socket_type="SUB", sub_key="yes")) as pub:
+        eventually(lambda: pub.send_multipart([b"no", b"n"]) or pub.send_multipart([b"yes", b"y"]) or cluster.lines("sub"))
+    assert set(cluster.lines("sub")) == {"y"}
+
+
+@pytest.mark.parametrize("socket_type", ["REP", "ROUTER"])
+def test_the_answer_is_the_response_of_the_service(cluster: "Cluster", socket_type: str) -> None:
+    address = cluster.channel(f"asked-{socket_type}", "zmq.echo", socket_type=socket_type, is_acknowledged=False)
+    with socket(zmq.REQ, address) as stuck, socket(zmq.REQ, address, req_correlate=1, req_relaxed=1) as req:
+        stuck.send(b"never reads the answer")
+        for body in (b"one", b"", b"two"):
+            req.send(body)
+            assert req.poll(10_000)
+            assert req.recv() == b"echo " + body
+
+
+@pytest.mark.parametrize("victim", ["connector", "server", "peer"])
+def test_no_acknowledged_message_is_lost_when_one_is_killed(cluster: "Cluster", victim: str) -> None:
+    name = f"killed-{victim}"
+    address = cluster.channel(name, "zmq.note", socket_type="ROUTER")
+    with peer("send", address, "1000") as sender:
+        eventually(lambda: cluster.lines(name), what="the first messages")
+        if victim == "peer":
+            sender.kill()
+        else:
+            part = cluster.connectors[0] if victim == "connector" else cluster.server
+            part.kill()
+            part.start()
+        if victim != "peer":
+            out, _ = sender.communicate(timeout=60)
+            print("sent again:", out)
+    if victim == "peer":
+        with peer("send", address, "1000") as successor:
+            successor.communicate(timeout=60)
+    counts = cluster.await_all(name, bodies(1000))
+    print("done twice:", sum(counts.values()) - 1000)
+    assert set(counts) == set(bodies(1000))
+
+
+def test_a_message_sent_by_a_service_is_done_though_its_peer_is_killed(cluster: "Cluster", tmp_path: Path) -> None:
+    address, path = f"tcp://127.0.0.1:{free_port()}", tmp_path / "taken"
+    cluster.outgoing("dealer", address, socket_type="DEALER", resend_after_s=0.2)
+    with peer("take", address, str(path)):
+        for body in bodies(20):
+            answer = cluster.server.invoke("zmq.send", {"body": body, "out": "dealer"})
+            assert answer == {"answer": "taken"}
+    with pytest.raises(ZatoError):
+        cluster.server.invoke("zmq.send", {"body": "b-20", "out": "dealer", "timeout_s": 1})
+    with peer("take", address, str(path)):
+        cluster.server.invoke("zmq.send", {"body": "b-20", "out": "dealer"})
+    assert set(path.read_text().split()) == set(bodies(21))
+
+
+def test_a_service_hears_when_nobody_takes_what_it_pushes(cluster: "Cluster") -> None:
+    address = f"tcp://127.0.0.1:{free_port()}"
+    cluster.outgoing("push", address)
+    with pytest.raises(ZatoError, match="no peer with room"):
+        eventually(lambda: cluster.server.invoke("zmq.send", {"body": "x", "out": "push", "timeout_s": 0.5}))
+    with zmq.Context() as context, context.socket(zmq.PULL) as pull:
+        pull.bind(address)
+        cluster.server.invoke("zmq.send", {"body": "x", "out": "push"})
+        assert pull.poll(5000) and pull.recv() == b"x"
+
+
+def test_a_poison_message_is_a_dead_letter_that_can_be_redriven_and_purged(cluster: "Cluster") -> None:
+    connector = cluster.connectors[0]
+    with socket(zmq.PUSH, cluster.channel("poison", "zmq.fail", tries=3, retry_after_s=0.05)) as push:
+        push.send(b"bad")
+        (letter,) = eventually(lambda: connector.call("ListDeadLetters", channel="poison").letters)
+    assert (letter.body, letter.count, len(cluster.lines("poison"))) == (b"bad", 3, 3)
+    assert "the reason" in letter.reason and letter.cid
+    assert connector.call("RedriveDeadLetters", channel="poison", ids=[letter.id]).count == 1
+
+    def is_dead_anew() -> bool:
+        letters = connector.call("ListDeadLetters", channel="poison").letters
+        return len(letters) == 1 and letters[0].id != letter.id
+
+    eventually(is_dead_anew, what="it to die again")
+    assert connector.call("PurgeDeadLetters", channel="poison", is_all=True).count == 1
+    assert not connector.call("ListDeadLetters", channel="poison").letters
+
+
+def test_malformed_frames_harm_nobody(cluster: "Cluster") -> None:
+    address = cluster.channel("malformed", "zmq.note", socket_type="ROUTER")
+    made = random.Random(1)
+    parts = [b"", b"ZATO1", b"MSG", b"ACK", b"id", b"\xff\xfe", os.urandom(300)]
+    with socket(zmq.DEALER, address, sndhwm=0) as dealer:
+        for _ in range(10_000):
+            frames = [made.choice(parts) for _ in range(made.randrange(1, 7))]
+            if frames[:2] != [b"ZATO1", b"MSG"]:
+                dealer.send_multipart(frames)
+        dealer.send_multipart([b"ZATO1", b"MSG", b"good", b"good"])
+        assert dealer.poll(30_000)
+        assert dealer.recv_multipart() == [b"ZATO1", b"ACK", b"good", b""]
+    assert cluster.lines("malformed") == ["good"]
+
+
+def test_a_channel_is_edited_moved_and_deleted(cluster: "Cluster") -> None:
+    address = cluster.channel("edited", "zmq.note")
+    (made,) = [each for each in cluster.server.invoke("zato.channel-zmq.get-list", {}) if each["name"] == "edited"]
+    values = {key: made[key] for key in ("id", "name", "service")}
+    with socket(zmq.PUSH, address) as push:
+        for at, body in enumerate(bodies(500)):
+            push.send_string(body)
+            if at in (100, 300):
+                cluster.server.invoke("zato.channel-zmq.edit", {**values, "address": address, "tries": at})
+        cluster.await_all("edited", bodies(500))
+    moved = f"tcp://127.0.0.1:{free_port()}"
+    cluster.server.invoke("zato.channel-zmq.edit", {**values, "address": moved})
+    with socket(zmq.PUSH, moved) as push:
+        push.send(b"moved")
+        cluster.await_all("edited", ["moved"])
+    cluster.server.invoke("zato.channel-zmq.delete", {"id": made["id"]})
+    with zmq.Context() as context, context.socket(zmq.PULL) as pull:
+
+        def is_free() -> bool:
+            with contextlib.suppress(zmq.ZMQError):
+                pull.bind(moved)
+                return True
+            return False
+
+        eventually(is_free, what="the address")
+
+
+def test_curve_lets_in_whom_it_should_only(cluster: "Cluster") -> None:
+    server, client, stranger = zmq.curve_keypair(), zmq.curve_keypair(), zmq.curve_keypair()
+    keys = {"curve_public_key": server[0].decode(), "curve_secret_key": server[1].decode()}
+    address = cluster.channel("curve", "zmq.note", **keys, curve_client_keys=[client[0].decode()])
+
+    def attributes(ours: tuple[bytes, bytes], theirs: bytes) -> dict[str, bytes]:
+        return {"curve_publickey": ours[0], "curve_secretkey": ours[1], "curve_serverkey": theirs}
+
+    with (
+        socket(zmq.PUSH, address, **attributes(stranger, server[0])) as unknown,
+        socket(zmq.PUSH, address) as plain,
+        socket(zmq.PUSH, address, **attributes(client, stranger[0])) as mistaken,
+        socket(zmq.PUSH, address, **attributes(client, server[0])) as known,
+    ):
+        for each, body in ((unknown, b"unknown"), (plain, b"plain"), (mistaken, b"mistaken")):
+            each.linger = 0
+            each.send(body)
+        known.send(b"known")
+        cluster.await_all("curve", ["known"])
+    assert cluster.lines("curve") == ["known"]
+
+
+def test_another_replica_goes_on_when_one_is_killed(cluster: "Cluster") -> None:
+    address = cluster.channel("replicas", "zmq.note", socket_type="ROUTER")
+    first, second = cluster.connectors
+    second.start()
+    with peer("send", address, "1000") as sender:
+        eventually(lambda: cluster.lines("replicas"), what="the first messages")
+        first.kill()
+        sender.communicate(timeout=60)
+        assert second.is_connected("replicas")
+    cluster.await_all("replicas", bodies(1000))
+    second.process.stop(20)
+    first.start()
