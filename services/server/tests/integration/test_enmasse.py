@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -237,7 +238,8 @@ def test_a_missing_variable_is_told_before_anything_is_sent(enmasse: Enmasse) ->
 def test_pruning_deletes_what_no_file_has_and_leaves_what_is_protected(enmasse: Enmasse) -> None:
     enmasse.environ = {"CRM_PASSWORD": "hush"}
     more = "  - {name: ops.health, url_path: /ops, service: s}\n  - {name: old, url_path: /old, service: s}\n"
-    enmasse.run("enmasse", "apply", enmasse.write("more.yaml", BASE + more))
+    waited = enmasse.run("enmasse", "apply", enmasse.write("more.yaml", BASE + more), "--wait", "20").stdout
+    assert re.search(r"Version \d+ is live on \d worker", waited), waited
     enmasse.server.admin("zato.channel-http.create", name="zato.own", url_path="/own", service="zato.ping")
     base = enmasse.write("base.yaml", "protect: ['channel-http/ops.*']\n" + BASE.replace("    security: crm\n", ""))
     said = enmasse.run("enmasse", "apply", base, "--prune", code=2).stderr

@@ -1,6 +1,8 @@
 """Two servers with two workers each, on one ODB and one Redis: what is changed through one is live on all of them."""
 
+import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -102,6 +104,22 @@ def test_a_channel_that_is_changed_or_deleted_is_so_on_all_workers_of_both(pair:
     pair.nudged.admin("zato.channel-http.delete", name="moving")
     pair.nudged.wait_until_applied()
     assert {server.request("GET", "/after").status for server in pair.servers for _ in range(10)} == {404}
+
+
+def test_how_late_a_change_came_to_each_worker_is_counted_and_logged(pair: Pair) -> None:
+    def counted(server: Server) -> int:
+        text = server.request("GET", "/metrics").body.decode()
+        return int(float(re.findall(r"^zato_config_lag_seconds_count (\S+)$", text, re.MULTILINE)[0]))
+
+    before = [counted(server) for server in pair.servers]
+    pair.nudged.add_channel("late", "/late", "samples.where")
+    assert pair.is_live_everywhere("/late")
+    assert [counted(server) for server in pair.servers] == [count + 2 for count in before]
+    version = pair.newest_version()
+    for server in pair.servers:
+        logged = [json.loads(line) for line in server.log_text().splitlines() if '"configuration_applied"' in line]
+        lags_s = [line["lag_s"] for line in logged if line["version"] == version]
+        assert len(lags_s) == 2 and all(0 <= lag_s < 30 for lag_s in lags_s), logged
 
 
 def test_without_redis_a_change_arrives_by_the_poll_and_with_redis_back_at_once_again(pair: Pair) -> None:

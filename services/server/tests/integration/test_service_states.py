@@ -1,6 +1,7 @@
 """What operators say of services on running servers: off and on, limits, patterns, messages; and broadcasts to all workers."""
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -180,15 +181,21 @@ def received(server: Any, key: str) -> list[str]:
     return [line.decode() for line in redis.Redis.from_url(server.redis_url).lrange(key, 0, -1)]  # type: ignore[union-attr]
 
 
-def test_a_broadcast_reaches_all_workers_of_all_servers_and_a_task_one(running: Any, start_server: Any) -> None:
-    cluster = running.admin("zato.cluster.get-status")["workers"]
-    assert len(cluster) == 2
-    for how, count in [("publish", 2), ("invoke_async", 1)]:
-        _, answer = call(running, "/send", how=how, service="note", key=how)
-        eventually(lambda how=how, count=count: len(received(running, how)) == count, what="the workers to run it")
-        pids = {line.split()[0] for line in received(running, how)}
-        assert {line.split()[1] for line in received(running, how)} == {answer["cid"]}
-        assert len(pids) == count and pids <= {str(pid) for pid in running.worker_pids()}
+def test_a_broadcast_reaches_all_workers_of_all_servers_and_a_task_one(
+    start_server: Any, new_odb_url: Any, new_redis_url: Any
+) -> None:
+    cluster = {"odb_url": new_odb_url(), "redis_url": new_redis_url(), "cluster": f"broadcast{os.getpid()}", "workers": 2}
+    servers = [start(start_server, **cluster), start_server(**cluster)]
+    servers[0].wait_until_applied()
+    pids = {str(pid) for server in servers for pid in server.worker_pids()}
+    assert len(pids) == 4
+    for how, count in [("publish", 4), ("invoke_async", 1)]:
+        _, answer = call(servers[0], "/send", how=how, service="note", key=how)
+        eventually(lambda how=how, count=count: len(received(servers[0], how)) == count, what="the workers to run it")
+        lines = [line.split() for line in received(servers[0], how)]
+        assert {cid for _, cid in lines} == {answer["cid"]}
+        ran = {pid for pid, _ in lines}
+        assert len(ran) == count and ran <= pids
 
 
 def test_a_target_is_reached_where_it_is(running: Any) -> None:

@@ -11,6 +11,7 @@ import grpc
 import pytest
 
 from zato.common.cli import main as frame
+from zato.common.cli.commands import ExitCode
 from zato.common.cli.main import main
 from zato.common.errors import AlreadyExists, InvalidOptions, NotFound, Unavailable
 from zato.common.rpc.server import ThreadedServer
@@ -331,6 +332,34 @@ def test_deployments_are_listed_with_what_the_workers_made_of_them(zato: Zato, c
 
 
 # Objects and kinds
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("create", "new", "url_path=/n"), ("edit", "old", "url_path=/o"), ("delete", "old")],
+    ids=lambda change: change[0],
+)
+def test_who_waits_hears_which_workers_have_a_change_and_which_have_not(
+    zato: Zato, cluster: Cluster, change: tuple[str, ...]
+) -> None:
+    def report(*versions: int) -> None:
+        now = datetime.now(UTC).isoformat()
+        workers = [
+            {"server": f"server{n}", "pid": 40 + n, "config_version": v, "reported_at": now} for n, v in enumerate(versions)
+        ]
+        cluster.answers["zato.cluster.get-status"] = {"config_version": 7, "workers": workers}
+
+    cluster.objects["channel-http", "old"] = {"name": "old", "id": 1, "version": 1, "is_active": True}
+    action, name, *options = change
+    report(7, 6)
+    behind = zato("object", action, "channel-http", name, *options, "--wait", "0.2")
+    assert behind.code == ExitCode.TIMEOUT
+    assert "Saved, but version 7 is not live after 0.2 s on server1/41 (runs 6)" in behind.err
+    cluster.objects["channel-http", "old"] = {"name": "old", "id": 1, "version": 1, "is_active": True}
+    cluster.objects.pop(("channel-http", "new"), None)
+    report(7, 8)
+    live = zato("object", action, "channel-http", name, *options, "--wait", "5")
+    assert live.code == ExitCode.OK and "Version 7 is live on 2 workers" in live.out, live
 
 
 def test_an_object_is_created_read_changed_listed_and_deleted(zato: Zato, cluster: Cluster) -> None:

@@ -11,10 +11,20 @@ from typing import Any
 import pytest
 
 from zato.common.errors import BadRequest, DeadlineExceeded, NotFound, Unavailable
+from zato.common.rpc.aio import AioClient, AioServer
+from zato.common.rpc.calls import call_metadata
 from zato.common.rpc.details import error_detail
-from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest, DeployResponse, WorkerDeployment
+from zato.proto.control_plane.v1.control_plane_pb2 import (
+    DeployRequest,
+    DeployResponse,
+    WatchEvent,
+    WatchRequest,
+    WorkerDeployment,
+)
+from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
 from zato.proto.errors.v1.errors_pb2 import ErrorDetail
 from zato.server.sidecar.forward import Workers
+from zato.server.sidecar.grpc import SERVICES, add_services
 from zato.server.sidecar.pickup import Pickup
 
 
@@ -248,6 +258,28 @@ def test_who_waits_for_news_is_sent_on_when_the_server_stops(socket_file: Path) 
                 await task
             await until(lambda: worker.closed == 1)
 
+    asyncio.run(run())
+
+
+def test_a_watcher_of_an_odb_where_nothing_was_ever_configured_gets_one_snapshot_until_something_is(socket_file: Path) -> None:
+    async def answer(_received: Received) -> tuple[int, bytes]:
+        # Who has version 0 gets a snapshot each time it asks.
+        return 200, WatchEvent(version=int(len(worker.received) > 2), is_snapshot=True).SerializeToString()
+
+    async def run() -> None:
+        async with running(socket_file, worker) as workers:
+            server = AioServer("localhost:0", token="t", services=SERVICES, add=lambda at: add_services(at, workers))
+            await server.start()
+            await server.set_serving(True)
+            client = AioClient(f"localhost:{server.port}", token="t")
+            watch: Any = ControlPlaneStub(client.channel).Watch
+            stream = watch(WatchRequest(watcher="w"), metadata=call_metadata("t", "c"), timeout=10)
+            assert [(await stream.read()).version for _ in range(2)] == [0, 1]
+            assert len(worker.received) == 3
+            await client.close()
+            await server.stop(0.1)
+
+    worker = FakeWorker(answer)
     asyncio.run(run())
 
 

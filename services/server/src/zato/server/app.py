@@ -98,6 +98,7 @@ from zato.server.messaging.publishing import AMQPSender, ConnectorClient, ZMQSen
 from zato.server.metrics import Metrics
 from zato.server.odb import gevent_psycopg2
 from zato.server.odb.database import Database
+from zato.server.odb.tables import utc_now
 from zato.server.rpc import RPC
 from zato.server.security.check import check_security
 from zato.server.security.context import SecurityContext
@@ -441,7 +442,16 @@ class WorkerApp:
         ids = {(each.kind, each.name): each.id for each in configuration.objects.values() if each.kind in SECURITY_KINDS}
         self._state = WorkerState(configuration, router, old.connections.follow(configuration), limits, ids)
         gevent.spawn_later(_CLOSE_CONNECTIONS_AFTER_S, old.connections.close_all_but, self._state.connections)
-        log.info("configuration_applied", version=configuration.version, objects=len(configuration.objects))
+        now = utc_now()
+        # Another server's clock may be ahead of ours: what it has just changed did not take less than no time.
+        lags_s = [max(0.0, (now - changed_at).total_seconds()) for changed_at in update.changed_at]
+        self._metrics.observe_lags(lags_s)
+        log.info(
+            "configuration_applied",
+            version=configuration.version,
+            objects=len(configuration.objects),
+            lag_s=round(max(lags_s, default=0.0), 3),
+        )
         self._report(configuration.version, outcomes)
 
     def _report(self, version: int, outcomes: list[Outcome]) -> None:

@@ -6,6 +6,7 @@ Each worker counts in files of its own (prometheus_client's multi-process mode);
 
 from bisect import bisect_left
 from collections import Counter as Count
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +33,7 @@ class Metrics:
         self._seconds = Histogram("zato_http_request_seconds", "Seconds to answer", ["channel"], buckets=_BUCKETS)
         self._connections = Gauge("zato_http_connections", "Open connections", multiprocess_mode="livesum")
         self._version = Gauge("zato_config_version", "Configuration version that runs", ["pid"], multiprocess_mode="liveall")
+        self._lag = Histogram("zato_config_lag_seconds", "Seconds from a change to its being live", buckets=_BUCKETS)
         self._job_runs = Counter("zato_job_runs", "Runs of jobs that ended", ["job", "state"])
         self._job_drift = Histogram("zato_job_drift_seconds", "Seconds from planned to started", buckets=_JOB_BUCKETS)
         self._job_seconds = Histogram("zato_job_run_seconds", "Seconds that runs of jobs took", ["job"], buckets=_JOB_BUCKETS)
@@ -68,6 +70,11 @@ class Metrics:
 
     def set_config_version(self, version: int, pid: int) -> None:
         self._version.labels(pid).set(version)
+
+    def observe_lags(self, lags_s: Iterable[float]) -> None:
+        """Changes became live in this worker, each so long after it was made."""
+        for lag_s in lags_s:
+            self._lag.observe(lag_s)
 
     def count_deployment(self, *, is_ok: bool) -> None:
         self._deployments.labels("ok" if is_ok else "refused").inc()

@@ -11,6 +11,7 @@ from zato.common.cli.admin import Admin, add_cluster_arguments, connect
 from zato.common.cli.commands import Command, ExitCode, Group, UsageError, completes_files
 from zato.common.cli.console import Console
 from zato.common.errors import InvalidOptions
+from zato.server.commands.liveness import add_live_argument, wait_until_live
 
 if TYPE_CHECKING:
     from zato.server.enmasse.findings import Findings
@@ -55,6 +56,7 @@ def _plan_configure(parser: argparse.ArgumentParser) -> None:
 def _apply_configure(parser: argparse.ArgumentParser) -> None:
     _files_argument(parser)
     parser.add_argument("--yes", action="store_true", help="Delete what --prune deletes without asking")
+    add_live_argument(parser)
     add_cluster_arguments(parser)
 
 
@@ -109,9 +111,11 @@ def _apply(options: argparse.Namespace, console: Console) -> int:
             if deleted and not plan["problems"] and not _may_delete(options, console, deleted):
                 return ExitCode.FAILED
         answer = _ask(admin, "apply", wanted, options.prune, planned_at=planned_at)
-    if not _report(console, wanted, answer):
-        return ExitCode.FAILED
-    if answer["is_applied"]:
+        if not _report(console, wanted, answer):
+            return ExitCode.FAILED
+        if answer["is_applied"]:
+            wait_until_live(admin, console, options.wait)
+    if answer["is_applied"] and not options.wait:
         console.hint(
             f"The configuration is at version {answer['config_version']}; 'zato wait' returns when it is live everywhere."
         )
@@ -230,7 +234,7 @@ ENMASSE_COMMANDS: tuple[Command | Group, ...] = (
         help="Make the cluster what the files say, all of it or nothing",
         configure=_apply_configure,
         run=_apply,
-        examples=("zato enmasse apply enmasse.yaml", "zato enmasse apply config/ --prune --yes && zato wait"),
+        examples=("zato enmasse apply enmasse.yaml", "zato enmasse apply config/ --prune --yes --wait 30"),
     ),
     Command(
         path=("enmasse", "export"),

@@ -12,6 +12,7 @@ from zato.common.cli.admin import Admin, add_cluster_arguments, connect
 from zato.common.cli.commands import Command, ExitCode, Group
 from zato.common.cli.console import Console
 from zato.common.errors import BadRequest, NotFound, Unavailable
+from zato.server.commands.liveness import add_live_argument, wait_until_live
 
 # What every object has, whatever its kind.
 _COMMON = ("id", "name", "kind", "is_active", "version", "config_version")
@@ -91,6 +92,7 @@ def _options_argument(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         help="e.g. url_path=/orders; OPTION=@FILE reads a file, OPTION=@- asks; 'zato kind get KIND' has them all",
     )
+    add_live_argument(parser)
     add_cluster_arguments(parser)
 
 
@@ -109,8 +111,9 @@ def _change(options: argparse.Namespace, console: Console, action: str, done: st
     with connect(options) as admin:
         answer: dict[str, Any] = _on_kind(admin, options.kind, action, {**values, "name": options.name})
         _warn_of_secrets(options.kind, _typed(options.options), admin, console)
-    console.data(answer)
-    console.print(f"{done} {options.kind} '{options.name}', version {answer['version']}")
+        console.data(answer)
+        console.print(f"{done} {options.kind} '{options.name}', version {answer['version']}")
+        wait_until_live(admin, console, options.wait)
     return ExitCode.OK
 
 
@@ -155,11 +158,17 @@ def as_active(value: Any) -> bool:
     return text in _TRUE
 
 
+def _delete_configure(parser: argparse.ArgumentParser) -> None:
+    add_live_argument(parser)
+    _kind_and_name(parser)
+
+
 def _delete(options: argparse.Namespace, console: Console) -> int:
     with connect(options) as admin:
         answer = _on_kind(admin, options.kind, "delete", {"name": options.name})
-    console.data(answer or {})
-    console.print(f"Deleted {options.kind} '{options.name}'")
+        console.data(answer or {})
+        console.print(f"Deleted {options.kind} '{options.name}'")
+        wait_until_live(admin, console, options.wait)
     return ExitCode.OK
 
 
@@ -282,12 +291,15 @@ OBJECT_COMMANDS: tuple[Command | Group, ...] = (
         help="Change options of an object; the others stay as they are",
         configure=_options_argument,
         run=_edit,
-        examples=("zato object edit channel-http orders url_path=/v2/orders",),
+        examples=(
+            "zato object edit channel-http orders url_path=/v2/orders",
+            "zato object edit channel-http orders url_path=/v2/orders --wait 10 && echo live everywhere",
+        ),
     ),
     Command(
         path=("object", "delete"),
         help="Delete an object that nothing else uses",
-        configure=_kind_and_name,
+        configure=_delete_configure,
         run=_delete,
         examples=("zato object delete channel-http orders",),
     ),

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import gevent
 from gevent.event import Event
@@ -34,12 +35,14 @@ class Update:
     Args:
         removed_files: The version of each that says so.
         is_whole: `changed_files` are all that there are.
+        changed_at: When each change was made that this brings, by the clock of who made it; none for a whole one.
     """
 
     configuration: Configuration
     changed_files: tuple[SourceFile, ...] = ()
     removed_files: Mapping[str, int] = field(default_factory=dict)
     is_whole: bool = False
+    changed_at: tuple[datetime, ...] = ()
 
 
 class Follower:
@@ -171,7 +174,8 @@ class Follower:
                 objects.pop(object_id, None)
             else:
                 objects[object_id] = loaded
-        return Update(Configuration(newest, objects), tuple(changed.values()), removed)
+        changed_at = tuple(change.created_at for change in changes)
+        return Update(Configuration(newest, objects), tuple(changed.values()), removed, changed_at=changed_at)
 
     def _load_object(self, session: Session, row: ObjectRow) -> ConfigObject | None:
         """An object that can't be read, of a kind nobody declares any more for one, must not keep all others from loading."""

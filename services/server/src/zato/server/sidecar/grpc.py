@@ -125,6 +125,7 @@ def _watching(workers: Workers, cluster_token: str) -> Any:
         A worker that goes away, or hangs, ends one question, not the stream: the next worker answers from the same version.
         """
         cid = cid_of(context.invocation_metadata())
+        has_snapshot = False
         while True:
             try:
                 message = await workers.call_until_stop(
@@ -142,8 +143,11 @@ def _watching(workers: Workers, cluster_token: str) -> Any:
                 await asyncio.sleep(_WATCH_RETRY_S)
                 continue
             event = WatchEvent.FromString(message)
-            if event.version != request.from_version or event.is_snapshot:
-                request.from_version = event.version
+            if event.version != request.from_version or (event.is_snapshot and not has_snapshot):
+                request.from_version, has_snapshot = event.version, True
                 yield event
+            elif event.is_snapshot:
+                # Version 0 is both "I have nothing" and "nothing was ever configured": nobody waits for it in a worker.
+                await asyncio.sleep(_WATCH_RETRY_S)
 
     return watch
