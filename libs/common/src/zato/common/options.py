@@ -161,7 +161,7 @@ def parse_options(cls: type[T], values: Mapping[str, object], *, what: str) -> T
     Raises:
         InvalidOptions: Names every option that is missing, unknown or of the wrong form, and what was wanted.
     """
-    declared, required = _declared_by_name(cls)  # type: ignore[arg-type]  # python/mypy#11470: classes are hashable
+    declared, required = _declared_by_name(cls)  # type: ignore[arg-type]  # mypy takes no class for hashable
     problems = dict.fromkeys(required - values.keys(), "is required")
     converted: dict[str, Any] = {}
     for name in values.keys() - declared.keys():
