@@ -111,6 +111,24 @@ class Plan(Service):
         self.response.payload = {"id": self.schedule.onetime(self, Count, after_seconds=1, data=self.request.payload["file"])}
 
 
+class Told(Service):
+    """The callback of jobs: writes what it is told into the file that the service answered with."""
+
+    name = "test.told"
+
+    def handle(self):
+        run = json.loads(self.request.raw_request) if isinstance(self.request.raw_request, str) else self.request.raw_request
+        with open(run["result"], "a") as file:
+            file.write(json.dumps({"run": run, "in_reply_to": self.in_reply_to, "channel": self.channel.type}) + chr(10))
+
+
+class Echo(Service):
+    name = "test.echo"
+
+    def handle(self):
+        self.response.payload = self.request.raw_request
+
+
 class Fail(Service):
     name = "test.fail"
 

@@ -82,6 +82,16 @@ def test_a_job_that_fails_is_tried_again(cluster: Cluster) -> None:
     eventually(lambda: not cluster.admin("zato.scheduler.job.get-by-name", name="fails")["is_active"], timeout_s=10)
 
 
+def test_a_callback_is_told_how_a_run_ended(cluster: Cluster) -> None:
+    path = cluster.file("told")
+    options = {"service": "test.echo", "extra": str(path), "callback": "test.told", "start_date": in_seconds(0.5)}
+    cluster.add_job("tells", job_type="one_time", **options)
+    eventually(path.exists, timeout_s=30, what="the callback")
+    told = json.loads(eventually(path.read_text, timeout_s=10))
+    (run,) = cluster.runs("tells")
+    assert told == {"run": run, "in_reply_to": run["cid"], "channel": "invoke-async-callback"}
+
+
 def test_runs_are_counted_in_the_servers_metrics(cluster: Cluster) -> None:
     path = str(cluster.file("counted"))
     cluster.add_job("counted", job_type="interval_based", service="test.count", seconds=1, repeats=2, extra=path)

@@ -59,6 +59,7 @@ class JobOptions:
     deadline_s: float = option("Deadline", default=0.0)
     retries: int = option("Retries", default=0)
     retry_after_s: float = option("Seconds", default=10.0)
+    callback: str = option("Callback", default="")
 
 
 JOB = Kind(KIND, "Job", JobOptions, rules=(OptionRule(all_of=("service",)),))
@@ -106,7 +107,15 @@ class Books:
         self.objects = Objects(self.database, self.kinds, SecretBox([generate_key()]), bus, "config")
         self.leadership = Leadership(self.database)
         self.claims = Claims(self.database)
-        self.runs = Runs(self.database, bus, "config", "server1", 11)
+        self.runs = Runs(
+            self.database,
+            bus,
+            "config",
+            "server1",
+            11,
+            lambda service, row: self.told.append((service, row.state, row.attempt)),
+        )
+        self.told: list[tuple[str, str, int]] = []
         self.history = History(self.database)
         store = ServiceStore()
         store.replace_internal([describe_service(cls, __name__) for cls in (Seen, Fails, Hangs)])
@@ -385,6 +394,18 @@ def test_a_failed_run_is_tried_again_with_longer_waits(books: Books) -> None:
     ]
     assert {row.planned_us for row in rows} == {rows[0].planned_us}
     assert rows[0].error == "SystemExit: why"
+
+
+def test_a_callback_is_told_how_a_run_ended_after_its_last_attempt(books: Books) -> None:
+    (claim,) = books.claim(fire(books.job("fine", callback="listener")))
+    books.runner.run(claim.run.run_id, 1)
+    assert books.told == [("listener", "ok", 1)]
+    (claim,) = books.claim(fire(books.job("fails", service="fails", retries=1, retry_after_s=0.1, callback="listener")))
+    ended = books.runner.run(claim.run.run_id, 1)
+    assert books.told[1:] == [], "there is another attempt"
+    books.do("job.set-active-status", name="fails", is_active=True)
+    books.runner.run(ended.retry.run_id, 1)
+    assert books.told[1:] == [("listener", "failed", 2)]
 
 
 def test_a_service_that_is_not_there_is_a_failed_run(books: Books) -> None:

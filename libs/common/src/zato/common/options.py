@@ -13,6 +13,7 @@ of secrets and the reference pages; settings of a part are declared the same way
 
 import dataclasses
 import difflib
+import functools
 import json
 import types
 import typing
@@ -160,16 +161,13 @@ def parse_options(cls: type[T], values: Mapping[str, object], *, what: str) -> T
     Raises:
         InvalidOptions: Names every option that is missing, unknown or of the wrong form, and what was wanted.
     """
-    declared = {declared_option.name: declared_option for declared_option in declared_options(cls)}
-    problems: dict[str, str] = {}
+    declared, required = _declared_by_name(cls)  # type: ignore[arg-type]  # mypy takes no class for hashable
+    problems = dict.fromkeys(required - values.keys(), "is required")
     converted: dict[str, Any] = {}
     for name in values.keys() - declared.keys():
         problems[name] = f"there is no such option{_did_you_mean(name, declared)}"
-    for name, declared_option in declared.items():
-        if name not in values:
-            if declared_option.is_required:
-                problems[name] = "is required"
-            continue
+    for name in values.keys() & declared.keys():
+        declared_option = declared[name]
         try:
             converted[name] = declared_option.convert(values[name])
         except ValueError as exc:
@@ -182,6 +180,13 @@ def parse_options(cls: type[T], values: Mapping[str, object], *, what: str) -> T
             raise InvalidOptions(f"{what}: {exc}") from exc
     sentence = "; ".join(f"'{name}' {problem}" for name, problem in sorted(problems.items()))
     raise InvalidOptions(f"{what}: {sentence}", **problems)
+
+
+@functools.cache
+def _declared_by_name(cls: type) -> tuple[dict[str, Option], frozenset[str]]:
+    """The options of a class, and the names of those that are required."""
+    declared = {each.name: each for each in declared_options(cls)}
+    return declared, frozenset(name for name, each in declared.items() if each.is_required)
 
 
 def option_values(instance: object) -> dict[str, Any]:

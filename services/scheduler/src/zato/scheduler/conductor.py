@@ -72,6 +72,7 @@ class Conductor:
         self._is_loaded = False
         self._changed: set[int] = set()
         self._look_at = 0.0
+        self._began_at = clock.monotonic()
         self._fire_again_at = 0.0
         self._trouble = ""
 
@@ -132,6 +133,7 @@ class Conductor:
         """Begin anew: what an earlier epoch knew may be outdated. Its runs go on at the servers."""
         self._epoch = epoch
         self._is_loaded = False
+        self._began_at = self._clock.monotonic()
         self._timetable.clear()
         self._pending.clear()
         self._running.clear()
@@ -142,8 +144,8 @@ class Conductor:
         now = self._clock.monotonic()
         if self._is_loaded and not self._changed and now < self._look_at:
             return
-        wanted = frozenset(self._changed) if self._is_loaded else None
-        state = self._backend.state(wanted)
+        is_first = not self._is_loaded
+        state = self._backend.state(None if is_first else frozenset(self._changed))
         self._trouble = ""
         for each in state.jobs:
             job = self._jobs.get(each.job_id)
@@ -152,6 +154,8 @@ class Conductor:
         self._changed.clear()
         self._is_loaded = True
         self._look_at = now + _LOOK_EVERY_S
+        if is_first:
+            log.info("jobs_loaded", jobs=len(self._timetable), seconds=round(self._clock.monotonic() - self._began_at, 3))
         self._compare(state.runs)
 
     def _compare(self, unfinished: Iterable[messages.PendingRun]) -> None:

@@ -57,6 +57,7 @@ class JobOptions:
     retry_after_s: float = option(
         "Seconds to the first of them; doubled for each further one, up to an hour", default=10.0, minimum=0.1, maximum=86_400
     )
+    callback: str = option("Service that is told how a run ended, after its last attempt", default="", reference="service")
 
 
 KIND = Kind(
@@ -70,7 +71,7 @@ KIND = Kind(
         OptionRule(all_of=("service", "time_zone"), ascending=("start_date", "end_date")),
     ),
 )
-_KNOWN = frozenset(declared.name for declared in declared_options(JobOptions))
+_DEFAULTS = {declared.name: declared.default for declared in declared_options(JobOptions)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ def job_of(message: ConfigObject) -> Job:
         InvalidOptions: It was stored by a newer release, with what this one does not understand.
     """
     values = json.loads(message.options_json)
-    known = {name: value for name, value in values.items() if name in _KNOWN}
+    # Servers send all options, and most of them are the defaults: to check those again takes longer than all the rest.
+    known = {name: value for name, value in values.items() if name in _DEFAULTS and value != _DEFAULTS[name]}
     made = parse_options(JobOptions, known, what=f"{KIND.name} '{message.name}'")
     return Job(message.id, message.name, message.version, message.is_active, made)

@@ -9,6 +9,11 @@ from itertools import count
 from zato.scheduler.job import Job
 from zato.scheduler.schedules import SECOND_US, Backlog, Schedule, make_schedule
 
+# Fires are written down this long before their time, so that one transaction does for many, and they start when it is time.
+# Not those of a job whose runs may not overlap: whether an earlier one goes on is asked at its time.
+_AHEAD_US = 150_000
+# Nobody is in a hurry in the first half of that: who is due later is taken along then, and calls for nothing by itself.
+_LATEST_AHEAD_US = _AHEAD_US // 2
 # More fires can't be in time at once: no schedule is finer than a second.
 _MOST_IN_TIME = 4
 
@@ -53,7 +58,16 @@ class _Entry:
     job: Job
     schedule: Schedule
     last_us: int
+    at_us: int = 0
     missed: int = 0
+
+    @property
+    def may_be_early(self) -> bool:
+        return self.job.options.overlap == "allow"
+
+    @property
+    def earliest_us(self) -> int:
+        return self.at_us - _AHEAD_US if self.may_be_early else self.at_us
 
 
 class Timetable:
@@ -100,7 +114,7 @@ class Timetable:
         self._heap.clear()
 
     def next_at_us(self) -> int | None:
-        """Return when the next job is due."""
+        """Return when the next job is to be taken out, a little before it is due."""
         while self._heap and not self._is_present(self._heap[0][2]):
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
@@ -109,9 +123,11 @@ class Timetable:
         """Take out the jobs that are due, until there are `limit` fires."""
         found: list[Due] = []
         fires = 0
-        while fires < limit and (at_us := self.next_at_us()) is not None and at_us <= now_us:
+        while fires < limit and (at_us := self.next_at_us()) is not None:
+            if at_us > now_us and not (found and self._heap[0][2].earliest_us <= now_us):
+                break
             entry = heapq.heappop(self._heap)[2]
-            found.append(self._due(entry, at_us, now_us))
+            found.append(self._due(entry, now_us))
             fires += len(found[-1].fires)
         return found
 
@@ -129,9 +145,9 @@ class Timetable:
             if (entry := self._entry_of(due)) is not None:
                 self._push(entry)
 
-    def _due(self, entry: _Entry, at_us: int, now_us: int) -> Due:
-        job = entry.job
-        backlog = entry.schedule.backlog(entry.last_us, now_us, job.options.missed_limit + _MOST_IN_TIME)
+    def _due(self, entry: _Entry, now_us: int) -> Due:
+        job, at_us = entry.job, entry.at_us
+        backlog = entry.schedule.backlog(entry.last_us, max(at_us, now_us), job.options.missed_limit + _MOST_IN_TIME)
         in_time = [time_us for time_us in backlog.times_us if now_us - time_us <= self._late_after_us]
         late = Backlog(backlog.times_us[: len(backlog.times_us) - len(in_time)], backlog.count - len(in_time))
         missed = late.count + entry.missed
@@ -149,7 +165,9 @@ class Timetable:
     def _push(self, entry: _Entry) -> None:
         at_us = entry.schedule.after(entry.last_us)
         if at_us is not None:
-            heapq.heappush(self._heap, (at_us, next(self._numbers), entry))
+            entry.at_us = at_us
+            ahead_us = _LATEST_AHEAD_US if entry.may_be_early else 0
+            heapq.heappush(self._heap, (at_us - ahead_us, next(self._numbers), entry))
 
     def _entry_of(self, due: Due) -> _Entry | None:
         entry = self._entries.get(due.job.id)

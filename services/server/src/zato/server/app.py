@@ -85,6 +85,7 @@ from zato.server.http.soap.contracts import Contracts
 from zato.server.http.steps import Handler, fold
 from zato.server.http.worker import Worker
 from zato.server.jobs.admin import Jobs
+from zato.server.jobs.callbacks import Callbacks
 from zato.server.jobs.claims import Claims
 from zato.server.jobs.history import History
 from zato.server.jobs.leadership import Leadership
@@ -218,7 +219,7 @@ class WorkerApp:
         self._broadcasts = tasks.broadcasts
         self._hear_broadcast = BroadcastListener(tasks, invoker.rules, partial(run_task, invoker))
         self._overseer = Overseer(max_busy_s=settings.max_busy_s, turn_s=settings.turn_s)
-        self._job_runs = Runs(self._database, bus, self._topic, settings.name, self._pid)
+        self._job_runs = Runs(self._database, bus, self._topic, settings.name, self._pid, Callbacks(tasks).tell)
         leadership, runner = Leadership(self._database), Runner(self._job_runs, invoker, self._overseer, metrics)
         jobs = Jobs(objects, leadership, self._job_runs, runner, History(self._database))
         self._admin = Admin(self._database, self._kinds, objects, deployments, self._store, tasks, jobs)

@@ -58,7 +58,7 @@ class History:
         if wanted.before_id:
             statement = statement.where(JobRunRow.id < wanted.before_id)
         with self._database.reading() as session:
-            return [_public(row) for row in session.execute(statement).scalars()]
+            return [public_run(row) for row in session.execute(statement).scalars()]
 
 
 def _us(text: str) -> int:
@@ -70,7 +70,8 @@ def _iso(time: datetime | None) -> str:
     return time.isoformat() if time is not None else ""
 
 
-def _public(row: JobRunRow) -> dict[str, Any]:
+def public_run(row: JobRunRow) -> dict[str, Any]:
+    """Return a run as the API and callbacks show it."""
     return {
         "id": row.id,
         "job_id": row.job_id,

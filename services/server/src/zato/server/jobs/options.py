@@ -22,6 +22,7 @@ class RunOptions:
     deadline_s: float = option("Seconds that a run may take; no limit when 0", default=0.0, minimum=0)
     retries: int = option("Attempts after one that failed", default=0, minimum=0)
     retry_after_s: float = option("Seconds to the first of them", default=10.0, minimum=0)
+    callback: str = option("Service that is told how runs end", default="")
 
 
 _NAMES = frozenset(declared.name for declared in declared_options(RunOptions))

@@ -1,5 +1,6 @@
 """Runs, from claimed to ended: each is started once, whoever asks, and however often."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -54,19 +55,24 @@ class Outcome:
     error: str = ""
 
 
+Tell = Callable[[str, JobRunRow], None]
+
+
 class Runs:
     """
     Args:
         server, pid: Of this worker.
         topic: Of the bus; told when a one-time job was switched off after its run.
+        tell: Given the service that a job wants told, and its run that ended.
     """
 
-    def __init__(self, database: Database, bus: Bus, topic: str, server: str, pid: int) -> None:
+    def __init__(self, database: Database, bus: Bus, topic: str, server: str, pid: int, tell: Tell) -> None:
         self._database = database
         self._bus = bus
         self._topic = topic
         self._server = server
         self._pid = pid
+        self._tell = tell
         self._suspects: set[int] = set()
 
     def start(self, run_id: int, epoch: int | None) -> Started | str:
@@ -101,7 +107,6 @@ class Runs:
 
     def finish(self, run_id: int, outcome: Outcome) -> messages.PendingRun | None:
         """Write the end of a run, and return the next attempt when it is to be tried again."""
-        version = 0
         with self._database.transaction() as session:
             row = session.execute(select(JobRunRow).where(JobRunRow.id == run_id).with_for_update()).scalar_one_or_none()
             if row is None or (row.ended_at is not None and row.state != "lost"):
@@ -110,8 +115,11 @@ class Runs:
             row.state, row.ended_at, row.result, row.error = outcome.state, utc_now(), outcome.result, outcome.error
             # Of a run that was taken for lost, all this has happened.
             retry, version = (None, 0) if was_lost else self._follow_up(session, row)
+            callback = "" if was_lost or retry else _callback_of(session, row)
         if version:
             self._bus.publish(self._topic, str(version))
+        if callback:
+            self._tell(callback, row)
         return retry
 
     def create_manual(self, job: dict[str, Any], author: Author) -> tuple[int, str]:
@@ -203,6 +211,13 @@ def _options_of(session: Session, row: JobRunRow) -> RunOptions | None:
     if job is None or job.kind != KIND or (not job.is_active and row.trigger != "manual"):
         return None
     return run_options(job)
+
+
+def _callback_of(session: Session, row: JobRunRow) -> str:
+    """Of a job that was switched off meanwhile too: its run ended all the same."""
+    job = session.get(ObjectRow, row.job_id)
+    options = run_options(job) if job is not None and job.kind == KIND else None
+    return options.callback if options is not None else ""
 
 
 def _another_runs(session: Session, row: JobRunRow) -> bool:

@@ -8,7 +8,7 @@ import sqlalchemy
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import QueuePool
 
 from zato.common.errors import InvalidOptions, Unavailable
 
@@ -75,7 +75,11 @@ def _create_engine(url: str, pool_size: int) -> Engine:
     except sqlalchemy.exc.ArgumentError as exc:
         raise InvalidOptions("'odb_url' takes a URL such as postgresql://user@host/zato or sqlite:////path/odb.db") from exc
     if parsed.get_backend_name() == "sqlite":
-        engine = sqlalchemy.create_engine(parsed, poolclass=NullPool, connect_args={"timeout": _SQLITE_BUSY_S})
+        # Whoever closes a file's last connection writes all that is in its log into it, which takes longer than anything
+        # else that we do: some stay open.
+        engine = sqlalchemy.create_engine(
+            parsed, poolclass=QueuePool, pool_size=2, max_overflow=-1, connect_args={"timeout": _SQLITE_BUSY_S}
+        )
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
