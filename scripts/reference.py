@@ -68,7 +68,8 @@ def kinds_of(part: Part) -> Iterator[Kind]:
     package = importlib.import_module(part.module)
     for found in pkgutil.walk_packages(getattr(package, "__path__", ()), f"{part.module}."):
         if not found.name.endswith("__main__"):
-            yield from (value for value in vars(importlib.import_module(found.name)).values() if isinstance(value, Kind))
+            for value in vars(importlib.import_module(found.name)).values():
+                yield from (each for each in (value if isinstance(value, tuple) else (value,)) if isinstance(each, Kind))
 
 
 def all_kinds(parts: Iterable[Part]) -> tuple[list[Kind], dict[str, list[Kind]]]:

@@ -177,12 +177,14 @@ def test_the_servers_and_the_token_come_from_the_cluster_s_folder(tmp_path: Path
         assert admin.invoke("anything")["server"] == "one"
 
 
-def test_a_server_may_be_named_with_a_token_file(tmp_path: Path) -> None:
+def test_a_server_may_be_named_with_a_token_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("ZATO_TOKEN", raising=False)
     file = tmp_path / "token"
     file.write_text("abc\n")
     servers = find_servers(options_from("--server", "10.0.0.1:17110", "--token-file", str(file)))
     assert (servers.addresses, servers.token) == (("10.0.0.1:17110",), "abc")
-    with pytest.raises(InvalidOptions, match="--server needs --token-file"):
+    with pytest.raises(InvalidOptions, match=r"--server needs somebody's token: 'zato login --server 10\.0\.0\.1:17110' first"):
         find_servers(options_from("--server", "10.0.0.1:17110"))
 
 

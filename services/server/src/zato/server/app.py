@@ -322,7 +322,7 @@ class WorkerApp:
 
     def _connector(self, addresses: tuple[str, ...]) -> ConnectorClient:
         settings = self._settings
-        return ConnectorClient(addresses, lambda address: Client(address, token=settings.token, tls=settings.tls))
+        return ConnectorClient(addresses, lambda address: Client(address, token=settings.token, tls=settings.tls()))
 
     def is_ready(self) -> bool:
         return self._is_loaded and not self._is_stopping

@@ -78,6 +78,7 @@ class App:
             services=[SERVICE],
             add=lambda server: add_ConnectorServicer_to_server(servicer, server),
             tls=settings.tls(),
+            checks_roles=settings.is_enrolled,
             threads=_RPC_THREADS,
         )
 

@@ -1,14 +1,13 @@
 """The settings of every connector, from which its own class derives to give `name` and `grpc_address` their defaults."""
 
 import re
-from pathlib import Path
 
+from zato.common.certificates.settings import TrustSettings
 from zato.common.options import option, options
-from zato.common.rpc.tls import TLSFiles
 
 
 @options
-class ConnectorSettings:
+class ConnectorSettings(TrustSettings):
     name: str = option("Name of this connector, unique among those of its kind in the cluster", default="connector1")
     grpc_address: str = option("host:port where the connector itself listens", default="127.0.0.1:31531")
     server_addresses: tuple[str, ...] = option(
@@ -19,9 +18,6 @@ class ConnectorSettings:
 
     log_format: str = option("Form of the log", default="auto", choices=("auto", "json", "console"))
     log_level: str = option("Least level that is logged", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
-    grpc_certificate: Path | None = option("PEM file with the connector's certificate, then the chain", default=None)
-    grpc_key: Path | None = option("PEM file with the private key of the certificate", default=None)
-    grpc_authorities: Path | None = option("PEM file with the authorities that we trust", default=None)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", self.name):
@@ -34,7 +30,4 @@ class ConnectorSettings:
                 raise ValueError(f"'{name}' takes host:port, e.g. 127.0.0.1:17110, not {address!r:.120}")
         if not self.token:
             raise ValueError("'token' is empty: no server would let the connector in")
-        self.tls()
-
-    def tls(self) -> TLSFiles:
-        return TLSFiles(certificate=self.grpc_certificate, key=self.grpc_key, authorities=self.grpc_authorities)
+        self.check_trust()
