@@ -57,7 +57,7 @@ class OutgoingOptions:
     exchange: str = option("Exchange, unless the service names one", default="")
     routing_key: str = option("Routing key, unless the service names one", default="")
     delivery_mode: int = option("2: messages survive the broker's restart; 1: they do not", default=2, minimum=1, maximum=2)
-    priority: int = option("Priority of messages that say none, in queues that have priorities", default=5, minimum=0, maximum=255)
+    priority: int = option("Priority of messages that say none, in queues that have some", default=5, minimum=0, maximum=255)
     content_type: str = option("Content type of messages that say none", default="")
     content_encoding: str = option("Content encoding of messages that say none", default="")
     expiration: int = option("Milliseconds after which an unread message goes; 0 for never", default=0, minimum=0)
