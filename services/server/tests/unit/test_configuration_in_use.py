@@ -8,12 +8,12 @@ import pytest
 from zato.common.errors import Conflict, NotFound, Unauthorized, Unavailable
 from zato.common.kinds import Kind
 from zato.common.options import option, options
-from zato.server.app import compile_channels
 from zato.server.connections import pool as pools
 from zato.server.connections.pool import ConnectionPool
 from zato.server.connections.types import ConnectionType, connection_types
 from zato.server.control.state import ConfigObject, Configuration
 from zato.server.http.channel import HTTPChannelOptions
+from zato.server.http.channels import compile_channels
 from zato.server.http.request import Request
 from zato.server.http.router import Router
 from zato.server.security.basic_auth import BasicAuthOptions

@@ -1,6 +1,5 @@
 """Builds a worker out of its parts: the one module that knows them all."""
 
-import contextlib
 import gc
 import hashlib
 import os
@@ -13,7 +12,7 @@ from typing import Any
 import gevent
 
 from zato.common import logs
-from zato.common.bus import Bus, MemoryBus, RedisBus
+from zato.common.bus import Bus, RedisBus
 from zato.common.cid import new_cid
 from zato.common.errors import Unavailable, ZatoError
 from zato.common.logs import get_logger
@@ -49,8 +48,6 @@ from zato.server.control.kinds import Kinds, register_kinds
 from zato.server.control.objects import Objects
 from zato.server.control.refusals import RefusalsRPC
 from zato.server.control.sets import ObjectSets
-from zato.server.control.state import Configuration
-from zato.server.control.status import cluster_status
 from zato.server.control.watch import Watch
 from zato.server.control.workers import (
     REPORT_EVERY_S,
@@ -63,7 +60,7 @@ from zato.server.describe.documents import Documents
 from zato.server.describe.serving import document_channels, document_services
 from zato.server.http.access_log import AccessLog, make_access_log_step
 from zato.server.http.body_budget import BodyBudget
-from zato.server.http.channel import Channel, HTTPChannelOptions, compile_channel
+from zato.server.http.channels import compile_channels
 from zato.server.http.client_address import make_client_address_step
 from zato.server.http.connection import ConnectionSettings, Timeouts
 from zato.server.http.deadline import make_deadline_step
@@ -71,7 +68,7 @@ from zato.server.http.encodings import make_decompress_step
 from zato.server.http.endpoint import make_endpoint
 from zato.server.http.errors import make_error_step
 from zato.server.http.finish import finish_response
-from zato.server.http.limit_options import definition_limits, limits_of
+from zato.server.http.limit_options import definition_limits
 from zato.server.http.limits import make_limits_step
 from zato.server.http.match import make_match_step
 from zato.server.http.parser import ParserLimits
@@ -100,13 +97,14 @@ from zato.server.metrics import Metrics
 from zato.server.odb import gevent_psycopg2
 from zato.server.odb.database import Database
 from zato.server.odb.tables import utc_now
+from zato.server.rehearsal import rehearse
 from zato.server.rpc import RPC
 from zato.server.security.check import check_security
 from zato.server.security.context import SecurityContext
 from zato.server.security.definitions import SECURITY_KINDS
 from zato.server.security.gate import Gate
 from zato.server.security.log_in_throttle import LogInThrottle
-from zato.server.security.services import security_channels, security_services
+from zato.server.security.services import security_services
 from zato.server.service import Service
 from zato.server.services.asynchronous import run_task
 from zato.server.services.broadcast import BroadcastListener
@@ -118,7 +116,7 @@ from zato.server.services.overseer import Overseer
 from zato.server.services.recordings import Recordings
 from zato.server.services.rules import InvokeRules
 from zato.server.services.schemas import Schemas
-from zato.server.services.service_options import service_limits, service_states
+from zato.server.services.service_options import service_states
 from zato.server.services.simpleio import defaults
 from zato.server.services.simpleio.declaration import read_declaration
 from zato.server.services.statistics import Statistics
@@ -140,7 +138,6 @@ _FLUSH_STATISTICS_EVERY_S = 2.0
 _CLOSE_CONNECTIONS_AFTER_S = 60.0
 _DAY_S = 86_400.0
 _OWN_KINDS = frozenset(kind.name for kind in own_kinds())
-_PING = HTTPChannelOptions(url_path="/zato/ping", service="zato.ping")
 
 
 class ServerApp:
@@ -151,7 +148,7 @@ class ServerApp:
         self._metrics = Metrics()
         defaults.use(defaults.read_defaults(settings.services_folder))
         self._database = Database(settings.odb_url)
-        _rehearse(self._database, settings)
+        rehearse(self._database, settings)
 
     @property
     def server_header(self) -> str:
@@ -512,48 +509,6 @@ def _invoke_rules(settings: ServerSettings) -> InvokeRules:
     )
 
 
-class _Rehearsed(Exception):
-    """Takes back what was only written to see how."""
-
-
-def _rehearse(database: Database, settings: ServerSettings) -> None:
-    """
-    Do once in the master what every worker does first: read the configuration, say so, and render a metric.
-
-    What is imported, compiled and cached meanwhile is then shared by all workers instead of made by each.
-    """
-    kinds = Kinds(own_kinds())
-    objects = Objects(database, kinds, SecretBox(settings.secret_keys), MemoryBus(), "")
-    try:
-        for kind in kinds.registry:
-            objects.get_list(kind.name)
-        Follower(database, kinds, objects, lambda update: None, poll_interval_s=settings.poll_interval_s).load()
-        with contextlib.suppress(_Rehearsed), database.transaction() as session:
-            report_worker(session, settings.name, 0, 0, [])
-            forget_dead_workers(session, settings.name)
-            forget_silent_workers(session)
-            raise _Rehearsed
-        cluster_status(database)
-    except Unavailable as exc:
-        log.warning("odb_not_reachable", error=exc.message)
-    finally:
-        # No connection may be older than the fork.
-        database.close()
-
-
 def _shared_counter(settings: ServerSettings) -> RedisCounter:
     fallback = LocalCounter() if settings.rate_limits_without_redis == "allow" else None
     return RedisCounter(settings.redis_url, f"zato:{settings.cluster}:rate", fallback)
-
-
-def compile_channels(configuration: Configuration, gate: Gate) -> list[Channel]:
-    channels = [compile_channel("zato.ping", _PING, None), *security_channels()]
-    of_services = dict(service_limits(configuration))
-    for each in (*configuration.of_kind("channel-http"), *configuration.of_kind("channel-soap")):
-        if each.is_active:
-            verify, limits = gate.guard(each.options), limits_of(each.kind, each.name, each.options)
-            of_service = of_services.get(each.options.service, ())
-            channels.append(
-                compile_channel(each.name, each.options, verify, each.options.security, limits, of_service, id=each.id)
-            )
-    return channels

@@ -238,6 +238,8 @@ def _print_panel(cluster: "Cluster", console: Console, works: str, seconds: floa
     console.print(f"  curl -u {access['username']}:{access['password']} http://{address}{works}")
     console.print("Deploy one of your own:", style="bold")
     console.print("  zato service deploy my_service.py")
+    console.print("Manage it as yourself, over HTTP too:", style="bold")
+    console.print("  zato account create NAME --role admin")
     console.print()
 
 

@@ -67,6 +67,8 @@ _SERVICES = {
     "zato.queue.get-list": Role.VIEWER,
     "zato.scheduler.pause": Role.OPERATOR,
     "zato.scheduler.resume": Role.OPERATOR,
+    "zato.security.jwt.log-in": Role.VIEWER,
+    "zato.security.jwt.log-out": Role.VIEWER,
     "zato.service.configure-request-response": Role.DEPLOYER,
     "zato.service.get-channel-list": Role.VIEWER,
     "zato.service.get-deployment-info-list": Role.VIEWER,
@@ -91,7 +93,6 @@ _AREAS = (
     ("zato.account.", Role.ADMIN),
     ("zato.audit", Role.OPERATOR),
     ("zato.helpers.", Role.DEVELOPER),
-    ("zato.security.jwt.", Role.DEVELOPER),
 )
 _VERBS = {
     **dict.fromkeys(("get", "get-list", "get-status", "get-by-id", "get-by-name", "is-deployed", "export"), Role.VIEWER),

@@ -10,7 +10,7 @@ import redis
 
 from zato.common.errors import BadRequest
 from zato.server.admin.noting import noted
-from zato.server.admin.pages import NAMES, read_page
+from zato.server.admin.pages import listed
 from zato.server.control.changes import Author
 from zato.server.services.data_dictionary import DataDictionary, Item, Translation
 from zato.server.services.kvdb import KeyValueDB
@@ -33,12 +33,12 @@ def kvdb_actions(conn: "redis.Redis", kvdb: KeyValueDB) -> "dict[str, Action]":
 
     item, translation = "zato.kvdb.data-dict.dictionary", "zato.kvdb.data-dict.translation"
     reads: dict[str, Callable[[Values], Any]] = {
-        f"{item}.get-list": lambda values: _listed([_item(each) for each in dictionary.items()], values),
+        f"{item}.get-list": lambda values: listed([_item(each) for each in dictionary.items()], values),
         f"{item}.get-system-list": lambda values: _names(each.system for each in dictionary.items()),
         f"{item}.get-key-list": lambda values: _names(each.key for each in dictionary.items() if _is_of(each, values, 1)),
         f"{item}.get-value-list": lambda values: _names(each.value for each in dictionary.items() if _is_of(each, values, 2)),
         f"{item}.get-last-id": lambda values: {"value": dictionary.last_ids()[0]},
-        f"{translation}.get-list": lambda values: _listed([_translation(each) for each in dictionary.translations()], values),
+        f"{translation}.get-list": lambda values: listed([_translation(each) for each in dictionary.translations()], values),
         f"{translation}.get-last-id": lambda values: {"value": dictionary.last_ids()[1]},
         f"{translation}.translate": lambda values: _translated(kvdb, values),
         "zato.kvdb.data-dict.impexp.export": lambda values: {"data": base64.b64encode(dictionary.export()).decode()},
@@ -103,13 +103,6 @@ def _translation(each: Translation) -> dict[str, Any]:
     source, target = each.source, each.target
     ends = (source.system, source.key, source.value, target.system, target.key, target.value)
     return {"id": each.id, **dict(zip(_ENDS, ends, strict=True)), "id1": source.id, "id2": target.id}
-
-
-def _listed(found: list[dict[str, Any]], values: Values) -> Any:
-    """A list as it was published; a page of it for those who ask for one."""
-    page = read_page(values)
-    wanted = [each for each in found if not page.query or page.query in "\n".join(map(str, each.values())).lower()]
-    return page.of(wanted) if NAMES & values.keys() - {"query"} else wanted
 
 
 def _is_of(item: Item, values: Values, count: int) -> bool:

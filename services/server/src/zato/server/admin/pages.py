@@ -1,4 +1,7 @@
-"""Pages of lists that can be long, as 3.x published them: `cur_page`, `page_size` and `query` in, `_meta` out."""
+"""
+Pages of lists that can be long, as 3.x published them: `cur_page`, `page_size` and `query` in, `_meta` out. And `sort`, the
+name of what lists are ordered by, with "-" before it for the other way round.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +15,7 @@ LARGEST_PAGE = 1000
 _LAST_PAGE = 1_000_000
 _MAX_QUERY_CHARACTERS = 200
 NAMES = frozenset({"cur_page", "page_size", "paginate", "query"})
+SORT = "sort"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,39 @@ class Page:
     def of(self, items: Sequence[Any]) -> dict[str, Any]:
         """The same from all that match."""
         return self.answer(items[self.start : self.start + self.size], len(items))
+
+
+def listed(found: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> Any:
+    """
+    Return a list as it was published, with what contains `query`, ordered by `sort`; a page of it for those who ask for one.
+
+    Raises:
+        InvalidOptions: Names the input that does not fit.
+    """
+    page, paginates = read_page(values), values.get("paginate")
+    if paginates is not None and not isinstance(paginates, bool):
+        raise _wrong("paginate", "true or false")
+    wanted = [each for each in found if not page.query or page.query in "\n".join(map(str, each.values())).lower()]
+    wanted = _sorted(wanted, values.get(SORT))
+    asks = paginates if paginates is not None else not {"cur_page", "page_size"}.isdisjoint(values)
+    return page.of(wanted) if asks else wanted
+
+
+def _sorted(found: list[Mapping[str, Any]], by: object) -> list[Mapping[str, Any]]:
+    if by is None or by == "":
+        return found
+    name = by.removeprefix("-") if isinstance(by, str) else ""
+    if not name or any(name not in each for each in found):
+        known = ", ".join(found[0]) if found else "name"
+        raise _wrong(SORT, f"the name of what is listed, one of {known}, with - before it for the other way round")
+    # Numbers before texts, and what has no value first of all.
+    return sorted(found, key=lambda each: _order(each[name]), reverse=str(by).startswith("-"))
+
+
+def _order(value: Any) -> tuple[int, float, str]:
+    if value is None:
+        return 0, 0.0, ""
+    return (1, float(value), "") if isinstance(value, int | float) else (2, 0.0, str(value).lower())
 
 
 def read_page(values: Mapping[str, Any]) -> Page:

@@ -15,6 +15,7 @@ from zato.common.kinds import Kind
 from zato.server.accounts.identity import Identity
 from zato.server.accounts.roles import check_service
 from zato.server.admin.noting import attempts_noted
+from zato.server.admin.pages import listed
 from zato.server.admin.service_states import edit_service, is_deployed, list_services, service_by_name
 from zato.server.admin.tasks import dead_letters, delete_dead_letter, retry_dead_letter, task_status
 from zato.server.control.changes import Author
@@ -143,7 +144,7 @@ def _kind_actions(kind: Kind) -> dict[str, Action]:
         f"zato.{name}.edit": lambda admin, values, author: admin.objects.edit(name, values, author),
         f"zato.{name}.delete": lambda admin, values, author: admin.objects.delete(name, values, author),
         f"zato.{name}.get": lambda admin, values, author: admin.objects.get(name, values),
-        f"zato.{name}.get-list": lambda admin, values, author: admin.objects.get_list(name),
+        f"zato.{name}.get-list": lambda admin, values, author: listed(admin.objects.get_list(name), values),
         f"zato.{name}.get-status": lambda admin, values, author: object_statuses(admin.database, name),
     }
 

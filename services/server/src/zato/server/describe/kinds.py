@@ -11,6 +11,7 @@ from zato.server.describe.schemas import (
     array,
     boolean,
     integer,
+    nullable,
     number,
     option_schema,
     record,
@@ -50,6 +51,24 @@ _HEAD: Mapping[str, Schema] = {
 }
 _NAME: Schema = text("Name of the object, unique in its kind", minLength=1, maxLength=MAX_NAME_CHARACTERS)
 _WHICH: Mapping[str, Schema] = {"id": integer("Number of the object, instead of its name"), "name": text("Name of the object")}
+_LIST = {
+    "query": text("What each one has to contain, in whichever of its fields", maxLength=200),
+    "paginate": boolean("Whether a page is wanted; it is when one of the next two is given"),
+    "cur_page": integer("Which page, from 1 on", minimum=1, maximum=1_000_000),
+    "page_size": integer("How many there are on a page", minimum=1, maximum=1000),
+}
+_META = record(
+    {
+        "cur_page": integer("Which page this is"),
+        "page_size": integer("How many there are on a page"),
+        "num_pages": integer("How many pages there are"),
+        "total": integer("How many there are on all pages"),
+        "has_prev_page": boolean("Whether there is a page before"),
+        "has_next_page": boolean("Whether there is a page after"),
+        "prev_page": nullable(integer("Which one; null when there is none")),
+        "next_page": nullable(integer("Which one; null when there is none")),
+    }
+)
 _CHANGED = record(
     {
         "id": integer("Number of the object"),
@@ -110,6 +129,17 @@ def _edit(kind: Kind) -> ActionDescription:
     return ActionDescription("Change the given options of an object and keep the others", _closed(which(more)), _CHANGED)
 
 
+def _get_list(kind: Kind) -> ActionDescription:
+    found = object_schema(kind)
+    names = list(found["properties"])
+    orders = [*names, *(f"-{name}" for name in names)]
+    takes = {**_LIST, "sort": text("What they are ordered by; with - before it the other way round", enum=orders)}
+    returns = {"anyOf": [array(found), record({"data": array(found), "_meta": _META})]}
+    return ActionDescription(
+        "Return all objects of the kind, by name, or a page of them", record(takes, optional=takes), returns
+    )
+
+
 def _change_password(kind: Kind) -> ActionDescription:
     secret = next(iter(kind.secret_names), "")
     given = {
@@ -126,9 +156,7 @@ OPERATIONS: Mapping[str, Callable[[Kind], ActionDescription]] = {
     "get": lambda kind: ActionDescription(
         "Return an object with all of its options but secrets", which({}), object_schema(kind)
     ),
-    "get-list": lambda kind: ActionDescription(
-        "Return all objects of the kind, by name", record({}), array(object_schema(kind))
-    ),
+    "get-list": _get_list,
     "get-status": lambda kind: ActionDescription(
         "Return what each worker or part says of each object: whether it works, since when, and why not",
         record({}),
