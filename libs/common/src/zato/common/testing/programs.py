@@ -15,6 +15,7 @@ PACKAGES = {
     "slapd": "slapd",
     "sshd": "openssh-server",
     "rabbitmq-server": "rabbitmq-server",
+    "faketime": "faketime",
 }
 
 # Installed ones count first, wherever an environment's own folder is on the PATH: packages of Python bring servers too,
