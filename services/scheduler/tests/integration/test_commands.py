@@ -51,6 +51,8 @@ def test_jobs_their_next_fires_and_their_runs_are_shown(cluster: Cluster, schedu
     following = scheduler("next")
     assert "every second" in following.out
     assert "T02:30:00+09:00" in following.out
+    # Where no terminal shows it, it is shown once.
+    assert "T02:30:00+09:00" in scheduler("next", "--watch").out
     assert len(json.loads(scheduler("next", "shown", "--count", "4", "--json").out)) == 4
     eventually(lambda: "ok" in scheduler("runs", "quick").out, timeout_s=20)
     assert "There is no such run" in scheduler("runs", "quick", "--state", "failed").out

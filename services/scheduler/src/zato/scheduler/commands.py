@@ -1,6 +1,7 @@
 """`zato scheduler`: jobs, their next fires and their runs, asked of a scheduler."""
 
 import argparse
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -35,6 +36,7 @@ def _perhaps_a_job(parser: argparse.ArgumentParser) -> None:
 def _with_count(parser: argparse.ArgumentParser) -> None:
     _perhaps_a_job(parser)
     parser.add_argument("--count", metavar="N", type=int, default=20, help="How many to show (default: 20)")
+    parser.add_argument("--watch", action="store_true", help="Show them anew each second, until Ctrl-C")
 
 
 def _with_state(parser: argparse.ArgumentParser) -> None:
@@ -77,27 +79,44 @@ def _jobs_text(status: Any) -> Any:
     return Text(f"{status.jobs}, {status.active_jobs} of them active")
 
 
-def _next(options: argparse.Namespace, console: Console) -> int:
+def _show(options: argparse.Namespace, console: Console, draw: Callable[[PartClient], None]) -> int:
     with _connect(options) as scheduler:
-        fires = scheduler.call("GetNextFires", job=options.job, count=options.count).fires
-    console.data([message_fields(fire) for fire in fires])
-    console.table(
-        ("At", "Job", "Type", "Schedule", "Service"),
-        [(fire.at, fire.job, fire.job_type, fire.schedule, fire.service) for fire in fires],
-        empty="No job is active. One is made with: zato object create scheduler-job NAME …",
-    )
+        if options.watch:
+            console.watch(lambda: draw(scheduler))
+        else:
+            draw(scheduler)
     return ExitCode.OK
 
 
+def _next(options: argparse.Namespace, console: Console) -> int:
+    def draw(scheduler: PartClient) -> None:
+        fires = scheduler.call("GetNextFires", job=options.job, count=options.count).fires
+        console.data([message_fields(fire) for fire in fires])
+        console.table(
+            ("At", "Job", "Type", "Schedule", "Service"),
+            [(fire.at, fire.job, fire.job_type, fire.schedule, fire.service) for fire in fires],
+            empty="No job is active. One is made with: zato object create scheduler-job NAME …",
+        )
+
+    return _show(options, console, draw)
+
+
 def _runs(options: argparse.Namespace, console: Console) -> int:
+    def draw(scheduler: PartClient) -> None:
+        runs = scheduler.call("GetRuns", job=options.job, state=options.state, limit=options.count).runs
+        console.data([message_fields(run) for run in runs])
+        columns = ("Id", "Job", "State", "Planned", "Late", "Took", "Why", "Missed", "Server", "Result", "CID")
+        console.table(columns, _run_rows(runs), empty="There is no such run.")
+
+    return _show(options, console, draw)
+
+
+def _run_rows(runs: Iterable[Any]) -> list[tuple[Any, ...]]:
     from rich.text import Text
 
     from zato.common.cli.units import duration
 
-    with _connect(options) as scheduler:
-        runs = scheduler.call("GetRuns", job=options.job, state=options.state, limit=options.count).runs
-    console.data([message_fields(run) for run in runs])
-    rows = [
+    return [
         (
             run.id,
             run.job,
@@ -113,9 +132,6 @@ def _runs(options: argparse.Namespace, console: Console) -> int:
         )
         for run in runs
     ]
-    columns = ("Id", "Job", "State", "Planned", "Late", "Took", "Why", "Missed", "Server", "Result", "CID")
-    console.table(columns, rows, empty="There is no such run.")
-    return ExitCode.OK
 
 
 def _seconds(start: str, end: str) -> float:
@@ -173,7 +189,11 @@ COMMANDS: tuple[Command | Group, ...] = (
         help="How jobs ran, the newest run first",
         configure=_with_state,
         run=_runs,
-        examples=("zato scheduler runs", "zato scheduler runs backup --state failed", "zato scheduler runs --state running"),
+        examples=(
+            "zato scheduler runs",
+            "zato scheduler runs backup --state failed",
+            "zato scheduler runs --state running --watch",
+        ),
     ),
     Command(
         path=("scheduler", "execute"),

@@ -9,8 +9,9 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console as RichConsole
@@ -102,6 +103,18 @@ class Console:
         for row in rows:
             table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
         self._render(table)
+
+    def watch(self, draw: Callable[[], None], *, every_s: float = 1.0) -> None:
+        """Draw again and again, in the place of what was drawn before, until Ctrl-C; once where no terminal shows it."""
+        if not self.is_terminal:
+            draw()
+            return
+        with self._out.screen() as screen, suppress(KeyboardInterrupt):
+            while True:
+                with self._out.capture() as captured:
+                    draw()
+                screen.update(Text.from_ansi(captured.get()))
+                time.sleep(every_s)
 
     def panel(self, title: str, rows: Iterable[tuple[str, "str | Text"]]) -> None:
         """Print labelled values in a frame; without the frame in a pipe."""
