@@ -28,7 +28,7 @@ from zato.common.testing.processes import free_port
 from zato.common.testing.waiting import eventually
 from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest
 from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
-from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest
+from zato.proto.invoker.v1.invoker_pb2 import DeliverRequest, InvokeRequest
 from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
 from zato.proto.jobs.v1.jobs_pb2 import ResignRequest
 from zato.proto.jobs.v1.jobs_pb2_grpc import JobsStub
@@ -205,6 +205,7 @@ REFUSED: list[tuple[str, str, str, Callable[[Any], Any], Any]] = [
     ("connector", "deploys", "server1", lambda channel: ControlPlaneStub(channel).Deploy, DeployRequest(file_name="x.py")),
     ("connector", "leads", "server1", lambda channel: JobsStub(channel).Resign, ResignRequest(epoch=1)),
     ("connector", "administrates", "server1", lambda c: InvokerStub(c).Invoke, InvokeRequest(service="zato.service.get-list")),
+    ("connector", "delivers", "server1", lambda c: InvokerStub(c).Deliver, DeliverRequest(service="zato.service.get-list")),
     ("scheduler", "administrates", "server1", lambda c: InvokerStub(c).Invoke, InvokeRequest(service="zato.object.create")),
     ("scheduler", "deploys", "server1", lambda channel: ControlPlaneStub(channel).Deploy, DeployRequest(file_name="x.py")),
     ("lb-agent", "invokes", "server1", lambda channel: InvokerStub(channel).Invoke, InvokeRequest(service="zato.ping")),

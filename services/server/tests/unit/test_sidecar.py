@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from zato.common.errors import BadRequest, DeadlineExceeded, NotFound, Unavailable
+from zato.common.rpc.access import Doorkeeper
 from zato.common.rpc.aio import AioClient, AioServer
 from zato.common.rpc.calls import call_metadata
 from zato.common.rpc.details import error_detail
@@ -268,7 +269,10 @@ def test_a_watcher_of_an_odb_where_nothing_was_ever_configured_gets_one_snapshot
 
     async def run() -> None:
         async with running(socket_file, worker) as workers:
-            server = AioServer("localhost:0", token="t", services=SERVICES, add=lambda at: add_services(at, workers))
+            door = Doorkeeper(None)
+            server = AioServer(
+                "localhost:0", token="t", services=SERVICES, add=lambda at: add_services(at, workers, "t", lambda: door)
+            )
             await server.start()
             await server.set_serving(True)
             client = AioClient(f"localhost:{server.port}", token="t")

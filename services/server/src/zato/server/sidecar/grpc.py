@@ -2,7 +2,7 @@
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -18,7 +18,7 @@ from zato.proto.accounts.v1 import accounts_pb2
 from zato.proto.control_plane.v1 import control_plane_pb2
 from zato.proto.control_plane.v1.control_plane_pb2 import WatchEvent, WatchRequest
 from zato.proto.invoker.v1 import invoker_pb2
-from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest
+from zato.proto.invoker.v1.invoker_pb2 import DeliverRequest, InvokeRequest
 from zato.proto.jobs.v1 import jobs_pb2
 from zato.server.accounts.tokens import NO_TOKEN
 from zato.server.accounts.tokens import PREFIX as PERSONAL
@@ -32,7 +32,11 @@ ACCOUNTS = accounts_pb2.DESCRIPTOR.services_by_name["Accounts"].full_name
 JOBS = jobs_pb2.DESCRIPTOR.services_by_name["Jobs"].full_name
 SERVICES = (INVOKER, CONTROL_PLANE, JOBS, ACCOUNTS)
 
-_INVOKE = "Invoker/Invoke"
+# What runs services, and so has to say which.
+_RUNS_SERVICES: Mapping[str, type[InvokeRequest] | type[DeliverRequest]] = {
+    "Invoker/Invoke": InvokeRequest,
+    "Invoker/Deliver": DeliverRequest,
+}
 # Callers give deadlines; for one that does not this is it.
 _DEFAULT_TIMEOUT_S = 60.0
 _WATCH_WAIT_S = 20.0
@@ -65,12 +69,12 @@ def add_services(server: aio.Server, workers: Workers, token: str, door: Callabl
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
 
 
-def _service_of(message: bytes) -> str:
-    """Return which service a call of Invoker/Invoke means."""
+def _service_of(method: str, message: bytes) -> str:
+    """Return which service a call means that runs one."""
     try:
-        return InvokeRequest.FromString(message).service
+        return _RUNS_SERVICES[method].FromString(message).service
     except DecodeError:
-        raise BadRequest("The message of Invoker/Invoke cannot be read: was it made from another contract?") from None
+        raise BadRequest(f"The message of {method} cannot be read: was it made from another contract?") from None
 
 
 def _serialize(event: WatchEvent) -> bytes:
@@ -78,12 +82,14 @@ def _serialize(event: WatchEvent) -> bytes:
 
 
 def _forwarding(workers: Workers, method: str, cluster_token: str, door: Callable[[], Doorkeeper]) -> Any:
-    is_invocation = method == _INVOKE
+    runs_service = method in _RUNS_SERVICES
 
     async def forward(message: bytes, context: aio.ServicerContext[Any, Any]) -> bytes:
         metadata = context.invocation_metadata()
-        if is_invocation and door().checks_roles:
-            door().check_service(f"/{INVOKER}/Invoke", _service_of(message), context, cid_of(metadata))
+        if runs_service and door().checks_roles:
+            door().check_service(
+                f"/{INVOKER}/{method.removeprefix('Invoker/')}", _service_of(method, message), context, cid_of(metadata)
+            )
         remaining = context.time_remaining()
         return await workers.call(
             method,
