@@ -356,6 +356,11 @@ def describe_action(name: str, kinds: Iterable[Kind], action: Callable[..., obje
     for kind in kinds:
         if kind.name == wanted:
             return _renamed(describe_operation(kind, operation), kind, area)
+    if area in _AREAS:
+        # Its part has never been here, so nobody knows yet what there is to an object.
+        return ActionDescription(
+            f"The same as zato.{wanted}.{operation}, once there is that kind", record({}), anything(), area
+        )
     doc = (inspect.getdoc(action) or "").partition("\n")[0] if inspect.isfunction(action) else ""
     return ActionDescription(doc, record({}), anything(), area or "Others")
 
