@@ -54,8 +54,9 @@ var/bench/venv/.installed: bench/rivals/requirements.txt | venv
 	@touch $@
 
 .PHONY: bench bench-short
-bench: var/bench/venv/.installed ## Our server measured beside others, about ten minutes
+bench: var/bench/venv/.installed ## Our server measured beside others, and the scheduler; about fifteen minutes
 	@$(BIN)/python -m bench.run
+	@$(BIN)/python -m bench.scheduler
 
 bench-short: var/bench/venv/.installed ## The same in about one minute, less exact
 	@$(BIN)/python -m bench.run --short
