@@ -13,7 +13,8 @@ from zato.common.errors import DeadlineExceeded, ZatoError
 
 _WAIT_S = 60.0
 _POLL_S = 0.1
-_SILENT_AFTER_S = 10.0
+# As servers forget a worker that says nothing.
+_SILENT_AFTER_S = 15.0
 
 
 def _status(options: argparse.Namespace, console: Console) -> int:
