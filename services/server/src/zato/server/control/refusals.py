@@ -3,13 +3,12 @@
 import json
 from collections.abc import Callable, Mapping
 
-from zato.server.control.changes import current_version
+from zato.server.control.audit_chain import REFUSED
+from zato.server.control.changes import audit
 from zato.server.odb.database import Database
-from zato.server.odb.tables import AuditRow
 from zato.server.rpc import Call
 
 _ACTION, _KIND = "refused", "call"
-_MAX_NAME = 200
 
 
 class RefusalsRPC:
@@ -24,15 +23,14 @@ class RefusalsRPC:
         """Takes JSON with the fields of `zato.common.rpc.access.Refusal`."""
         refusal = json.loads(call.message)
         with self._database.transaction() as session:
-            session.add(
-                AuditRow(
-                    actor=call.author.name,
-                    cid=call.author.cid,
-                    action=_ACTION,
-                    kind=_KIND,
-                    name=refusal["method"][:_MAX_NAME],
-                    version=current_version(session),
-                    after={"role": refusal["role"], "reason": refusal["reason"]},
-                )
+            audit(
+                session,
+                call.author,
+                _ACTION,
+                kind=_KIND,
+                name=refusal["method"],
+                result=REFUSED,
+                details=refusal["reason"],
+                after={"role": refusal["role"]},
             )
         return b""
