@@ -1,30 +1,16 @@
 """Servers and connectors as child processes, ended by their process ids."""
 
 import contextlib
-import json
 import shutil
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from zato.common.errors import ZatoError
-from zato.common.rpc.client import Client
-from zato.common.secrets import generate_key
-from zato.common.testing.processes import ServerProcess, free_port
+from zato.common.testing.connector_parts import Connector, Server
+from zato.common.testing.processes import free_port
 from zato.common.testing.waiting import eventually
-from zato.proto.connector.v1 import connector_pb2 as messages
-from zato.proto.connector.v1.connector_pb2_grpc import ConnectorStub
-from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest
-from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
-from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest
-from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
-
-TOKEN = "token-that-no-log-may-show"
-SECRET_KEY = generate_key()
 
 SERVICES = """
 import json
@@ -72,115 +58,14 @@ class Send(Service):
 """
 
 
-class Part:
-    def __init__(self, module: str, settings: dict[str, Any]) -> None:
-        # Paths of Unix sockets are short, pytest's folders are not.
-        self.folder = Path(tempfile.mkdtemp(prefix="zato-test-"))
-        self.name, self.address = str(settings["name"]), str(settings["grpc_address"])
-        settings = {name: str(self.folder / value) if isinstance(value, Path) else value for name, value in settings.items()}
-        lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
-        (self.folder / "settings.toml").write_text("\n".join(lines))
-        self.log = self.folder / "log"
-        command = [sys.executable, "-m", module, "--folder", str(self.folder)]
-        self.process = ServerProcess(command, log=self.log, is_ready=self.is_ready)
-        self.client = Client(self.address, token=TOKEN)
-
-    def is_ready(self) -> bool:
-        raise NotImplementedError
-
-    def start(self) -> None:
-        self.process.start(60)
-
-    def kill(self) -> None:
-        """End it at once, with all its processes."""
-        family = [psutil.Process(self.process.pid)]
-        family += family[0].children(recursive=True)
-        for process in family:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-        self.process.kill()
-
-    def end(self) -> None:
-        print(f"--- {self.name}\n{self.log.read_text(errors='replace')[-3000:] if self.log.exists() else ''}")
-        self.client.close()
-        self.process.stop(20)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-class Server(Part):
-    def __init__(self, name: str, odb_url: str, redis_url: str, cluster: str, connectors: list[str]) -> None:
-        super().__init__(
-            "zato.server",
-            {
-                "name": name,
-                "cluster": cluster,
-                "http_address": f"127.0.0.1:{free_port()}",
-                "grpc_address": f"127.0.0.1:{free_port()}",
-                "odb_url": odb_url,
-                "redis_url": redis_url,
-                "token": TOKEN,
-                "secret_key": SECRET_KEY,
-                "work_folder": Path("work"),
-                "pickup_folder": Path("pickup"),
-                "services_folder": Path("services"),
-                "connector_zmq_addresses": connectors,
-                "workers": 1,
-                "log_format": "json",
-            },
-        )
-
-    def is_ready(self) -> bool:
-        with contextlib.suppress(ZatoError):
-            return bool(self.invoke("zato.ping", {}, timeout_s=2.0))
-        return False
-
-    def invoke(self, service: str, values: dict[str, Any], *, timeout_s: float = 20.0) -> Any:
-        request = InvokeRequest(service=service, payload=json.dumps(values).encode())
-        response = self.client.call(InvokerStub(self.client.channel).Invoke, request, timeout_s=timeout_s)
-        return json.loads(response.payload) if response.payload else None
-
-    def deploy(self, file_name: str, source: str) -> None:
-        request = DeployRequest(file_name=file_name, source=source.encode(), wait_s=15)
-        response = self.client.call(ControlPlaneStub(self.client.channel).Deploy, request, timeout_s=30)
-        assert response.workers and all(worker.is_ok for worker in response.workers), response
-
-
-class Connector(Part):
-    def __init__(self, name: str, address: str, servers: list[str], redis_url: str) -> None:
-        super().__init__(
-            "zato.connector_zmq",
-            {
-                "name": name,
-                "grpc_address": address,
-                "server_addresses": servers,
-                "redis_url": redis_url,
-                "token": TOKEN,
-                "log_format": "json",
-            },
-        )
-
-    def is_ready(self) -> bool:
-        with contextlib.suppress(ZatoError):
-            return bool(self.call("GetStatus", timeout_s=1.0).name)
-        return False
-
-    def call(self, method: str, *, timeout_s: float = 20.0, **fields: Any) -> Any:
-        request = getattr(messages, "SettleDeadLettersRequest" if method.endswith("eDeadLetters") else f"{method}Request")(
-            **fields
-        )
-        return self.client.call(getattr(ConnectorStub(self.client.channel), method), request, timeout_s=timeout_s)
-
-    def is_connected(self, name: str) -> bool:
-        return any(each.name == name and each.is_connected for each in self.call("GetStatus").objects)
-
-
 class Cluster:
     def __init__(self, odb_url: str, redis_url: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="zato-test-files-"))
         addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
-        self.server = Server("server1", odb_url, redis_url, f"test-{free_port()}", addresses[:1])
+        self.server = Server("server1", odb_url, redis_url, f"test-{free_port()}", connector_zmq_addresses=addresses[:1])
         self.connectors = [
-            Connector(f"zmq{at}", address, [self.server.address], redis_url) for at, address in enumerate(addresses, 1)
+            Connector("zato.connector_zmq", f"zmq{at}", address, [self.server.address], redis_url=redis_url)
+            for at, address in enumerate(addresses, 1)
         ]
 
     def start(self) -> "Cluster":
