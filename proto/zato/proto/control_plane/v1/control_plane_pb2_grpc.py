@@ -82,7 +82,7 @@ class ControlPlaneServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Deploy(self, request, context):
-        """Stores a new version of a file of services; every worker of every server loads it.
+        """Stores a new version of a file of services, or of a package; every worker of every server loads it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
