@@ -12,6 +12,7 @@ from zato.server.admin.service_states import find_entry
 from zato.server.control.changes import Author
 from zato.server.control.state import Configuration
 from zato.server.odb.tables import DeploymentRow, DeploymentStatusRow
+from zato.server.packages.package import Package
 
 if TYPE_CHECKING:
     from zato.server.admin.services import Action, Admin
@@ -44,20 +45,22 @@ def service_source_actions(server: str, current: Callable[[], Configuration]) ->
 def source(admin: "Admin", values: Values) -> dict[str, Any]:
     """Return the text of the file that a service runs from. Raises NotFound for the platform's own."""
     entry = find_entry(admin, values)
-    statement = select(DeploymentRow.source, DeploymentRow.digest).where(
-        DeploymentRow.file_name == entry.file_name, DeploymentRow.version == entry.version
-    )
+    statement = select(DeploymentRow).where(DeploymentRow.file_name == entry.file_name, DeploymentRow.version == entry.version)
     with admin.database.reading() as session:
-        row = session.execute(statement).one_or_none()
+        row = session.execute(statement).scalar_one_or_none()
     if row is None:
         raise NotFound(f"Service '{entry.name}' is the platform's own: it was not deployed, and has no file here")
+    package = Package(row.file_name, row.version, row.source)
+    path = package.modules[entry.impl_name.rpartition(".")[0]]
+    text = package.files[path]
     return {
         "service_id": entry.id,
         "name": entry.name,
-        "source": row.source.decode(errors="replace"),
-        "source_path": entry.file_name,
+        "source": text.decode(errors="replace"),
+        "source_path": path,
+        "package": entry.file_name,
         "version": entry.version,
-        "source_hash": hashlib.sha256(row.source).hexdigest(),
+        "source_hash": hashlib.sha256(text).hexdigest(),
         "source_hash_method": "SHA-256",
     }
 

@@ -191,7 +191,6 @@ _FIXED: dict[str, Action] = {
     "zato.service.get-by-name": service_by_name,
     "zato.service.is-deployed": is_deployed,
     "zato.service.edit": edit_service,
-    "zato.deployment.get-list": lambda admin, values, author: admin.deployments.get_list(),
     "zato.async.get-status": lambda admin, values, author: task_status(admin.queue),
     "zato.async.get-dead-letters": lambda admin, values, author: dead_letters(admin.queue),
     "zato.async.retry-dead-letter": lambda admin, values, author: retry_dead_letter(admin.queue, values, author),

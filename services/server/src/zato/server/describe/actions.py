@@ -75,17 +75,78 @@ _DEFINITION = {
     ),
     "additionalProperties": True,
 }
-_WORKER_DEPLOYMENT = {"type": "object", "description": "What one worker made of it"}
-_DEPLOYMENT = record(
+_WORKER_DEPLOYMENT = record(
     {
-        "file_name": text("Name of the file"),
+        "server": text("Name of the server"),
+        "pid": integer("Process id of the worker"),
+        "version": integer("Version that it was to run"),
+        "version_running": integer("Version that it runs; 0 for none"),
+        "is_ok": boolean("Whether it took it"),
+        "reason": text("Why not: file, line and reason"),
+        "traceback": text("As Python prints it, when there is one"),
+    },
+    "What one worker made of it",
+    optional=("version",),
+)
+_PACKAGE_NAME = text("What it is deployed as, e.g. currency.py, or orders for a package", minLength=1)
+_PACKAGE_VERSION = integer("Version of it", minimum=1)
+_WAIT = number("Seconds to wait for the workers", minimum=0, maximum=300, default=0)
+_DEPLOYMENT_FIELDS = {
+    "id": integer("Number of the version, unique among those of all packages"),
+    "name": text("What it is deployed as"),
+    "file_name": text("The same"),
+    "version": integer("Its version"),
+    "action": text("deploy, undeploy, or reject of one that did not pass the check"),
+    "is_live": boolean("Whether the workers are to run it"),
+    "digest": text("SHA-256 of a file; of a package that of the lines of sha256sum for its files"),
+    "size": integer("Bytes of its files"),
+    "file_count": integer("How many files it has"),
+    "upload_name": text("Name of the file that was uploaded"),
+    "restored_version": integer("Version whose content it repeats; 0 for none"),
+    "reason": text("Why it was rejected"),
+    "traceback": text("Of what it was rejected for"),
+    "created_at": text("When, UTC", format="date-time"),
+    "created_by": text("Who deployed it"),
+    "address": text("From where; empty for the server itself"),
+    "workers": array(_WORKER_DEPLOYMENT, "Those that run it, or refused it"),
+}
+_DEPLOYMENT = record(_DEPLOYMENT_FIELDS)
+_DEPLOYMENT_WITH_FILES = record(
+    {
+        **_DEPLOYMENT_FIELDS,
+        "files": array(record({"path": text("Path in the package"), "size": integer("Its bytes")}), "What it holds"),
+    }
+)
+_DEPLOYED = record(
+    {
+        "id": integer("Number of the version, unique among those of all packages"),
+        "name": text("What it is deployed as"),
         "version": integer("Its version"),
-        "action": text("deploy, undeploy or reject"),
-        "digest": text("SHA-256 of its content"),
-        "reason": text("Why it was rejected"),
-        "created_at": text("When, UTC", format="date-time"),
-        "created_by": text("Who deployed it"),
-        "workers": array(_WORKER_DEPLOYMENT),
+        "is_accepted": boolean("Whether it passed the check, and so goes to all workers"),
+        "is_ok": boolean("Whether it passed and all workers have taken it by now"),
+        "reason": text("Why not, of the first that refused it"),
+        "traceback": text("As Python prints it, when there is one"),
+        "workers": array(_WORKER_DEPLOYMENT, "Those that reported in time"),
+        "missing": array(text(), "Workers that did not, as server/pid"),
+    }
+)
+_PACKAGE_DIFF = record(
+    {
+        "name": text("What it is deployed as"),
+        "from_version": integer("Version that is compared; 0 for nothing"),
+        "to_version": integer("Version that it is compared with"),
+        "files": array(
+            record(
+                {
+                    "path": text("Path of a file that is not the same in both"),
+                    "change": text("added, removed or changed"),
+                    "diff": text("Unified diff; empty where there is none"),
+                    "is_text": boolean("Whether there is a diff: the file is text, and not too long"),
+                    "bytes_before": integer("Its bytes in the one"),
+                    "bytes_after": integer("Its bytes in the other"),
+                }
+            )
+        ),
     }
 )
 _DEAD_LETTER = record(
@@ -262,11 +323,78 @@ FIXED: Mapping[str, ActionDescription] = {
         record({"document": text("Which one", enum=["services", "admin"], default="services")}, optional=("document",)),
         {"type": "object", "description": "OpenAPI 3.1"},
     ),
-    "zato.deployment.get-list": _of(
-        "Deployments",
-        "Return the latest version of each file of services, and what each worker made of it",
+    "zato.deployment.get-list": _of("Packages", "The same as zato.package.get-list", None, array(_DEPLOYMENT)),
+    "zato.package.get-list": _of(
+        "Packages",
+        "Return the latest version of each file and package of services, and what each worker made of it",
         None,
         array(_DEPLOYMENT),
+    ),
+    "zato.package.get-history": _of(
+        "Packages",
+        "Return all versions of a package that there are still, the newest first",
+        record({"name": _PACKAGE_NAME}),
+        array(_DEPLOYMENT),
+    ),
+    "zato.package.get": _of(
+        "Packages",
+        "Return a version of a package, the latest one unless told otherwise, with its files",
+        record({"name": _PACKAGE_NAME, "version": _PACKAGE_VERSION}, optional=("version",)),
+        _DEPLOYMENT_WITH_FILES,
+    ),
+    "zato.package.get-source": _of(
+        "Packages",
+        "Return the content of a version of a package, the live one unless told otherwise, in Base64",
+        record({"name": _PACKAGE_NAME, "version": _PACKAGE_VERSION}, optional=("version",)),
+        record(
+            {
+                "name": text("What it is deployed as"),
+                "version": integer("Its version"),
+                "payload_name": text("A name for the file, which can be deployed under it"),
+                "payload": text("A Python file, or a zip archive, in Base64"),
+            }
+        ),
+    ),
+    "zato.package.diff": _of(
+        "Packages",
+        "Return what two versions of a package differ in: the latest one and the one before it, unless told otherwise",
+        record(
+            {"name": _PACKAGE_NAME, "from_version": _PACKAGE_VERSION, "to_version": _PACKAGE_VERSION},
+            optional=("from_version", "to_version"),
+        ),
+        _PACKAGE_DIFF,
+    ),
+    "zato.package.roll-back": _of(
+        "Packages",
+        "Deploy once more what a version of a package had, the one before the live one unless told otherwise",
+        record({"name": _PACKAGE_NAME, "version": _PACKAGE_VERSION, "wait": _WAIT}, optional=("version", "wait")),
+        _DEPLOYED,
+    ),
+    "zato.package.undeploy": _of(
+        "Packages",
+        "Take the services of a package out of use",
+        record({"name": _PACKAGE_NAME, "wait": _WAIT}, optional=("wait",)),
+        _DEPLOYED,
+    ),
+    "zato.service.upload-package": _of(
+        "Packages",
+        "Deploy a Python file, a zip archive or a wheel",
+        record(
+            {
+                "payload": text("Its content in Base64"),
+                "payload_name": text("Its name, which says what it is: .py, .zip or .whl", minLength=1),
+                "wait": _WAIT,
+                "cluster_id": integer("Not looked at: there is one cluster"),
+            },
+            optional=("wait", "cluster_id"),
+        ),
+        _DEPLOYED,
+    ),
+    "zato.hot-deploy.create": _of(
+        "Packages",
+        "Deploy once more the version that has this number",
+        record({"package_id": integer("Number of the version", minimum=1), "wait": _WAIT}, optional=("wait",)),
+        _DEPLOYED,
     ),
     "zato.async.get-status": _of(
         "Asynchronous invocations",
