@@ -190,6 +190,8 @@ def _check_entries(name: str, data: bytes, entries: Iterable[zipfile.ZipInfo], l
 
 def _check_entry(name: str, entry: zipfile.ZipInfo) -> None:
     path = entry.filename
+    if not path:
+        raise BadRequest(f"{name} has an entry without a path")
     if entry.orig_filename != path:
         raise BadRequest(f"{name}: the path {entry.orig_filename!r:.120} has characters that no path has")
     if entry.flag_bits & _ENCRYPTED:
