@@ -459,12 +459,12 @@ class DeployResponse(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     WORKERS_FIELD_NUMBER: _builtins.int
     MISSING_FIELD_NUMBER: _builtins.int
-    IS_ACCEPTED_FIELD_NUMBER: _builtins.int
+    IS_REJECTED_FIELD_NUMBER: _builtins.int
     file_name: _builtins.str
     """What it is deployed as."""
     version: _builtins.int
-    is_accepted: _builtins.bool
-    """Whether it passed the check, and so goes to all workers."""
+    is_rejected: _builtins.bool
+    """Whether it did not pass the check, and so goes to no worker."""
     @_builtins.property
     def workers(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkerDeployment]:
         """What each worker that reported in time made of it."""
@@ -480,11 +480,11 @@ class DeployResponse(_message.Message):
         version: _builtins.int = ...,
         workers: _abc.Iterable[Global___WorkerDeployment] | None = ...,
         missing: _abc.Iterable[_builtins.str] | None = ...,
-        is_accepted: _builtins.bool = ...,
+        is_rejected: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_name", b"file_name", "is_accepted", b"is_accepted", "missing", b"missing", "version", b"version", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_name", b"file_name", "is_rejected", b"is_rejected", "missing", b"missing", "version", b"version", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -206,7 +206,7 @@ def _deploy_response(deployed: Deployed) -> control_plane.DeployResponse:
         version=deployed.version,
         workers=workers,
         missing=deployed.missing,
-        is_accepted=deployed.is_accepted,
+        is_rejected=not deployed.is_accepted,
     )
 
 

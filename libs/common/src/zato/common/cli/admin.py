@@ -26,6 +26,8 @@ CLUSTER_VARIABLE = "ZATO_CLUSTER"
 DEFAULT_FOLDER = Path("var/quickstart")
 _CLUSTER_FILE = "cluster.toml"
 _CALL_TIMEOUT_S = 30.0
+# What is deployed is tried first, which has a time limit of its own.
+_DEPLOY_TIMEOUT_S = 90.0
 _PING = "zato.ping"
 _PING_TIMEOUT_S = 5.0
 
@@ -202,13 +204,13 @@ class Admin:
         return self._on_any(call) if is_idempotent else call(self._live_client())
 
     def deploy(self, file_name: str, source: bytes, *, wait_s: float, undeploy: bool = False) -> "DeployResponse":
-        """Store a new version of a file of services, or take it out of use."""
+        """Store a new version of a file or package of services, or take it out of use."""
         from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest
         from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
 
         request = DeployRequest(file_name=file_name, source=source, undeploy=undeploy, wait_s=wait_s)
         client = self._live_client()
-        return client.call(ControlPlaneStub(client.channel).Deploy, request, timeout_s=wait_s + _CALL_TIMEOUT_S)
+        return client.call(ControlPlaneStub(client.channel).Deploy, request, timeout_s=wait_s + _DEPLOY_TIMEOUT_S)
 
     def _on_any(self, call: Callable[["Client"], T]) -> T:
         failures = []
