@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from zato.common.errors import BadRequest, DeadlineExceeded, NotFound, Unavailable
+from zato.common.errors import (
+    BadRequest,
+    Conflict,
+    DeadlineExceeded,
+    NotFound,
+    PayloadTooLarge,
+    Unavailable,
+    UnsupportedMediaType,
+)
 from zato.common.rpc.access import Doorkeeper
 from zato.common.rpc.aio import AioClient, AioServer
 from zato.common.rpc.calls import call_metadata
@@ -24,6 +33,7 @@ from zato.proto.control_plane.v1.control_plane_pb2 import (
 )
 from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
 from zato.proto.errors.v1.errors_pb2 import ErrorDetail
+from zato.server.packages.archives import unpack
 from zato.server.sidecar.forward import Workers
 from zato.server.sidecar.grpc import SERVICES, add_services
 from zato.server.sidecar.pickup import Pickup
@@ -513,6 +523,69 @@ def test_other_files_and_folders_are_left_alone(folder: Folder) -> None:
         folder.put(name, "x = 1")
     (folder.path / "d.py").mkdir()
     (folder.path / "e.py").symlink_to(folder.path / "nothing")
+    folder.watch()
+    assert folder.deployments.calls == []
+
+
+def put_package(folder: Folder, name: str = "orders", **files: str) -> None:
+    for path, text in (files or {"__init__": "x = 1"}).items():
+        file = folder.path / name / f"{path.replace('__in__', '/')}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+
+def test_a_folder_is_a_package_that_is_deployed_once_and_anew_when_something_in_it_changes(folder: Folder) -> None:
+    put_package(folder, __init__="", sub__in__deep="x = 1")
+    (folder.path / "orders" / "__pycache__").mkdir()
+    folder.watch(lambda: (folder.path / "orders" / "__pycache__" / "a.pyc").write_text("x"))
+    ((name, source, _),) = folder.deployments.calls
+    assert (name, unpack(source)) == ("orders.zip", {"__init__.py": b"", "sub/deep.py": b"x = 1"})
+    folder.watch(lambda: (folder.path / "orders" / "sub" / "deep.py").write_text("x = 22"))
+    folder.watch(lambda: (folder.path / "orders" / "sub" / "deep.py").unlink())
+    assert [len(unpack(source)) for _, source, _ in folder.deployments.calls] == [2, 2, 1]
+
+
+def test_a_package_that_is_deleted_is_undeployed_by_its_own_name(folder: Folder) -> None:
+    put_package(folder)
+    folder.put("invoices-api.zip", "zip")
+    folder.watch(lambda: (shutil.rmtree(folder.path / "orders"), (folder.path / "invoices-api.zip").unlink()))
+    assert sorted(folder.deployments.deployed()) == ["invoices-api.zip", "orders.zip"]
+    assert folder.deployments.undeployed() == ["invoices_api", "orders"]
+
+
+def test_a_newer_wheel_takes_the_place_of_the_old_one_and_nothing_is_undeployed(folder: Folder) -> None:
+    folder.put("orders-1.0-py3-none-any.whl", "old")
+
+    def replace() -> None:
+        (folder.path / "orders-1.0-py3-none-any.whl").unlink()
+        folder.put("orders-1.1-py3-none-any.whl", "new")
+
+    folder.watch(replace)
+    assert folder.deployments.deployed() == ["orders-1.0-py3-none-any.whl", "orders-1.1-py3-none-any.whl"]
+    assert folder.deployments.undeployed() == []
+    assert "1.0" not in folder.state.read_text()
+
+
+@pytest.mark.parametrize("error", [PayloadTooLarge("too large"), UnsupportedMediaType("no package"), Conflict("no")], ids=repr)
+def test_what_can_never_be_taken_is_sent_once(folder: Folder, error: Exception) -> None:
+    folder.deployments.fails = error
+    folder.put("orders.zip", "x")
+    folder.watch()
+    assert len(folder.deployments.calls) == 1
+
+
+def test_a_folder_with_a_symbolic_link_is_not_sent(folder: Folder) -> None:
+    put_package(folder)
+    (folder.path / "orders" / "link.py").symlink_to("/etc/passwd")
+    folder.watch()
+    assert folder.deployments.calls == []
+
+
+def test_folders_without_modules_are_left_alone(folder: Folder) -> None:
+    for name in ("empty", ".hidden", "__pycache__"):
+        (folder.path / name).mkdir()
+    (folder.path / "__pycache__" / "a.py").write_text("x")
+    (folder.path / ".hidden" / "a.py").write_text("x")
     folder.watch()
     assert folder.deployments.calls == []
 

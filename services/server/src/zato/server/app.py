@@ -98,7 +98,6 @@ from zato.server.metrics import Metrics
 from zato.server.odb import gevent_psycopg2
 from zato.server.odb.database import Database
 from zato.server.odb.tables import utc_now
-from zato.server.packages.archives import Limits
 from zato.server.rehearsal import rehearse
 from zato.server.rpc import RPC
 from zato.server.security.check import check_security
@@ -227,7 +226,7 @@ class WorkerApp:
             settings.name,
             self._pid,
             self._follower.catch_up_with,
-            limits=Limits(settings.package_max_bytes, settings.package_max_unpacked_bytes, settings.package_max_files),
+            limits=settings.package_limits,
             keep_versions=settings.package_keep_versions,
         )
         invoker = Invoker(self._store, _invoke_rules(settings))

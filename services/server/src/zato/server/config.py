@@ -9,6 +9,7 @@ from zato.common.certificates.settings import TrustSettings
 from zato.common.options import option, options
 from zato.common.secrets import CannotDecrypt, SecretBox
 from zato.common.settings import load_settings
+from zato.server.packages.archives import Limits
 from zato.server.services.name_patterns import NamePatterns
 
 PART = "server"
@@ -203,6 +204,10 @@ class ServerSettings(TrustSettings):
     def body_budget_bytes(self) -> int:
         """A worker that could not hold one body of the accepted size would accept it and never take it."""
         return max(self.max_buffered_bytes, self.max_body_bytes)
+
+    @property
+    def package_limits(self) -> Limits:
+        return Limits(self.package_max_bytes, self.package_max_unpacked_bytes, self.package_max_files)
 
     @property
     def metrics_folder(self) -> Path:

@@ -52,6 +52,7 @@ class Sidecar:
             self._workers,
             settings.name,
             undeploy_deleted=settings.undeploy_deleted,
+            limits=settings.package_limits,
         )
 
     async def run(self) -> None:
