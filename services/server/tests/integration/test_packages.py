@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import random
 import shutil
 import threading
 import zipfile
@@ -368,14 +369,16 @@ def test_a_server_that_joins_later_has_the_package_too(server: Server, deployer:
 
 def test_a_folder_is_deployed_compared_and_restored_by_the_command(server: Server, zato: Zato) -> None:
     folder = server.folder / "project"
-    write(folder, {"pyproject.toml": "", **{f"src/{path}": text for path, text in orders(1).items()}})
+    # So large that it is sent in pieces, and nothing that could be made much smaller.
+    large = {"orders/data/large.txt": random.Random(1).randbytes(300_000).hex()}
+    write(folder, {"pyproject.toml": "", **{f"src/{path}": text for path, text in orders(1, more=large).items()}})
     code, out, err = zato("service", "deploy", folder, "--name", "orders")
     assert (code, err, "live on 2 workers" in out) == (0, "", True), out
     write(folder, {"pyproject.toml": "", **{f"src/{path}": text for path, text in orders(2).items()}})
     assert zato("service", "deploy", folder, "--name", "orders")[0] == 0
     assert found(server) == [["2"] * 4]
     code, out, err = zato("package", "diff", "orders")
-    assert (code, "3 changed" in out, "-NUMBER = '1'\n+NUMBER = '2'" in out) == (0, True, True), out
+    assert (code, "3 changed, 1 removed" in out, "-NUMBER = '1'\n+NUMBER = '2'" in out) == (0, True, True), out
     code, out, err = zato("package", "rollback", "orders")
     assert (code, "live on 2 workers" in out, found(server)) == (0, True, [["1"] * 4]), out
     code, out, err = zato("package", "history", "orders")

@@ -64,6 +64,7 @@ class Deployments:
     """The one call of the control plane that commands make."""
 
     sent: list[DeployRequest] = field(default_factory=list)
+    pieces: list[DeployRequest] = field(default_factory=list)
     answer: DeployResponse = field(default_factory=DeployResponse)
 
     def deploy(self, request: DeployRequest, context: grpc.ServicerContext) -> DeployResponse:
@@ -73,9 +74,18 @@ class Deployments:
         answer.file_name = request.file_name
         return answer
 
+    def upload(self, pieces: Iterator[DeployRequest], context: grpc.ServicerContext) -> DeployResponse:
+        self.pieces = list(pieces)
+        self.pieces[0].source = b"".join(piece.source for piece in self.pieces)
+        return self.deploy(self.pieces[0], context)
+
     def add_to(self, server: grpc.Server) -> None:
-        handler = grpc.unary_unary_rpc_method_handler(self.deploy, DeployRequest.FromString, DeployResponse.SerializeToString)
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_CONTROL_PLANE, {"Deploy": handler}),))
+        reads, writes = DeployRequest.FromString, DeployResponse.SerializeToString
+        handlers = {
+            "Deploy": grpc.unary_unary_rpc_method_handler(self.deploy, reads, writes),
+            "Upload": grpc.stream_unary_rpc_method_handler(self.upload, reads, writes),
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_CONTROL_PLANE, handlers),))
 
 
 @dataclass
@@ -331,6 +341,16 @@ def test_a_folder_is_sent_as_an_archive_under_its_name_or_another(zato: Zato, cl
     assert [sent.file_name for sent in cluster.deployments.sent] == ["orders.zip", "others.zip"]
     assert unpack(cluster.deployments.sent[0].source) == {"__init__.py": b"x = 1"}
     assert zato("service", "deploy", "a.py", "--name", "b").code == 2
+
+
+def test_a_large_package_is_sent_in_pieces(zato: Zato, cluster: Cluster, tmp_path: Path) -> None:
+    content = bytes(range(256)) * 2500
+    (tmp_path / "orders.zip").write_bytes(content)
+    cluster.deployments.answer = DeployResponse(version=1, workers=[worker(11)])
+    assert zato("service", "deploy", "orders.zip", "--wait", "5").code == 0
+    (sent,) = cluster.deployments.sent
+    assert (sent.file_name, sent.wait_s, sent.source == content) == ("orders.zip", 5.0, True)
+    assert len(cluster.deployments.pieces) == 3
 
 
 def test_a_package_is_undeployed_by_whatever_it_was_deployed_from(zato: Zato, cluster: Cluster) -> None:

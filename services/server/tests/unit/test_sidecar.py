@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
+from grpc import aio
 
 from zato.common.errors import (
     BadRequest,
@@ -352,6 +354,36 @@ def test_an_answer_that_cannot_be_read_is_unavailable(socket_file: Path, garbage
             await call(Workers(socket_file), b"")
         server.close()
 
+    asyncio.run(run())
+
+
+def test_what_comes_in_pieces_is_forwarded_as_one_and_refused_as_soon_as_it_is_too_much(socket_file: Path) -> None:
+    async def run() -> None:
+        async with running(socket_file, worker) as workers:
+            door = Doorkeeper(None)
+            server = AioServer(
+                "localhost:0", token="t", services=SERVICES, add=lambda at: add_services(at, workers, "t", lambda: door, 100)
+            )
+            await server.start()
+            client = AioClient(f"localhost:{server.port}", token="t")
+            upload: Any = ControlPlaneStub(client.channel).Upload
+            pieces = [DeployRequest(file_name="a.zip", wait_s=3, source=b"x" * 50), DeployRequest(source=b"y" * 50)]
+            await upload(iter(pieces), metadata=call_metadata("t", "c"), timeout=10)
+            whole = DeployRequest(file_name="a.zip", wait_s=3, source=b"x" * 50 + b"y" * 50)
+            assert [(each.path, DeployRequest.FromString(each.body)) for each in worker.received] == [
+                ("/__rpc/ControlPlane/Deploy", whole)
+            ]
+            with pytest.raises(aio.AioRpcError) as raised:
+                await upload(iter([*pieces, DeployRequest(source=b"z")]), metadata=call_metadata("t", "c"), timeout=10)
+            assert raised.value.code() is grpc.StatusCode.OUT_OF_RANGE
+            assert len(worker.received) == 1
+            await client.close()
+            await server.stop(0.1)
+
+    async def answer(_received: Received) -> tuple[int, bytes]:
+        return 200, DeployResponse(version=1).SerializeToString()
+
+    worker = FakeWorker(answer)
     asyncio.run(run())
 
 

@@ -12,9 +12,11 @@ from zato.common.cli.console import Console
 from zato.common.errors import NotFound
 
 if TYPE_CHECKING:
+    from zato.common.cli.admin import Admin
     from zato.common.cli.progress import Progress
 
 _WAIT_S = 30.0
+_MB = 1024 * 1024
 _ARCHIVES = (".zip", ".whl")
 
 
@@ -104,6 +106,24 @@ def _read_upload(path: Path, name: str) -> Upload:
         folder = path.resolve().name
         return Upload(name or folder, f"{name or folder}.zip", pack_folder(path))
     return Upload(name or path.name, f"{name}.zip" if name else path.name, read_file(path))
+
+
+def deploy_upload(admin: "Admin", upload: Upload, wait_s: float, progress: "Progress") -> Result:
+    """Send it, say meanwhile how much of it has gone, and return what became of it."""
+    size = len(upload.data)
+
+    def on_sent(count: int) -> None:
+        progress.note(upload.label, "deploying" if count >= size else f"sending, {count * 100 // size} % of {size_of(size)}")
+
+    progress.start(upload.label, "deploying")
+    return Result.of_response(admin.deploy(upload.file_name, upload.data, wait_s=wait_s, on_sent=on_sent))
+
+
+def size_of(count: int) -> str:
+    """Return e.g. "2.0 kB"."""
+    if count >= _MB:
+        return f"{count / _MB:.1f} MB"
+    return f"{count / 1024:.1f} kB" if count >= 1024 else f"{count} bytes"
 
 
 def wait_argument(parser: argparse.ArgumentParser) -> None:

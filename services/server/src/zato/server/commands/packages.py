@@ -18,6 +18,7 @@ from zato.server.commands.deploying import (
     conclude,
     deployed_as,
     show_result,
+    size_of,
     undeploy,
     undeploy_configure,
     wait_argument,
@@ -25,7 +26,6 @@ from zato.server.commands.deploying import (
 
 _ROLL_BACK_S = 90.0
 _DIGEST_SHOWN = 12
-_MB = 1024 * 1024
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -84,7 +84,7 @@ def _history(options: argparse.Namespace, console: Console) -> int:
                 version["address"] or "–",
                 _what(version),
                 version["file_count"] or "–",
-                _size(version["size"]) if version["file_count"] else "–",
+                size_of(version["size"]) if version["file_count"] else "–",
                 version["digest"][:_DIGEST_SHOWN] if version["file_count"] else "–",
                 _summary(version),
             )
@@ -120,7 +120,7 @@ def _show(options: argparse.Namespace, console: Console) -> int:
         ],
     )
     if package["files"]:
-        console.table(("File", "Size"), [(file["path"], _size(file["size"])) for file in package["files"]])
+        console.table(("File", "Size"), [(file["path"], size_of(file["size"])) for file in package["files"]])
     if package["reason"]:
         console.warn(package["reason"])
         console.log_lines(package["traceback"].splitlines())
@@ -158,7 +158,7 @@ def _diff(options: argparse.Namespace, console: Console) -> int:
 
 def _diff_lines(file: Mapping[str, Any]) -> Iterable[Text]:
     if not file["is_text"]:
-        sizes = f"{_size(file['bytes_before'])} → {_size(file['bytes_after'])}"
+        sizes = f"{size_of(file['bytes_before'])} → {size_of(file['bytes_after'])}"
         yield Text(f"{file['path']}: {file['change']}, {sizes}; no text, or too long to compare", style="bold")
         return
     if not file["diff"]:
@@ -209,7 +209,7 @@ def _download(options: argparse.Namespace, console: Console) -> int:
     except OSError as exc:
         raise NotFound(f"{file} cannot be written: {exc.strerror}") from exc
     console.data({"name": answer["name"], "version": answer["version"], "file": str(file)})
-    console.print(f"{answer['name']} version {answer['version']} is in {file} ({_size(len(data))})")
+    console.print(f"{answer['name']} version {answer['version']} is in {file} ({size_of(len(data))})")
     return ExitCode.OK
 
 
@@ -243,12 +243,6 @@ def _what(version: Mapping[str, Any]) -> str:
 
 def _when(version: Mapping[str, Any]) -> str:
     return str(version["created_at"])[:19].replace("T", " ")
-
-
-def _size(count: int) -> str:
-    if count >= _MB:
-        return f"{count / _MB:.1f} MB"
-    return f"{count / 1024:.1f} kB" if count >= 1024 else f"{count} bytes"
 
 
 def _workers(count: int) -> str:

@@ -11,8 +11,8 @@ from zato.common.cli.commands import Command, ExitCode, Group, completes_files
 from zato.common.cli.console import Console
 from zato.common.errors import BadRequest
 from zato.server.commands.deploying import (
-    Result,
     conclude,
+    deploy_upload,
     read_file,
     read_uploads,
     show_result,
@@ -109,10 +109,9 @@ def _deploy(options: argparse.Namespace, console: Console) -> int:
         if len(uploads) > 1:
             # Files that import each other are a set: what became of each is asked when all of them are there.
             for upload in uploads:
-                admin.deploy(upload.file_name, upload.data, wait_s=0)
+                deploy_upload(admin, upload, 0, progress)
         for upload in uploads:
-            progress.start(upload.label, "deploying")
-            result = Result.of_response(admin.deploy(upload.file_name, upload.data, wait_s=options.wait))
+            result = deploy_upload(admin, upload, options.wait, progress)
             results.append(result)
             show_result(progress, upload.label, result, "live on")
     return conclude(results, console, options.wait)
