@@ -452,3 +452,4 @@ def test_old_versions_are_forgotten_and_the_live_one_never(start_server: StartSe
     server.stop()
     server.start()
     assert found(server) == [["5"] * 4]
+    assert len(list((server.folder / "work" / "services").iterdir())) == 1, "sources of what runs, and no others"

@@ -103,7 +103,7 @@ def test_a_package_is_found_wherever_it_is_in_an_archive(files: dict[str, bytes]
 
 
 def test_a_project_is_deployed_without_its_tests() -> None:
-    files = {"setup.py": b"1 / 0", "pyproject.toml": b"", "tests/test_a.py": b"1 / 0", **ORDERS}
+    files = {"setup.py": b"1 / 0", "pyproject.toml": b"", "tests/test_a.py": b"1 / 0", "dist/orders.whl": b"x", **ORDERS}
     assert sorted(read(files)) == ["orders/__init__.py", "orders/api.py", "orders/data/rates.json", "pyproject.toml"]
 
 

@@ -186,7 +186,7 @@ class WorkerApp:
         self._store = ServiceStore()
         self._deployer = Deployer(
             self._store,
-            settings.work_folder / "services",
+            settings.sources_folder,
             partial(older_versions, self._database),
             Schemas(settings.services_folder / "schema" / "json"),
             NamePatterns(settings.deploy_patterns_allowed),
@@ -213,7 +213,7 @@ class WorkerApp:
         self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
         canary = Canary(
             self._deployer,
-            settings.work_folder / "trials",
+            settings.trials_folder,
             settings.services_folder,
             settings.deploy_patterns_allowed,
             Bounds(settings.package_check_timeout_s, settings.package_check_memory_mb),

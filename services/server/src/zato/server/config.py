@@ -210,6 +210,14 @@ class ServerSettings(TrustSettings):
         return Limits(self.package_max_bytes, self.package_max_unpacked_bytes, self.package_max_files)
 
     @property
+    def sources_folder(self) -> Path:
+        return self.work_folder / "services"
+
+    @property
+    def trials_folder(self) -> Path:
+        return self.work_folder / "trials"
+
+    @property
     def metrics_folder(self) -> Path:
         return self.work_folder / "metrics"
 

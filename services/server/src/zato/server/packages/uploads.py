@@ -25,7 +25,7 @@ _LITTER_SUFFIXES = (".pyc", ".pyo")
 _SOURCES = "src"
 _PROJECT = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
 # What a project has beside what it is about.
-_NOT_DEPLOYED = frozenset({"setup.py", "conftest.py", "noxfile.py", "tests", "test"})
+_NOT_DEPLOYED = frozenset({"setup.py", "conftest.py", "noxfile.py", "tests", "test", "build", "dist"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -122,7 +123,10 @@ class Canary:
             self._bounds,
         )
         with self._turns:
+            began = time.monotonic()
             verdict = self._run(package, trial)
+        seconds = round(time.monotonic() - began, 2)
+        log.info("package_tried", file_name=package.name, version=package.version, is_ok=not verdict.reason, duration_s=seconds)
         running = self._deployer.version_running(package.name)
         return Outcome(package.name, package.version, running, verdict.reason, verdict.missing, verdict.traceback)
 
@@ -136,7 +140,7 @@ class Canary:
                 verdict = msgspec.msgpack.decode((folder / VERDICT_FILE).read_bytes(), type=Verdict)
             except (OSError, msgspec.MsgspecError):
                 log.warning("package_not_tried", file_name=package.name, reason=how_it_ended)
-                return Verdict(f"{package.name}: {how_it_ended}")
+                return Verdict(how_it_ended)
         if verdict.reason.endswith("MemoryError"):
             limit = f"importing it may take {self._bounds.memory_mb} MB, 'package_check_memory_mb' in the settings"
             return replace(verdict, reason=f"{verdict.reason}: {limit}")

@@ -49,9 +49,9 @@ def main() -> None:
     try:
         verdict = try_package(trial, folder / SOURCES)
     except MemoryError:
-        verdict = Verdict(f"{trial.package.name}: MemoryError")
+        verdict = Verdict("MemoryError")
     except BaseException as exc:
-        verdict = Verdict(f"{trial.package.name}: {type(exc).__name__}: {exc}")
+        verdict = Verdict(f"{type(exc).__name__}: {exc}")
     temporary = folder / f"{VERDICT_FILE}.tmp"
     temporary.write_bytes(msgspec.msgpack.encode(verdict))
     temporary.rename(folder / VERDICT_FILE)
