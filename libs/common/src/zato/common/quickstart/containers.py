@@ -27,7 +27,7 @@ from zato.common.quickstart.cluster import Cluster, generate_secrets, load_clust
 from zato.common.quickstart.defaults import ensure_defaults
 from zato.common.quickstart.redis_server import RedisSettings, configuration
 from zato.common.quickstart.roles import Member
-from zato.common.rpc.roles import LB_AGENT, OPERATOR, SCHEDULER, SERVER
+from zato.common.rpc.roles import LB_AGENT, OPERATOR, SCHEDULER, SERVER, WEBADMIN
 from zato.common.secrets import generate_key, generate_token
 
 # A part is where its service's name leads, whichever of its containers that is.
@@ -36,8 +36,10 @@ _MEMBERS = (
     Member("lb-agent", "lb-agent", {"frontend_address": "lb-agent:11223", "grpc_address": "lb-agent:20151"}),
     Member("server", "server", {"http_address": "server:17010", "grpc_address": "server:17110"}),
     Member("scheduler", "scheduler", {"grpc_address": "scheduler:31530"}),
+    Member("webadmin", "webadmin", {"http_address": "webadmin:8183"}),
 )
 _SERVER_USER, _LB_AGENT_USER, _SCHEDULER_USER, AUTHORITY_USER = 10001, 10002, 10003, 10004  # of our images
+_WEBADMIN_USER = 10006
 _DATABASE_USER = 999  # of the images postgres and redis alike
 _READ, _ENTER, _FILL, _READABLE_BY_ALL = 0o400, 0o500, 0o700, 0o444
 
@@ -67,6 +69,7 @@ TOKENS = (
     TokenFile("server/enrolment_token", _SERVER_USER, SERVER, "server", ("server", *_LOOPBACK)),
     TokenFile("lb-agent/enrolment_token", _LB_AGENT_USER, LB_AGENT, "lb-agent", ("lb-agent", *_LOOPBACK)),
     TokenFile("scheduler/enrolment_token", _SCHEDULER_USER, SCHEDULER, "scheduler", ("scheduler", *_LOOPBACK)),
+    TokenFile("webadmin/enrolment_token", _WEBADMIN_USER, WEBADMIN, "webadmin", ("webadmin", *_LOOPBACK)),
     TokenFile(TOKEN_FILE, _SERVER_USER, OPERATOR, "operator"),
     TokenFile(f"lb-agent/{TOKEN_FILE}", _LB_AGENT_USER, OPERATOR, "operator-at-lb-agent"),
 )
@@ -89,7 +92,7 @@ def _server(secrets: Mapping[str, str]) -> Mapping[str, str]:
         "token": secrets["token"],
         "secret_key": secrets["secret_key"],
         "odb_url": f"postgresql://zato:{secrets['postgres_password']}@postgres:5432/zato",
-        "redis_url": f"redis://:{secrets['redis_password']}@redis:6379/0",
+        "redis_url": _redis_url(secrets),
     }
 
 
@@ -104,6 +107,14 @@ def _lb_agent(secrets: Mapping[str, str]) -> Mapping[str, str]:
     }
 
 
+def _webadmin(secrets: Mapping[str, str]) -> Mapping[str, str]:
+    return {"token": secrets["token"], "redis_url": _redis_url(secrets)}
+
+
+def _redis_url(secrets: Mapping[str, str]) -> str:
+    return f"redis://:{secrets['redis_password']}@redis:6379/0"
+
+
 def _redis(secrets: Mapping[str, str]) -> Mapping[str, str]:
     settings = RedisSettings(address="0.0.0.0:6379", password=secrets["redis_password"], data_folder=Path("/data"))
     return {"password": secrets["redis_password"], "redis.conf": configuration(settings)}
@@ -113,6 +124,7 @@ READERS = {
     "server": Reader(_SERVER_USER, _server),
     "lb-agent": Reader(_LB_AGENT_USER, _lb_agent),
     "scheduler": Reader(_SCHEDULER_USER, lambda secrets: {"token": secrets["token"]}),
+    "webadmin": Reader(_WEBADMIN_USER, _webadmin),
     "ca": Reader(AUTHORITY_USER, lambda _secrets: {}),
     "redis": Reader(_DATABASE_USER, _redis),
     "postgres": Reader(_DATABASE_USER, lambda secrets: {"password": secrets["postgres_password"]}),
