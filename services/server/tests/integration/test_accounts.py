@@ -118,8 +118,12 @@ def test_a_made_password_is_shown_once_and_good_for_changing_it_only(running: Se
         response = nobody.sign_in("new", made["password"])
     assert response.must_change_password
     with Person(running, response.token) as new:
+        for service in ("zato.account.get-list", "zato.account.create-token", "users.hello"):
+            with pytest.raises(Forbidden, match="password has to be changed"):
+                new.admin(service)
+        deploy = control_plane.DeployRequest(file_name="x.py")
         with pytest.raises(Forbidden, match="password has to be changed"):
-            new.admin("zato.account.get-list")
+            new.client.call(ControlPlaneStub(new.client.channel).Deploy, deploy, timeout_s=20)
         for bad in ("short", "a new password, too", made["password"]):
             with pytest.raises(BadRequest):
                 new.admin("zato.account.change-own-password", old_password=made["password"], new_password=bad)
@@ -419,6 +423,14 @@ def test_the_command_signs_in_and_does_all_there_is(
     assert zato(running, "whoami", capsys=capsys)[1]["name"] == "cleo"
     code, answer = zato(running, "account", "create", "dan", "--role", "viewer", capsys=capsys)
     assert code == 0 and len(answer["password"]) > 15
+    file = tmp_path / "made"
+    create = ("account", "create", "eve", "--role", "admin", "--save-password", str(file))
+    code, answer = zato(running, *create, capsys=capsys)
+    assert (code, answer["password"], answer["password_file"]) == (0, "", str(file))
+    assert file.stat().st_mode & 0o777 == 0o600
+    with Person(running) as nobody:
+        assert nobody.sign_in("eve", file.read_text().strip()).must_change_password
+    assert zato(running, *create, capsys=capsys)[0] != 0, "a file that is there was written over"
     assert zato(running, "account", "edit", "dan", "--role", "operator", capsys=capsys)[1]["role"] == "operator"
     assert "dan" in {each["name"] for each in zato(running, "account", "list", capsys=capsys)[1]}
     assert zato(running, "account", "delete", "dan", capsys=capsys)[0] == 0

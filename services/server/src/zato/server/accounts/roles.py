@@ -110,6 +110,9 @@ _METHODS = {
     "Jobs/SetPaused": Role.OPERATOR,
     "Accounts/SignOut": Role.VIEWER,
 }
+# Which service is invoked is looked at beside this.
+_METHODS_BEFORE_PASSWORD_IS_CHANGED = frozenset({"Invoker/Invoke", "Accounts/SignOut"})
+_PASSWORD_FIRST = "Your password has to be changed before anything else: 'zato account password' does it"  # noqa: S105
 
 
 def role_named(name: object) -> Role:
@@ -134,11 +137,13 @@ def role_for_service(name: str) -> Role:
     return _VERBS.get(name.rpartition(".")[2], Role.ADMIN)
 
 
-def check_method(method: str, role: Role) -> None:
+def check_method(method: str, role: Role, *, must_change_password: bool = False) -> None:
     """Raises Forbidden."""
     wanted = _METHODS.get(method)
     if wanted is None:
         raise Forbidden(f"{method} is for parts of the cluster only, not for people")
+    if must_change_password and method not in _METHODS_BEFORE_PASSWORD_IS_CHANGED:
+        raise Forbidden(_PASSWORD_FIRST)
     if role < wanted:
         raise Forbidden(f"{method} takes the role {wanted.label}; yours is {role.label}")
 
@@ -146,7 +151,7 @@ def check_method(method: str, role: Role) -> None:
 def check_service(service: str, role: Role, *, must_change_password: bool = False) -> None:
     """Raises Forbidden."""
     if must_change_password and service not in BEFORE_PASSWORD_IS_CHANGED:
-        raise Forbidden("Your password has to be changed before anything else: 'zato account password' does it")
+        raise Forbidden(_PASSWORD_FIRST)
     wanted = role_for_service(service)
     if role < wanted:
         raise Forbidden(f"'{service}' takes the role {wanted.label}; yours is {role.label}")
