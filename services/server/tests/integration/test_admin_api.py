@@ -4,7 +4,7 @@ and never breaks.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -95,23 +95,26 @@ def server(start_server: StartServer) -> Server:
 
 
 @pytest.fixture(scope="module", params=["grpc", "http"])
-def api(server: Server, request: pytest.FixtureRequest) -> Any:
+def api(server: Server, request: pytest.FixtureRequest) -> Iterator[Any]:
     if request.param == "grpc":
-        return schemathesis.openapi.from_wsgi(_DOCUMENT, InvokerAsHTTP(server))
+        yield schemathesis.openapi.from_wsgi(_DOCUMENT, InvokerAsHTTP(server))
+        return
     document = server.admin("zato.openapi.get", document="admin")
     made = schemathesis.openapi.from_dict(document)
     made.config.update(base_url=f"http://127.0.0.1:{server.http_port}")
     # With a token rather than a password, which takes as long to check as the whole rest.
     server.admin("zato.account.create", name="tester", role="admin", password=_PASSWORD, must_change_password=False)
-    made.config.update(headers={"Authorization": f"Bearer {_token(server)}"})
-    return made
+    headers = {"Authorization": f"Bearer {_token(server)}"}
+    made.config.update(headers=headers)
+    yield made
+    # Otherwise all that was tried was being refused.
+    assert server.request("POST", f"{PATH_PREFIX}zato.account.get-own", b"{}", headers).status == 200
 
 
 def _token(server: Server) -> str:
-    """A token that whatever is tried on the account's sessions and passwords does not end."""
-    request = SignInRequest(name="tester", password=_PASSWORD)
     client = Client(f"127.0.0.1:{server.grpc_port}", token="")
     try:
+        request = SignInRequest(name="tester", password=_PASSWORD)
         token: str = client.call(AccountsStub(client.channel).SignIn, request, timeout_s=20).token
     finally:
         client.close()

@@ -30,6 +30,7 @@ def test_a_code_is_good_for_its_step_and_those_beside_it_and_once() -> None:
     assert matching_step(key, code_at(key, now), now, step) is None
     assert matching_step(key, "", now, 0) is None
     assert matching_step(key, "12345x", now, 0) is None
+    assert matching_step(key, "１２３４５６", now, 0) is None
 
 
 def test_an_authenticator_is_told_key_account_and_cluster() -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from zato.server.admin.services import Admin
 
 _MAX_NAME_CHARACTERS = 200
+_LONGEST_S = 10 * 366 * 86_400
 
 
 _CACHES = Area("Caches")
@@ -60,7 +61,7 @@ _SET = {
     **_NAME,
     **_KEY,
     "value": anything("Its value: any JSON"),
-    "expiry": number("Seconds that it lives for; 0 for ever", minimum=0, default=0),
+    "expiry": number("Seconds that it lives for; 0 for ever", minimum=0, maximum=_LONGEST_S, default=0),
 }
 
 
@@ -173,8 +174,8 @@ def _set(caches: Caches, values: Values) -> dict[str, Any]:
     key, expiry = _key(values), values.get("expiry", 0)
     if "value" not in values:
         raise BadRequest("'value' is required: any JSON")
-    if isinstance(expiry, bool) or not isinstance(expiry, int | float) or expiry < 0:
-        raise BadRequest("'expiry' takes a number of seconds, 0 for ever")
+    if isinstance(expiry, bool) or not isinstance(expiry, int | float) or not 0 <= expiry <= _LONGEST_S:
+        raise BadRequest(f"'expiry' takes a number of seconds up to {_LONGEST_S}, 0 for ever")
     _cache(caches, values).set(key, values["value"], float(expiry))
     return {"key": key}
 

@@ -1,7 +1,6 @@
 """Admin services for Redis: `zato.kvdb.remote-command.*`, and for the data dictionary: `zato.kvdb.data-dict.*`."""
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -272,7 +271,7 @@ def _imported(dictionary: DataDictionary, values: Values) -> dict[str, int]:
     (data,) = _texts(values, ("data",))
     try:
         exported = base64.b64decode(data, validate=True)
-    except binascii.Error as exc:
+    except ValueError as exc:
         raise BadRequest(f"'data' takes what was exported, in BASE64: {exc}") from None
     items, translations = dictionary.replace(exported)
     return {"items": items, "translations": translations}
