@@ -24,6 +24,7 @@ from zato.server.accounts.http_api import http_api_channel, http_api_service
 from zato.server.accounts.rpc import AccountsRPC
 from zato.server.accounts.services import account_actions
 from zato.server.accounts.sign_in import SignIn
+from zato.server.admin.actions import Action
 from zato.server.admin.async_queue import AsyncQueue
 from zato.server.admin.audit import audit_actions
 from zato.server.admin.caches import cache_actions
@@ -34,7 +35,7 @@ from zato.server.admin.queues import queue_actions
 from zato.server.admin.rate_limits import RateLimits, rate_limit_actions
 from zato.server.admin.servers import server_actions
 from zato.server.admin.service_sources import service_source_actions
-from zato.server.admin.services import Action, Admin, admin_services, internal_services
+from zato.server.admin.services import Admin, admin_services, internal_services
 from zato.server.admin.sets import set_actions
 from zato.server.admin.statistics import statistics_actions
 from zato.server.config import ServerSettings

@@ -2,13 +2,14 @@
 The folder of a cluster of containers, in a volume that all of them read:
 
     cluster.toml secrets.toml    as `zato quickstart` has them; by these the zato command finds the cluster
+    admin_password               the first administrator's, until it is changed
     examples.secrets             the key that examples/load gives its users
     operator_token               what the zato command gets its certificate with
     <part>/                      what one part reads, one secret in each file, for its user only
 
 `zato.ca.containers` makes what is missing, as root, tokens included. What is there is kept, so it may run at every start.
-`python -m zato.common.quickstart.containers PATH` creates the user and the channel that every cluster has, once a server
-answers.
+`python -m zato.common.quickstart.containers PATH` creates the user, the channel and the administrator that every cluster has,
+once a server answers.
 """
 
 import argparse
@@ -24,11 +25,11 @@ from zato.common.errors import ZatoError
 from zato.common.lifecycle.folders import CLUSTER_FILE, PART_FILE, write_secret
 from zato.common.lifecycle.toml import toml_document
 from zato.common.quickstart.cluster import Cluster, generate_secrets, load_cluster, save_cluster
-from zato.common.quickstart.defaults import ensure_defaults
+from zato.common.quickstart.defaults import ADMIN_PASSWORD_FILE, FIRST_ADMIN, ensure_defaults, ensure_first_admin
 from zato.common.quickstart.redis_server import RedisSettings, configuration
 from zato.common.quickstart.roles import Member
 from zato.common.rpc.roles import LB_AGENT, OPERATOR, SCHEDULER, SERVER, WEBADMIN
-from zato.common.secrets import generate_key, generate_token
+from zato.common.secrets import generate_key, generate_password, generate_token
 
 # A part is where its service's name leads, whichever of its containers that is.
 _MEMBERS = (
@@ -148,6 +149,7 @@ def prepare(path: Path) -> Cluster:
     _write_once(path / "ca" / "token", generate_token(), AUTHORITY_USER)
     _write_once(path / "ca" / "secret_key", generate_key(), AUTHORITY_USER)
     _write_once(path / "examples.secrets", generate_token(), _SERVER_USER)
+    _write_once(path / ADMIN_PASSWORD_FILE, generate_password(), _SERVER_USER)
     # Last, since it is what says that all the rest is there.
     save_cluster(cluster)
     (path / CLUSTER_FILE).chmod(_READABLE_BY_ALL)
@@ -155,11 +157,13 @@ def prepare(path: Path) -> Cluster:
 
 
 def defaults(path: Path) -> list[str]:
-    """Create the user and the channel that every cluster has, and return the names of what was created."""
+    """Create the user, the channel and the administrator that every cluster has; return the names of what was created."""
     cluster = load_cluster(path)
     addresses = tuple(member.addresses["grpc_address"] for member in cluster.servers)
     with Admin(Servers(addresses, cluster.secrets["token"], str(cluster.path), operator_tls(cluster.path))) as admin:
-        return ensure_defaults(cluster, admin)
+        created = ensure_defaults(cluster, admin)
+        # Not printed: what a container prints is in the logs of the machine. It is in its file.
+        return [*created, FIRST_ADMIN] if ensure_first_admin(cluster, admin) else created
 
 
 def _fill(folder: Path, reader: Reader, secrets: Mapping[str, str]) -> None:
