@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import gevent
+from sqlalchemy.orm import Session
 
 from zato.common import logs
 from zato.common.bus import Bus, RedisBus
@@ -151,7 +152,7 @@ class ServerApp:
         self._settings = settings
         self._metrics = Metrics()
         defaults.use(defaults.read_defaults(settings.services_folder))
-        self._database = Database(settings.odb_url)
+        self._database = Database(settings.odb_url, settings.odb_limits)
         rehearse(self._database, settings)
 
     @property
@@ -182,8 +183,9 @@ class WorkerApp:
         self._is_loaded = False
         self._is_stopping = False
         self._stop_by = 0.0
+        self._unreported: list[Outcome] = []
         # The master's has compiled our statements already. It has no connections: those come after the fork.
-        self._database = database or Database(settings.odb_url)
+        self._database = database or Database(settings.odb_url, settings.odb_limits)
         self._kinds = Kinds(own_kinds())
         self._store = ServiceStore()
         self._deployer = Deployer(
@@ -419,8 +421,13 @@ class WorkerApp:
         return True
 
     def _load_at_last(self) -> None:
-        while not self._try_to_load():
+        is_loaded = False
+        while not is_loaded:
             gevent.sleep(_RETRY_LOAD_S)
+            try:
+                is_loaded = self._try_to_load()
+            except Exception:
+                log.exception("configuration_not_loaded")
 
     def _take_up(self, update: Update) -> None:
         configuration = update.configuration
@@ -467,26 +474,41 @@ class WorkerApp:
                 log.info("deployment_taken_up", **fields)
             else:
                 log.warning("deployment_not_taken_up", reason=outcome.reason, **fields)
+        self._unreported += outcomes
         try:
             with self._database.transaction() as session:
-                report_worker(session, self._settings.name, self._pid, version, outcomes)
+                self._report_worker(session, version)
                 if not self._is_loaded:
                     forget_dead_workers(session, self._settings.name)
         except ZatoError as exc:
             log.warning("worker_report_failed", error=exc.message)
+        else:
+            self._unreported = []
 
     def _say_that_we_live(self) -> None:
         while True:
             gevent.sleep(REPORT_EVERY_S)
-            self._usage.flush()
+            # Whatever the database says of one report, there has to be a next one.
             try:
-                with self._database.transaction() as session:
-                    report_worker(session, self._settings.name, self._pid, self._follower.configuration.version, [])
-                    forget_silent_workers(session)
-                self._job_runs.sweep(self._settings.job_runs_days * _DAY_S)
-                self._audit_retention.sweep()
+                self._report_life()
             except ZatoError as exc:
                 log.warning("worker_report_failed", error=exc.message)
+            except Exception:
+                log.exception("worker_report_failed")
+
+    def _report_life(self) -> None:
+        self._usage.flush()
+        reported = list(self._unreported)
+        with self._database.transaction() as session:
+            self._report_worker(session, self._follower.configuration.version)
+            forget_silent_workers(session)
+        self._unreported = [outcome for outcome in self._unreported if outcome not in reported]
+        self._job_runs.sweep(self._settings.job_runs_days * _DAY_S)
+        self._audit_retention.sweep()
+
+    def _report_worker(self, session: Session, version: int) -> None:
+        """Whoever deployed waits for the outcomes: what could not be written while the ODB was away is written now."""
+        report_worker(session, self._settings.name, self._pid, version, self._unreported)
 
     def _say_how_connections_fare(self) -> None:
         while True:
