@@ -13,8 +13,8 @@ from gevent import socket
 
 from zato.server.http.body_budget import BodyBudget
 from zato.server.http.connection import Connection, ConnectionSettings, Timeouts
-from zato.server.http.parser import ParserLimits
 from zato.server.http.request import Request, Response
+from zato.server.http.tokenizer import ParserLimits
 from zato.server.http.wire import HeadWriter
 
 _ROUNDS = 20
@@ -43,7 +43,7 @@ class Client:
             lambda: self.is_stopping,
             self.budget,
             self.refused.append,
-            lambda: self.now,
+            clock=lambda: self.now,
         )
         self.socket, server = socket.socketpair()
         self.socket.settimeout(5)

@@ -16,8 +16,10 @@ from zato.common.errors import RequestTimeout, ZatoError
 from zato.common.logs import get_logger
 from zato.server.http.body_budget import BodyBudget
 from zato.server.http.errors import make_error_response
-from zato.server.http.parser import ParserLimits, RequestParser
+from zato.server.http.h1c_tokenizer import H1CTokenizer
+from zato.server.http.parser import RequestParser
 from zato.server.http.request import Request, Response
+from zato.server.http.tokenizer import MakeTokenizer, ParserLimits
 from zato.server.http.wire import CONTINUE, HeadWriter
 
 log = get_logger(__name__)
@@ -56,6 +58,7 @@ class ConnectionSettings:
     is_stopping: Callable[[], bool]
     budget: BodyBudget = field(default_factory=BodyBudget)
     count_refused: Callable[[int], None] = lambda status: None
+    make_tokenizer: MakeTokenizer = H1CTokenizer
     clock: Callable[[], float] = time.monotonic
 
 
@@ -70,7 +73,7 @@ class Connection:
         self._remote_address = remote_address
         self._settings = settings
         self._clock = settings.clock
-        self._parser = RequestParser(settings.limits, settings.budget)
+        self._parser = RequestParser(settings.limits, settings.budget, settings.make_tokenizer)
         hub = get_hub()
         self._wait = hub.wait
         self._readable = hub.loop.io(socket.fileno(), _READ)
