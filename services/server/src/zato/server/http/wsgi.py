@@ -15,7 +15,7 @@ from zato.server.http.wire import HeadWriter
 log = get_logger(__name__)
 
 # What the worker says by itself.
-_WORKERS = frozenset({"date", "server", "connection"})
+_WORKERS = frozenset({"date", "server", "connection", "transfer-encoding"})
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
@@ -47,7 +47,8 @@ class WSGIApplication:
         first, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
         fields = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
         start_response(first.partition(" ")[2], [field for field in fields if field[0].lower() not in _WORKERS])
-        return [body]
+        # gunicorn closes it when it is sent, or when the client has gone.
+        return [body] if response.stream is None else response.stream
 
 
 def _handle(settings: ConnectionSettings, environ: dict[str, Any], cid: str) -> Response:
