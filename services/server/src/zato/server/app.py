@@ -70,10 +70,10 @@ from zato.server.http.encodings import make_decompress_step
 from zato.server.http.endpoint import make_endpoint
 from zato.server.http.errors import make_error_step
 from zato.server.http.finish import finish_response
+from zato.server.http.h1c_tokenizer import H1CTokenizer
 from zato.server.http.limit_options import definition_limits
 from zato.server.http.limits import make_limits_step
 from zato.server.http.match import make_match_step
-from zato.server.http.parser import ParserLimits
 from zato.server.http.probes import make_probe_step
 from zato.server.http.rate_limits import LocalCounter, RateLimiter
 from zato.server.http.redis_counter import RedisCounter
@@ -82,6 +82,8 @@ from zato.server.http.response_cache import make_cache_step
 from zato.server.http.router import Router
 from zato.server.http.soap.contracts import Contracts
 from zato.server.http.steps import Handler, fold
+from zato.server.http.stock_worker import StockWorker
+from zato.server.http.tokenizer import MakeTokenizer, ParserLimits
 from zato.server.http.traffic import Traffic
 from zato.server.http.worker import Worker
 from zato.server.jobs.admin import Jobs
@@ -159,7 +161,7 @@ class ServerApp:
     def server_header(self) -> str:
         return self._settings.server_header
 
-    def start_worker(self, worker: Worker) -> "WorkerApp":
+    def start_worker(self, worker: Worker | StockWorker) -> "WorkerApp":
         """Build what a worker runs with. Called in the worker: no connection of any sort may be older than the fork."""
         # Requests leave few cycles behind: with Python's own threshold a tenth of the time would be spent looking for them.
         gc.set_threshold(_COLLECT_AFTER)
@@ -359,7 +361,7 @@ class WorkerApp:
         self._metrics.set_connections(open_connections)
         self._traffic.add(self._metrics.flush())
 
-    def http_settings(self, worker: Worker) -> ConnectionSettings:
+    def http_settings(self, worker: Worker | StockWorker) -> ConnectionSettings:
         settings = self._settings
         limits = ParserLimits(
             settings.max_request_line_bytes, settings.max_headers, settings.max_header_bytes, settings.max_body_bytes
@@ -375,9 +377,10 @@ class WorkerApp:
             lambda: worker.is_stopping,
             BodyBudget(settings.body_budget_bytes),
             self._metrics.count_refused,
+            make_tokenizer=_make_tokenizer(settings.http_parser),
         )
 
-    def rpc_settings(self, worker: Worker) -> ConnectionSettings:
+    def rpc_settings(self, worker: Worker | StockWorker) -> ConnectionSettings:
         """The sidecar is one of us: it keeps connections for as long as it likes, and may send whole packages."""
         limits = ParserLimits(8190, 100, 8190, _RPC_MAX_BODY_BYTES)
         for_ever = Timeouts(header_s=1e9, body_s=1e9, idle_s=1e9, write_s=1e9)
@@ -517,6 +520,14 @@ class WorkerApp:
 
     def _register_kinds(self, request: RegisterKindsRequest, author: Author) -> None:
         register_kinds(self._database, self._bus, self._topic, request.part, request.kinds, author, _OWN_KINDS)
+
+
+def _make_tokenizer(http_parser: str) -> MakeTokenizer:
+    if http_parser == "httptools":
+        from zato.server.http.httptools_tokenizer import HttptoolsTokenizer
+
+        return HttptoolsTokenizer
+    return H1CTokenizer
 
 
 def _task_settings(settings: ServerSettings) -> TaskSettings:
