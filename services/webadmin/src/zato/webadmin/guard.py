@@ -4,7 +4,7 @@ import hmac
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -117,7 +117,7 @@ def to_sign_in() -> BaseResponse:
 
 
 def _browsers_zone() -> str:
-    zone = request.cookies.get(ZONE_COOKIE, "")
+    zone = unquote(request.cookies.get(ZONE_COOKIE, ""))
     return zone if is_zone(zone) else "UTC"
 
 
