@@ -59,6 +59,17 @@ class Fail(Service):
         raise ValueError("the reason")
 
 
+class Kill(Service):
+    """Ends its worker, as a crash in C code or a lack of memory does."""
+
+    name = "amqp.kill"
+
+    def handle(self):
+        note(self.channel.name, self.request.raw_request.decode())
+        if self.request.raw_request == b"bad":
+            os.kill(os.getpid(), 9)
+
+
 class Send(Service):
     name = "amqp.send"
 

@@ -62,6 +62,24 @@ def test_a_poison_message_is_dead_after_exactly_its_tries_and_can_be_looked_at_r
     assert not letters() and cluster.size("poison") == 0
 
 
+def test_a_message_that_kills_its_worker_ends_among_the_dead_and_takes_no_other_along(cluster: "Cluster") -> None:
+    cluster.channel("killing", "amqp.kill", tries=3, retry_after_s=0.05)
+    sent = bodies("g", 20)
+    cluster.put("killing", [*sent[:10], "bad", *sent[10:]])
+
+    def letters() -> list[object]:
+        try:
+            return list(cluster.connectors[0].call("ListDeadLetters", channel="killing").letters)
+        except ZatoError:
+            return []
+
+    (letter,) = eventually(letters, timeout_s=PATIENCE_S, what="the dead letter")
+    assert (letter.body, letter.count, letter.cid != "") == (b"bad", 3, True) and "went away, 3 times" in letter.reason
+    counts = cluster.await_all("killing", sent)
+    assert counts["bad"] == 3
+    eventually(lambda: cluster.size("killing") == 0, timeout_s=PATIENCE_S)
+
+
 def test_a_service_sends_and_hears_of_what_reaches_nobody(cluster: "Cluster") -> None:
     with cluster.amqp() as channel:
         channel.queue_declare("sent", durable=True)

@@ -23,6 +23,7 @@ The platform's errors. Each has one HTTP status and one gRPC code, so it crosses
     ├── InternalError           500  INTERNAL              details stay in the log
     ├── NotImplementedHere      501  UNIMPLEMENTED
     ├── Unavailable             503  UNAVAILABLE
+    │   └── WorkerLost          503  UNAVAILABLE           it went away in the middle of the work
     └── DeadlineExceeded        504  DEADLINE_EXCEEDED     we were too slow
 """
 
@@ -197,6 +198,10 @@ class NotImplementedHere(ZatoError):
 class Unavailable(ZatoError):
     http_status = 503
     grpc_code = "UNAVAILABLE"
+
+
+class WorkerLost(Unavailable):
+    """Whoever had taken the work went away before it was done: nobody knows how far it came, or whether it was to blame."""
 
 
 class DeadlineExceeded(ZatoError):
