@@ -17,12 +17,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from zato.common.errors import BadRequest, NotFound, PayloadTooLarge, UnsupportedMediaType
-from zato.server.packages.archives import Limits, check_path, pack, read_archive, unpack
+from zato.server.packages.archives import PackageLimits, check_path, pack, read_archive, unpack
 from zato.server.packages.folders import pack_folder
 from zato.server.packages.package import Package
 from zato.server.packages.uploads import Upload, name_of, read_upload
 
-LIMITS = Limits()
+LIMITS = PackageLimits()
 SERVICE = b"from zato.server.service import Service\nclass A(Service):\n    def handle(self): pass\n"
 ORDERS = {"orders/__init__.py": b"", "orders/api.py": SERVICE, "orders/data/rates.json": b"{}"}
 
@@ -54,7 +54,7 @@ def twice(path: str) -> bytes:
     return made.getvalue()
 
 
-def read(files: Mapping[str, bytes], name: str = "orders.zip", limits: Limits = LIMITS) -> dict[str, bytes]:
+def read(files: Mapping[str, bytes], name: str = "orders.zip", limits: PackageLimits = LIMITS) -> dict[str, bytes]:
     upload = read_upload(name, archive(files), limits)
     return Package(upload.name, 1, upload.source).files
 
@@ -254,12 +254,12 @@ def test_entries_that_share_their_bytes_are_refused() -> None:
 @pytest.mark.parametrize(
     ("limits", "reason"),
     [
-        (Limits(max_bytes=100), "package_max_bytes"),
-        (Limits(max_files=2), "package_max_files"),
-        (Limits(max_unpacked_bytes=50), "package_max_unpacked_bytes"),
+        (PackageLimits(max_bytes=100), "package_max_bytes"),
+        (PackageLimits(max_files=2), "package_max_files"),
+        (PackageLimits(max_unpacked_bytes=50), "package_max_unpacked_bytes"),
     ],
 )
-def test_what_is_too_much_is_refused_with_the_setting_that_says_so(limits: Limits, reason: str) -> None:
+def test_what_is_too_much_is_refused_with_the_setting_that_says_so(limits: PackageLimits, reason: str) -> None:
     with pytest.raises(PayloadTooLarge, match=reason):
         read(ORDERS, limits=limits)
 
@@ -442,6 +442,6 @@ def test_a_folder_that_is_empty_too_large_or_not_there_is_refused(tmp_path: Path
         pack_folder(tmp_path)
     (tmp_path / "a.py").write_bytes(b"x" * 100)
     with pytest.raises(PayloadTooLarge):
-        pack_folder(tmp_path, Limits(max_unpacked_bytes=50))
+        pack_folder(tmp_path, PackageLimits(max_unpacked_bytes=50))
     with pytest.raises(NotFound):
         pack_folder(tmp_path / "nowhere")

@@ -2,10 +2,12 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from zato.common.errors import BadRequest
+from zato.server.accounts.roles import Role
+from zato.server.admin.actions import Action, Area, Values
 from zato.server.admin.pages import listed
 from zato.server.control.changes import Author
 from zato.server.control.deployments import Deployed
@@ -16,28 +18,173 @@ from zato.server.control.package_history import (
     package_history,
     version_source,
 )
+from zato.server.describe.schemas import array, boolean, integer, number, record, text
 
 if TYPE_CHECKING:
-    from zato.server.admin.services import Action, Admin
-
-Values = Mapping[str, Any]
+    from zato.server.admin.services import Admin
 
 _LONGEST_WAIT_S = 300.0
+_PACKAGES = Area("Packages")
+_WORKER_DEPLOYMENT = record(
+    {
+        "server": text("Name of the server"),
+        "pid": integer("Process id of the worker"),
+        "version": integer("Version that it was to run"),
+        "version_running": integer("Version that it runs; 0 for none"),
+        "is_ok": boolean("Whether it took it"),
+        "reason": text("Why not: file, line and reason"),
+        "traceback": text("As Python prints it, when there is one"),
+    },
+    "What one worker made of it",
+    optional=("version",),
+)
+_PACKAGE_NAME = text("What it is deployed as, e.g. currency.py, or orders for a package", minLength=1)
+_PACKAGE_VERSION = integer("Version of it", minimum=1)
+_WAIT = number("Seconds to wait for the workers", minimum=0, maximum=300, default=0)
+_DEPLOYMENT_FIELDS = {
+    "id": integer("Number of the version, unique among those of all packages"),
+    "name": text("What it is deployed as"),
+    "file_name": text("The same"),
+    "version": integer("Its version"),
+    "action": text("deploy, undeploy, or reject of one that did not pass the check"),
+    "is_live": boolean("Whether the workers are to run it"),
+    "digest": text("SHA-256 of a file; of a package that of the lines of sha256sum for its files"),
+    "size": integer("Bytes of its files"),
+    "file_count": integer("How many files it has"),
+    "upload_name": text("Name of the file that was uploaded"),
+    "restored_version": integer("Version whose content it repeats; 0 for none"),
+    "reason": text("Why it was rejected"),
+    "traceback": text("Of what it was rejected for"),
+    "created_at": text("When, UTC", format="date-time"),
+    "created_by": text("Who deployed it"),
+    "address": text("From where; empty for the server itself"),
+    "workers": array(_WORKER_DEPLOYMENT, "Those that run it, or refused it"),
+}
+_DEPLOYMENT = record(_DEPLOYMENT_FIELDS)
+_DEPLOYMENT_WITH_FILES = record(
+    {
+        **_DEPLOYMENT_FIELDS,
+        "files": array(record({"path": text("Path in the package"), "size": integer("Its bytes")}), "What it holds"),
+    }
+)
+_DEPLOYED = record(
+    {
+        "id": integer("Number of the version, unique among those of all packages"),
+        "name": text("What it is deployed as"),
+        "version": integer("Its version"),
+        "is_accepted": boolean("Whether it passed the check, and so goes to all workers"),
+        "is_ok": boolean("Whether it passed and all workers have taken it by now"),
+        "reason": text("Why not, of the first that refused it"),
+        "traceback": text("As Python prints it, when there is one"),
+        "workers": array(_WORKER_DEPLOYMENT, "Those that reported in time"),
+        "missing": array(text(), "Workers that did not, as server/pid"),
+    }
+)
+_PACKAGE_DIFF = record(
+    {
+        "name": text("What it is deployed as"),
+        "from_version": integer("Version that is compared; 0 for nothing"),
+        "to_version": integer("Version that it is compared with"),
+        "files": array(
+            record(
+                {
+                    "path": text("Path of a file that is not the same in both"),
+                    "change": text("added, removed or changed"),
+                    "diff": text("Unified diff; empty where there is none"),
+                    "is_text": boolean("Whether there is a diff: the file is text, and not too long"),
+                    "bytes_before": integer("Its bytes in the one"),
+                    "bytes_after": integer("Its bytes in the other"),
+                }
+            )
+        ),
+    }
+)
+_ONE_VERSION = record({"name": _PACKAGE_NAME, "version": _PACKAGE_VERSION}, optional=("version",))
+_SOURCE = record(
+    {
+        "name": text("What it is deployed as"),
+        "version": integer("Its version"),
+        "payload_name": text("A name for the file, which can be deployed under it"),
+        "payload": text("A Python file, or a zip archive, in Base64"),
+    }
+)
+_UPLOAD = record(
+    {
+        "payload": text("Its content in Base64"),
+        "payload_name": text("Its name, which says what it is: .py, .zip or .whl", minLength=1),
+        "wait": _WAIT,
+        "cluster_id": integer("Not looked at: there is one cluster"),
+    },
+    optional=("wait", "cluster_id"),
+)
 
 
-def package_actions() -> "dict[str, Action]":
+def package_actions() -> dict[str, Action]:
     """Return the actions by the names of their services."""
+    get_list = _PACKAGES.action(
+        lambda admin, values, _author: listed(list_packages(admin.database), values),
+        Role.VIEWER,
+        "Return the latest version of each file and package of services, and what each worker made of it",
+        returns=array(_DEPLOYMENT),
+    )
     return {
-        "zato.service.upload-package": upload,
-        "zato.hot-deploy.create": deploy_again,
-        "zato.deployment.get-list": get_list,
         "zato.package.get-list": get_list,
-        "zato.package.get-history": get_history,
-        "zato.package.get": get_version,
-        "zato.package.get-source": get_source,
-        "zato.package.diff": diff,
-        "zato.package.roll-back": roll_back,
-        "zato.package.undeploy": undeploy,
+        "zato.deployment.get-list": replace(get_list, alias_of="zato.package.get-list"),
+        "zato.package.get-history": _PACKAGES.action(
+            lambda admin, values, _author: listed(package_history(admin.database, _text(values, "name")), values),
+            Role.VIEWER,
+            "Return all versions of a package that there are still, the newest first",
+            takes=record({"name": _PACKAGE_NAME}),
+            returns=array(_DEPLOYMENT),
+        ),
+        "zato.package.get": _PACKAGES.action(
+            get_version,
+            Role.VIEWER,
+            "Return a version of a package, the latest one unless told otherwise, with its files",
+            takes=_ONE_VERSION,
+            returns=_DEPLOYMENT_WITH_FILES,
+        ),
+        "zato.package.get-source": _PACKAGES.action(
+            get_source,
+            Role.DEVELOPER,
+            "Return the content of a version of a package, the live one unless told otherwise, in Base64",
+            takes=_ONE_VERSION,
+            returns=_SOURCE,
+        ),
+        "zato.package.diff": _PACKAGES.action(
+            diff,
+            Role.DEVELOPER,
+            "Return what two versions of a package differ in: the latest one and the one before it, unless told otherwise",
+            takes=record(
+                {"name": _PACKAGE_NAME, "from_version": _PACKAGE_VERSION, "to_version": _PACKAGE_VERSION},
+                optional=("from_version", "to_version"),
+            ),
+            returns=_PACKAGE_DIFF,
+        ),
+        "zato.package.roll-back": _PACKAGES.action(
+            roll_back,
+            Role.DEPLOYER,
+            "Deploy once more what a version of a package had, the one before the live one unless told otherwise",
+            takes=record({"name": _PACKAGE_NAME, "version": _PACKAGE_VERSION, "wait": _WAIT}, optional=("version", "wait")),
+            returns=_DEPLOYED,
+        ),
+        "zato.package.undeploy": _PACKAGES.action(
+            undeploy,
+            Role.DEPLOYER,
+            "Take the services of a package out of use",
+            takes=record({"name": _PACKAGE_NAME, "wait": _WAIT}, optional=("wait",)),
+            returns=_DEPLOYED,
+        ),
+        "zato.service.upload-package": _PACKAGES.action(
+            upload, Role.DEPLOYER, "Deploy a Python file, a zip archive or a wheel", takes=_UPLOAD, returns=_DEPLOYED
+        ),
+        "zato.hot-deploy.create": _PACKAGES.action(
+            deploy_again,
+            Role.DEPLOYER,
+            "Deploy once more the version that has this number",
+            takes=record({"package_id": integer("Number of the version", minimum=1), "wait": _WAIT}, optional=("wait",)),
+            returns=_DEPLOYED,
+        ),
     }
 
 
@@ -61,14 +208,6 @@ def deploy_again(admin: "Admin", values: Values, author: Author) -> dict[str, An
     if id is None:
         raise BadRequest("'package_id' takes the id of a version: 'zato.package.get-history' has them")
     return _describe(admin.deployments.deploy_again(id, author, wait_s=_wait_s(values)))
-
-
-def get_list(admin: "Admin", values: Values, _author: Author) -> Any:
-    return listed(list_packages(admin.database), values)
-
-
-def get_history(admin: "Admin", values: Values, _author: Author) -> Any:
-    return listed(package_history(admin.database, _text(values, "name")), values)
 
 
 def get_version(admin: "Admin", values: Values, _author: Author) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from zato.server.control.changes import DEPLOYMENT, Author, audit, current_versi
 from zato.server.control.workers import living_workers
 from zato.server.odb.database import Database
 from zato.server.odb.tables import DeploymentRow, DeploymentStatusRow
-from zato.server.packages.archives import Limits
+from zato.server.packages.archives import PackageLimits
 from zato.server.packages.package import Package
 from zato.server.packages.uploads import Upload, deployed_name, read_upload
 from zato.server.services.deployer import Outcome
@@ -96,7 +96,7 @@ class Deployments:
         pid: int,
         wait_for_version: Callable[[int], object] = lambda version: None,
         *,
-        limits: Limits | None = None,
+        limits: PackageLimits | None = None,
         keep_versions: int = 0,
     ) -> None:
         self._database = database
@@ -106,7 +106,7 @@ class Deployments:
         self._server = server
         self._pid = pid
         self._wait_for_version = wait_for_version
-        self._limits = limits or Limits()
+        self._limits = limits or PackageLimits()
         self._keep_versions = keep_versions
 
     def deploy(self, upload_name: str, data: bytes, author: Author, *, wait_s: float = 0.0) -> Deployed:
@@ -288,7 +288,7 @@ def newest_rows(*, accepted_only: bool) -> Select[DeploymentRow]:
     return statement.order_by(DeploymentRow.file_name)
 
 
-def _read(upload_name: str, data: bytes, limits: Limits) -> Upload | ZatoError:
+def _read(upload_name: str, data: bytes, limits: PackageLimits) -> Upload | ZatoError:
     """Return what is wrong with an upload instead of raising it: gevent's threads print what they raise."""
     try:
         return read_upload(upload_name, data, limits)

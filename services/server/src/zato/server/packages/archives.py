@@ -36,7 +36,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class PackageLimits:
     """
     Args:
         max_bytes: Of what is uploaded.
@@ -50,7 +50,7 @@ class Limits:
     max_ratio: int = 100
 
 
-def read_archive(name: str, data: bytes, limits: Limits) -> dict[str, bytes]:
+def read_archive(name: str, data: bytes, limits: PackageLimits) -> dict[str, bytes]:
     """
     Return the files of an archive that somebody uploaded, by their paths.
 
@@ -72,7 +72,7 @@ def read_archive(name: str, data: bytes, limits: Limits) -> dict[str, bytes]:
         raise BadRequest(f"{name} is damaged, or no zip archive that can be read: {exc}") from exc
 
 
-def check_size(name: str, data: bytes, limits: Limits) -> None:
+def check_size(name: str, data: bytes, limits: PackageLimits) -> None:
     """Raise PayloadTooLarge for more than may be uploaded."""
     if len(data) > limits.max_bytes:
         raise PayloadTooLarge(
@@ -80,7 +80,7 @@ def check_size(name: str, data: bytes, limits: Limits) -> None:
         )
 
 
-def check_files(name: str, sizes: Mapping[str, int], limits: Limits) -> None:
+def check_files(name: str, sizes: Mapping[str, int], limits: PackageLimits) -> None:
     """
     Check paths and sizes of the files that are to be a package.
 
@@ -147,7 +147,7 @@ def names_in(source: bytes) -> list[str]:
         return sorted(archive.namelist())
 
 
-def _check_index(name: str, data: bytes, limits: Limits) -> None:
+def _check_index(name: str, data: bytes, limits: PackageLimits) -> None:
     """Look at the archive's end before anything reads its index, which may be as large as the whole archive."""
     at = data.rfind(_END, max(0, len(data) - _END_BYTES - _LONGEST_COMMENT))
     if not data.startswith((_LOCAL, _END)) or at < 0 or len(data) - at < _END_BYTES:
@@ -165,7 +165,7 @@ def _check_index(name: str, data: bytes, limits: Limits) -> None:
         )
 
 
-def _check_entries(name: str, data: bytes, entries: Iterable[zipfile.ZipInfo], limits: Limits) -> None:
+def _check_entries(name: str, data: bytes, entries: Iterable[zipfile.ZipInfo], limits: PackageLimits) -> None:
     entries = list(entries)
     for entry in entries:
         _check_entry(name, entry)

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from zato.common.errors import BadRequest, NotFound
-from zato.server.packages.archives import Limits, check_files, pack
+from zato.server.packages.archives import PackageLimits, check_files, pack
 from zato.server.packages.uploads import is_litter
 
 
-def pack_folder(folder: Path, limits: Limits | None = None) -> bytes:
+def pack_folder(folder: Path, limits: PackageLimits | None = None) -> bytes:
     """
     Return a folder as an archive. What is hidden, or left behind by tools, stays out.
 
@@ -20,7 +20,7 @@ def pack_folder(folder: Path, limits: Limits | None = None) -> bytes:
     """
     try:
         paths = {str(PurePosixPath(path.relative_to(folder))): path for path in files_of(folder)}
-        check_files(folder.name, {name: path.stat().st_size for name, path in paths.items()}, limits or Limits())
+        check_files(folder.name, {name: path.stat().st_size for name, path in paths.items()}, limits or PackageLimits())
         files = {name: path.read_bytes() for name, path in paths.items()}
     except OSError as exc:
         raise NotFound(f"{exc.filename or folder} cannot be read: {exc.strerror}") from exc

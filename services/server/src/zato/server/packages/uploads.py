@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from zato.common.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
-from zato.server.packages.archives import Limits, pack, read_archive
+from zato.server.packages.archives import PackageLimits, pack, read_archive
 from zato.server.packages.package import modules_in
 from zato.server.packages.wheels import check_wheel, parse_wheel_name
 
@@ -40,7 +40,7 @@ class Upload:
     source: bytes
 
 
-def read_upload(file_name: str, data: bytes, limits: Limits) -> Upload:
+def read_upload(file_name: str, data: bytes, limits: PackageLimits) -> Upload:
     """
     Return what is to be deployed, checked but not imported.
 

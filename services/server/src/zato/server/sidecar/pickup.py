@@ -17,7 +17,7 @@ from zato.common.cid import new_cid
 from zato.common.errors import ZatoError
 from zato.common.logs import bind_cid, get_logger
 from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest, DeployResponse
-from zato.server.packages.archives import Limits
+from zato.server.packages.archives import PackageLimits
 from zato.server.packages.folders import pack_folder
 from zato.server.packages.uploads import is_litter, name_of
 from zato.server.sidecar.forward import Workers
@@ -101,14 +101,14 @@ class Pickup:
         server: str,
         *,
         undeploy_deleted: bool,
-        limits: Limits | None = None,
+        limits: PackageLimits | None = None,
     ) -> None:
         self._folder = folder
         self._state_file = state_file
         self._workers = workers
         self._actor = f"pickup/{server}"
         self._undeploy_deleted = undeploy_deleted
-        self._limits = limits or Limits()
+        self._limits = limits or PackageLimits()
         self._taken: dict[str, _Stamp] = _read_state(state_file)
         self._refused: set[str] = set()
         self._again: set[str] = set()
