@@ -180,8 +180,6 @@ class Generation:
     def _fail(self, package: Package, exc: BaseException) -> CannotImport:
         if package.name not in self._failed:
             self._failed[package.name] = _explain(package, self._root(package), exc)
-            for name in package.modules:
-                self._modules.pop(name, None)
         return self._failed[package.name]
 
     def _import(self, package: Package, name: str) -> None:
