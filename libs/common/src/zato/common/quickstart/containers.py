@@ -2,13 +2,14 @@
 The folder of a cluster of containers, in a volume that all of them read:
 
     cluster.toml secrets.toml    as `zato quickstart` has them; by these the zato command finds the cluster
+    admin_password               the first administrator's, until it is changed
     examples.secrets             the key that examples/load gives its users
     operator_token               what the zato command gets its certificate with
     <part>/                      what one part reads, one secret in each file, for its user only
 
 `zato.ca.containers` makes what is missing, as root, tokens included. What is there is kept, so it may run at every start.
-`python -m zato.common.quickstart.containers PATH` creates the user and the channel that every cluster has, once a server
-answers.
+`python -m zato.common.quickstart.containers PATH` creates the user, the channel and the administrator that every cluster has,
+once a server answers.
 """
 
 import argparse
@@ -25,10 +26,10 @@ from zato.common.lifecycle.folders import CLUSTER_FILE, PART_FILE, write_secret
 from zato.common.lifecycle.toml import toml_document
 from zato.common.quickstart import container_servers as servers
 from zato.common.quickstart.cluster import Cluster, generate_secrets, load_cluster, save_cluster
-from zato.common.quickstart.defaults import ensure_defaults
+from zato.common.quickstart.defaults import ADMIN_PASSWORD_FILE, FIRST_ADMIN, ensure_defaults, ensure_first_admin
 from zato.common.quickstart.roles import Member
-from zato.common.rpc.roles import CONNECTOR, LB_AGENT, OPERATOR, SCHEDULER, SERVER
-from zato.common.secrets import generate_key, generate_token
+from zato.common.rpc.roles import CONNECTOR, LB_AGENT, OPERATOR, SCHEDULER, SERVER, WEBADMIN
+from zato.common.secrets import generate_key, generate_password, generate_token
 
 # A part is where its service's name leads, whichever of its containers that is.
 _MEMBERS = (
@@ -38,9 +39,10 @@ _MEMBERS = (
     Member("scheduler", "scheduler", {"grpc_address": "scheduler:31530"}),
     Member("connector-amqp", "connector-amqp", {"grpc_address": "connector-amqp:31531"}),
     Member("connector-zmq", "connector-zmq", {"grpc_address": "connector-zmq:31532"}),
+    Member("webadmin", "webadmin", {"http_address": "webadmin:8183"}),
 )
 # Of our images.
-_SERVER_USER, _LB_AGENT_USER, _SCHEDULER_USER, AUTHORITY_USER, _ZMQ_USER, _AMQP_USER = range(10001, 10007)
+_SERVER_USER, _LB_AGENT_USER, _SCHEDULER_USER, AUTHORITY_USER, _ZMQ_USER, _AMQP_USER, _WEBADMIN_USER = range(10001, 10008)
 # Of the images postgres, redis and rabbitmq alike.
 DATABASE_USER = 999
 # What a quickstart has none of.
@@ -75,6 +77,7 @@ TOKENS = (
     TokenFile("server/enrolment_token", _SERVER_USER, SERVER, "server", ("server", *_LOOPBACK)),
     TokenFile("lb-agent/enrolment_token", _LB_AGENT_USER, LB_AGENT, "lb-agent", ("lb-agent", *_LOOPBACK)),
     TokenFile("scheduler/enrolment_token", _SCHEDULER_USER, SCHEDULER, "scheduler", ("scheduler", *_LOOPBACK)),
+    TokenFile("webadmin/enrolment_token", _WEBADMIN_USER, WEBADMIN, "webadmin", ("webadmin", *_LOOPBACK)),
     TokenFile("connector-amqp/enrolment_token", _AMQP_USER, CONNECTOR, "connector-amqp", ("connector-amqp", *_LOOPBACK)),
     TokenFile("connector-zmq/enrolment_token", _ZMQ_USER, CONNECTOR, "connector-zmq", ("connector-zmq", *_LOOPBACK)),
     *(
@@ -124,10 +127,15 @@ def _lb_agent(secrets: Mapping[str, str]) -> Mapping[str, str]:
     }
 
 
+def _webadmin(secrets: Mapping[str, str]) -> Mapping[str, str]:
+    return {"token": secrets["token"], "redis_url": servers.redis_url(secrets)}
+
+
 READERS = {
     "server": Reader(_SERVER_USER, _server),
     "lb-agent": Reader(_LB_AGENT_USER, _lb_agent),
     "scheduler": Reader(_SCHEDULER_USER, _token),
+    "webadmin": Reader(_WEBADMIN_USER, _webadmin),
     "connector-amqp": Reader(_AMQP_USER, _token),
     "connector-zmq": Reader(_ZMQ_USER, _token),
     "ca": Reader(AUTHORITY_USER, lambda _secrets: {}),
@@ -155,6 +163,7 @@ def prepare(path: Path) -> Cluster:
     _write_once(path / "ca" / "token", generate_token(), AUTHORITY_USER)
     _write_once(path / "ca" / "secret_key", generate_key(), AUTHORITY_USER)
     _write_once(path / "examples.secrets", generate_token(), _SERVER_USER)
+    _write_once(path / ADMIN_PASSWORD_FILE, generate_password(), _SERVER_USER)
     # Last, since it is what says that all the rest is there.
     save_cluster(cluster)
     (path / CLUSTER_FILE).chmod(_READABLE_BY_ALL)
@@ -162,11 +171,13 @@ def prepare(path: Path) -> Cluster:
 
 
 def defaults(path: Path) -> list[str]:
-    """Create the user and the channel that every cluster has, and return the names of what was created."""
+    """Create the user, the channel and the administrator that every cluster has; return the names of what was created."""
     cluster = load_cluster(path)
     addresses = tuple(member.addresses["grpc_address"] for member in cluster.servers)
     with Admin(Servers(addresses, cluster.secrets["token"], str(cluster.path), operator_tls(cluster.path))) as admin:
-        return ensure_defaults(cluster, admin)
+        created = ensure_defaults(cluster, admin)
+        # Not printed: what a container prints is in the logs of the machine. It is in its file.
+        return [*created, FIRST_ADMIN] if ensure_first_admin(cluster, admin) else created
 
 
 def _fill(folder: Path, reader: Reader, secrets: Mapping[str, str]) -> None:

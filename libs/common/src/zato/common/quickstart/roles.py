@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from zato.common.rpc.roles import CONNECTOR, LB_AGENT, SCHEDULER, SERVER
+from zato.common.rpc.roles import CONNECTOR, LB_AGENT, SCHEDULER, SERVER, WEBADMIN
 
 HOST = "127.0.0.1"
 PUBAPI_USER = "pubapi"
@@ -113,6 +113,18 @@ def _follower(wiring: Wiring, member: Member) -> Mapping[str, object]:
     }
 
 
+def _webadmin(wiring: Wiring, member: Member) -> Mapping[str, object]:
+    return {
+        "name": member.name,
+        "cluster": wiring.cluster,
+        "server_addresses": list(wiring.addresses("server", "grpc_address")),
+        "lb_agent_address": wiring.address("lb-agent", "grpc_address"),
+        "scheduler_addresses": list(wiring.addresses("scheduler", "grpc_address")),
+        "redis_url": wiring.redis_url,
+        "token": wiring.secrets["token"],
+    }
+
+
 def _authority(_wiring: Wiring, _member: Member) -> Mapping[str, object]:
     return {}
 
@@ -136,6 +148,7 @@ ROLES = (
     Role("lb-agent", {"frontend_address": 11223, "grpc_address": 20151}, _lb_agent, certificate=LB_AGENT, is_door=True),
     Role("server", {"http_address": 17010, "grpc_address": 17110}, _server, certificate=SERVER, is_many=True),
     Role("scheduler", {"grpc_address": 31530}, _follower, certificate=SCHEDULER),
+    Role("webadmin", {"http_address": 8183}, _webadmin, certificate=WEBADMIN, is_optional=True),
     Role("connector-amqp", {"grpc_address": 31531}, _follower, certificate=CONNECTOR, is_optional=True),
     Role("connector-zmq", {"grpc_address": 31532}, _follower, certificate=CONNECTOR, is_optional=True),
 )
