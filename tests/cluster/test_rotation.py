@@ -30,7 +30,7 @@ LIFETIME_S, NOTICE_S, POLL_S = 9.0, 8.0, 0.3
 @pytest.fixture(scope="module")
 def rotating(tmp_path_factory: pytest.TempPathFactory, haproxy_program: str, make_cluster: Any) -> Iterator[Any]:
     made = make_cluster(tmp_path_factory.mktemp("rotating") / "c")
-    made.zato("quickstart", "create", str(made.folder))
+    made.zato("quickstart", "create", str(made.folder), "--with", "connector-amqp,connector-zmq")
     made.https = f"localhost:{free_port()}"
     for name in (*PARTS, "ca"):
         with (made.folder / name / "settings.toml").open("a") as settings:

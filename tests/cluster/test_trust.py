@@ -114,7 +114,7 @@ class TrustedCluster:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory, haproxy_program: str) -> Iterator[TrustedCluster]:
     made = TrustedCluster(tmp_path_factory.mktemp("trust") / "c")
-    made.zato("quickstart", "create", str(made.folder), "--servers", "1")
+    made.zato("quickstart", "create", str(made.folder), "--servers", "1", "--with", "connector-amqp,connector-zmq")
     for name in ("server1", "scheduler", "lb-agent", "connector-amqp", "connector-zmq"):
         with (made.folder / name / "settings.toml").open("a") as settings:
             settings.write(f"\nauthorities_poll_s = {POLL_S}\n")
