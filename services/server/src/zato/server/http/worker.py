@@ -13,6 +13,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from zato.common.logs import get_logger
 from zato.server.http.connection import Connection, ConnectionSettings
+from zato.server.http.opening import close
 from zato.server.http.wire import HeadWriter
 
 log = get_logger(__name__)
@@ -65,12 +66,19 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         return server
 
     def _serve(self, settings: ConnectionSettings, socket: Any, address: Any) -> None:
-        connection = Connection(socket, _host(address), settings)
+        host = _host(address)
+        if settings.opening is not None:
+            opened = settings.opening.open(socket, host)
+            if opened is None:
+                return
+            socket, host = opened
+        connection = Connection(socket, host, settings)
         self._open.add(connection)
         try:
             connection.serve()
         finally:
             self._open.discard(connection)
+            close(socket)
 
     @property
     def head_writer(self) -> HeadWriter:
