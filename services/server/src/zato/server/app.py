@@ -353,9 +353,11 @@ class WorkerApp:
         self._bus.close()
         self._database.close()
 
-    def tick(self, open_connections: int) -> None:
+    def tick(self, open_connections: int) -> int:
+        """Return how many requests this worker has answered."""
         self._metrics.set_connections(open_connections)
         self._metrics.flush()
+        return self._metrics.requests
 
     def http_settings(self, worker: Worker | StockWorker) -> ConnectionSettings:
         settings = self._settings

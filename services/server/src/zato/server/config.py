@@ -116,6 +116,14 @@ class ServerSettings(TrustSettings):
         default="gunicorn_h1c",
         choices=("gunicorn_h1c", "httptools"),
     )
+    max_requests: int = option(
+        "Requests after which a worker is replaced by a new one, against leaks of what services use; 0 for never",
+        default=0,
+        minimum=0,
+    )
+    max_requests_jitter: int = option(
+        "Up to so many more, at random, so that not all workers are replaced at once", default=0, minimum=0
+    )
     max_connections: int = option("Open connections of one worker", default=10_000, minimum=1)
     max_body_bytes: int = option("Largest request body; larger ones get 413", default=10 * 1024 * 1024, minimum=0)
     max_buffered_bytes: int = option(
