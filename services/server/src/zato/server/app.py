@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -63,7 +64,7 @@ from zato.server.describe.serving import document_channels, document_services
 from zato.server.http.access_log import AccessLog, make_access_log_step
 from zato.server.http.body_budget import BodyBudget
 from zato.server.http.channels import compile_channels
-from zato.server.http.client_address import make_client_address_step
+from zato.server.http.client_address import make_client_address_step, within
 from zato.server.http.connection import ConnectionSettings, Timeouts
 from zato.server.http.deadline import make_deadline_step
 from zato.server.http.encodings import make_decompress_step
@@ -74,6 +75,7 @@ from zato.server.http.h1c_tokenizer import H1CTokenizer
 from zato.server.http.limit_options import definition_limits
 from zato.server.http.limits import make_limits_step
 from zato.server.http.match import make_match_step
+from zato.server.http.opening import Opening, server_tls
 from zato.server.http.probes import make_probe_step
 from zato.server.http.rate_limits import LocalCounter, RateLimiter
 from zato.server.http.redis_counter import RedisCounter
@@ -153,6 +155,8 @@ class ServerApp:
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
         self._metrics = Metrics()
+        # What is wrong with its files shows now, rather than in each worker again and again.
+        _opening(settings)
         defaults.use(defaults.read_defaults(settings.services_folder))
         self._database = Database(settings.odb_url, settings.odb_limits)
         rehearse(self._database, settings)
@@ -356,9 +360,11 @@ class WorkerApp:
         self._bus.close()
         self._database.close()
 
-    def tick(self, open_connections: int) -> None:
+    def tick(self, open_connections: int) -> int:
+        """Return how many requests this worker has answered."""
         self._metrics.set_connections(open_connections)
         self._traffic.add(self._metrics.flush())
+        return self._metrics.requests
 
     def http_settings(self, worker: Worker | StockWorker) -> ConnectionSettings:
         settings = self._settings
@@ -377,6 +383,7 @@ class WorkerApp:
             BodyBudget(settings.body_budget_bytes),
             self._metrics.count_refused,
             make_tokenizer=_make_tokenizer(settings.http_parser),
+            opening=_opening(settings),
         )
 
     def rpc_settings(self, worker: Worker | StockWorker) -> ConnectionSettings:
@@ -527,6 +534,15 @@ def _make_tokenizer(http_parser: str) -> MakeTokenizer:
 
         return HttptoolsTokenizer
     return H1CTokenizer
+
+
+def _opening(settings: ServerSettings) -> Opening | None:
+    if not settings.proxy_networks and not settings.http_tls_certificate:
+        return None
+    tls = None
+    if settings.http_tls_certificate:
+        tls = server_tls(Path(settings.http_tls_certificate), Path(settings.http_tls_key))
+    return Opening(within(settings.proxy_networks), tls, settings.header_timeout_s)
 
 
 def _task_settings(settings: ServerSettings) -> TaskSettings:
