@@ -18,6 +18,7 @@ from zato.server.admin.service_states import EDITED, SERVICE, edit_service, find
 from zato.server.control.changes import Author
 from zato.server.describe.kinds import which
 from zato.server.describe.schemas import Schema, array, boolean, integer, nullable, number, record, text
+from zato.server.http.traffic import CHANNEL, SERVER
 from zato.server.services.moments import utc_now
 from zato.server.services.recordings import ERROR, SAMPLE, SLOW, Recordings
 from zato.server.services.statistics_reading import Numbers, StatisticsReader, Window
@@ -48,8 +49,7 @@ _RANKED = {
     "n_type": text("What they are ranked by", enum=list(_RANKS), default="usage"),
     "is_internal": boolean("Whether the platform's own services count too", default=False),
 }
-_SUMMARY = {
-    "service_name": text("Name of the service; empty for all together"),
+_FARED = {
     "usage": integer("How often it ran"),
     "errors": integer("How often it failed"),
     "error_perc": number("The same in percent"),
@@ -62,6 +62,7 @@ _SUMMARY = {
     "min_resp_time": number("Milliseconds of the shortest run"),
     "max_resp_time": number("Milliseconds of the longest run"),
 }
+_SUMMARY = {"service_name": text("Name of the service; empty for all together"), **_FARED}
 _SHARE = {
     "all_services_usage": integer("How often all services ran"),
     "all_services_time": number("Milliseconds that all of them took together"),
@@ -76,7 +77,16 @@ _TRENDS = {
 _POINT = record(
     {
         "start": text("Where this part of the time begins, UTC", format="date-time"),
-        **{name: _SUMMARY[name] for name in ("usage", "errors", "mean", "p95", "rate")},
+        **{name: _FARED[name] for name in ("usage", "errors", "mean", "p50", "p95", "p99", "rate")},
+    }
+)
+_SUBJECTS = array(record({"name": text("Name of it"), **_FARED}))
+_TRAFFIC = record(
+    {
+        **_FARED,
+        "resolution_s": integer("Seconds that each part of the time has"),
+        "points": array(_POINT),
+        **dict.fromkeys(("channels", "servers", "services"), _SUBJECTS),
     }
 )
 _RANKING = record({**_SUMMARY, **_SHARE})
@@ -106,10 +116,16 @@ _PERIODS: Mapping[str, tuple[Callable[[date], date], Callable[[date], date]]] = 
 }
 
 
-def statistics_actions(reader: StatisticsReader, recordings: Recordings) -> dict[str, Action]:
-    """Return the actions by the names of their services."""
+def statistics_actions(reader: StatisticsReader, http: StatisticsReader, recordings: Recordings) -> dict[str, Action]:
+    """
+    Return the actions by the names of their services.
+
+    Args:
+        reader: Of what services did.
+        http: Of what channels and servers answered.
+    """
     return {
-        **{f"zato.stats.{name}": each for name, each in _number_actions(reader).items()},
+        **{f"zato.stats.{name}": each for name, each in _number_actions(reader, http).items()},
         **{f"zato.service.{name}": each for name, each in _sample_actions(reader, recordings).items()},
         **{
             f"zato.service.{group}.{name}": each
@@ -119,9 +135,9 @@ def statistics_actions(reader: StatisticsReader, recordings: Recordings) -> dict
     }
 
 
-def _number_actions(reader: StatisticsReader) -> dict[str, Action]:
+def _number_actions(reader: StatisticsReader, http: StatisticsReader) -> dict[str, Action]:
     def delete(_admin: "Admin", values: Values, _author: Author) -> dict[str, int]:
-        return {"deleted": reader.delete(*_range(values))}
+        return {"deleted": sum(each.delete(*_range(values)) for each in (reader, http))}
 
     looks = partial(_STATISTICS.action, role=Role.VIEWER)
     ranking = record({**_RANGE, **_RANKED}, optional={**_RANGE, **_RANKED})
@@ -131,6 +147,7 @@ def _number_actions(reader: StatisticsReader) -> dict[str, Action]:
         **_RANGE,
         "is_internal": _RANKED["is_internal"],
     }
+    in_traffic = {**_RANGE, "is_internal": _RANKED["is_internal"]}
     made = {
         "get-trends": looks(
             lambda _admin, values, _author: ranked(reader, *_range(values), values, has_trends=True),
@@ -157,6 +174,12 @@ def _number_actions(reader: StatisticsReader) -> dict[str, Action]:
             returns=record(
                 {**_SUMMARY, "resolution_s": integer("Seconds that each part of the time has"), "points": array(_POINT)}
             ),
+        ),
+        "get-traffic": looks(
+            lambda _admin, values, _author: traffic(reader, http, values),
+            help="Return HTTP requests over time, and by channel, server and service, up to the last second",
+            takes=record(in_traffic, optional=in_traffic),
+            returns=_TRAFFIC,
         ),
         "delete": _STATISTICS.action(
             noted(delete, "start", "stop"),
@@ -240,7 +263,11 @@ def by_service(reader: StatisticsReader, admin: "Admin", values: Values) -> dict
     entry = find_entry(admin, {"id": values["service_id"]} if "service_id" in values else {"name": values.get("service", "")})
     window = reader.window(*_range(values))
     numbers = window.summaries().get(entry.name, Numbers())
-    return {**_summary(entry.name, numbers, window), **_trends(entry.name, window), "series": _points(window, entry.name)}
+    return {
+        **_summary(entry.name, numbers, window),
+        **_trends(entry.name, window),
+        "series": _points(window, lambda name: name == entry.name),
+    }
 
 
 def series(reader: StatisticsReader, values: Values) -> dict[str, Any]:
@@ -256,8 +283,38 @@ def series(reader: StatisticsReader, values: Values) -> dict[str, Any]:
     return {
         **_summary(service, total, window),
         "resolution_s": window.resolution.seconds,
-        "points": _points(window, service, values),
+        "points": _points(window, lambda name: name == service or (not service and _is_wanted(name, values))),
     }
+
+
+def traffic(services: StatisticsReader, http: StatisticsReader, values: Values) -> dict[str, Any]:
+    """
+    Return HTTP requests over time, of all, and by channel and server, with the runs of services beside them. Of the last two
+    minutes there are numbers for each second, less than a second old.
+    """
+    start, stop = _range(values)
+    requests, runs = http.window(start, stop), services.window(start, stop)
+    summaries = requests.summaries()
+    total = Numbers()
+    for name, numbers in summaries.items():
+        if name.startswith(SERVER):
+            total.add(numbers)
+    return {
+        **_fared(total, requests),
+        "resolution_s": requests.resolution.seconds,
+        "points": _points(requests, lambda name: name.startswith(SERVER)),
+        "channels": _ranked_subjects(summaries, CHANNEL, requests),
+        "servers": _ranked_subjects(summaries, SERVER, requests),
+        "services": _ranked_subjects(
+            {name: each for name, each in runs.summaries().items() if _is_wanted(name, values)}, "", runs
+        ),
+    }
+
+
+def _ranked_subjects(summaries: Mapping[str, Numbers], prefix: str, window: Window) -> list[dict[str, Any]]:
+    found = {name.removeprefix(prefix): each for name, each in summaries.items() if name.startswith(prefix)}
+    ranking = sorted(found, key=lambda name: (-found[name].runs, name))[:_MOST]
+    return [{"name": name, **_fared(found[name], window)} for name in ranking]
 
 
 def with_numbers(reader: StatisticsReader, service: dict[str, Any]) -> dict[str, Any]:
@@ -277,12 +334,12 @@ def with_numbers(reader: StatisticsReader, service: dict[str, Any]) -> dict[str,
     }
 
 
-def _points(window: Window, service: str, values: Values | None = None) -> list[dict[str, Any]]:
+def _points(window: Window, is_wanted: Callable[[str], bool]) -> list[dict[str, Any]]:
     points = []
     for point in window.points:
         numbers = Numbers()
         for name, each in point.services.items():
-            if name == service or (not service and _is_wanted(name, values or {})):
+            if is_wanted(name):
                 numbers.add(each)
         points.append(
             {
@@ -290,7 +347,9 @@ def _points(window: Window, service: str, values: Values | None = None) -> list[
                 "usage": numbers.runs,
                 "errors": numbers.errors,
                 "mean": round(numbers.mean_ms, 3),
+                "p50": round(numbers.percentile_ms(50), 3),
                 "p95": round(numbers.percentile_ms(95), 3),
+                "p99": round(numbers.percentile_ms(99), 3),
                 "rate": round(numbers.runs / window.resolution.seconds, 3),
             }
         )
@@ -302,8 +361,11 @@ def _is_wanted(name: str, values: Values) -> bool:
 
 
 def _summary(service: str, numbers: Numbers, window: Window) -> dict[str, Any]:
+    return {"service_name": service, **_fared(numbers, window)}
+
+
+def _fared(numbers: Numbers, window: Window) -> dict[str, Any]:
     return {
-        "service_name": service,
         "usage": numbers.runs,
         "errors": numbers.errors,
         "error_perc": _percent(numbers.errors, numbers.runs),
