@@ -9,7 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from zato.webadmin import failures, guard, templating
 from zato.webadmin.cluster import Cluster
 from zato.webadmin.config import WebAdminSettings
-from zato.webadmin.context import KEY, WebAdmin
+from zato.webadmin.context import KEY, Lifetime, WebAdmin
 from zato.webadmin.kinds import Kinds
 from zato.webadmin.pages import PAGES
 from zato.webadmin.parts import Parts
@@ -39,6 +39,7 @@ def create_app(settings: WebAdminSettings) -> Flask:
         PreferenceStore(client, prefix),
         Kinds(),
         Parts(settings),
+        Lifetime(),
     )
     if settings.trusted_proxies:
         count = settings.trusted_proxies

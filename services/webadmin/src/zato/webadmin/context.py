@@ -1,6 +1,7 @@
 """What pages are made with, and where a request finds it."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from flask import current_app, g
 
@@ -15,6 +16,17 @@ from zato.webadmin.sessions import Sessions
 KEY = "zato"
 
 
+class Lifetime:
+    """Whether the process is to end, for what would otherwise go on: streams."""
+
+    def __init__(self) -> None:
+        self.worker: Any = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.worker is not None and not self.worker.alive
+
+
 @dataclass(frozen=True)
 class WebAdmin:
     settings: WebAdminSettings
@@ -23,6 +35,7 @@ class WebAdmin:
     preferences: PreferenceStore
     kinds: Kinds
     parts: Parts
+    lifetime: Lifetime
 
 
 def webadmin() -> WebAdmin:

@@ -19,6 +19,7 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 View = TypeVar("View", bound=Callable[..., Any])
 OPEN, BEFORE_PASSWORD = "is_open", "is_before_password"
 ZONE_COOKIE = "zone"
+EVENTS = "text/event-stream"
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
@@ -51,6 +52,11 @@ def open_before_password(view: View) -> View:
     return view
 
 
+def is_stream() -> bool:
+    """Whether a page that stays open wants to hear what is new: that keeps nobody signed in."""
+    return request.accept_mimetypes.best == EVENTS
+
+
 def cookie_name() -> str:
     # With this prefix no other host of the domain can set it.
     return "__Host-zato" if webadmin().settings.has_secure_cookies else "zato"
@@ -75,7 +81,7 @@ def _begin() -> BaseResponse | None:
     view = current_app.view_functions.get(request.endpoint or "")
     _find_cookie()
     _check_form()
-    session = webadmin().sessions.find(g.cookie) if not g.is_new_cookie else None
+    session = None if g.is_new_cookie else webadmin().sessions.find(g.cookie, is_sign_of_life=not is_stream())
     if session is not None:
         g.preferences = webadmin().preferences.of(session.name)
         g.person = Person(session, webadmin().cluster, g.preferences, zone_of(g.preferences.zone or _browsers_zone()))

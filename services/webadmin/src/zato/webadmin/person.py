@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from flask import g
 
+from zato.common.errors import Forbidden
 from zato.proto.control_plane.v1.control_plane_pb2 import DeployResponse
 from zato.proto.invoker.v1.invoker_pb2 import InvokeResponse
 from zato.webadmin import times
@@ -36,6 +37,16 @@ class Person:
     def may(self, role: str) -> bool:
         """Whether they have this role, or a higher one."""
         return self.role in ROLES and ROLES.index(self.role) >= ROLES.index(role)
+
+    def must(self, role: str) -> None:
+        """
+        For what no server decides, since other parts of the cluster are asked.
+
+        Raises:
+            Forbidden: Their role is a lower one.
+        """
+        if not self.may(role):
+            raise Forbidden(f"This takes the role '{role}'; yours is '{self.role}'")
 
     def ask(self, service: str, values: dict[str, Any] | None = None) -> Any:
         """Return what an admin service answers that changes nothing: any server may be asked, twice if need be."""

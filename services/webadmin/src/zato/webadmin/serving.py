@@ -14,6 +14,7 @@ from zato.common.certificates.keeping import CertificateKeeper
 from zato.common.errors import ZatoError
 from zato.common.logs import get_logger
 from zato.webadmin.config import WebAdminSettings
+from zato.webadmin.context import KEY
 
 log = get_logger(__name__)
 
@@ -41,7 +42,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "certfile": str(settings.https_certificate) if settings.https_certificate else None,
             "keyfile": str(settings.https_key) if settings.https_key else None,
             "logger_class": _Logger,
-            "post_worker_init": lambda _worker: _keep_certificate(settings),
+            "post_worker_init": lambda worker: _begin(worker, settings),
         }
         for name, value in wanted.items():
             self.cfg.set(name, value)
@@ -50,6 +51,11 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         from zato.webadmin.app import create_app
 
         return create_app(self._settings)
+
+
+def _begin(worker: Any, settings: WebAdminSettings) -> None:
+    worker.wsgi.extensions[KEY].lifetime.worker = worker
+    _keep_certificate(settings)
 
 
 def _keep_certificate(settings: WebAdminSettings) -> None:

@@ -86,8 +86,13 @@ class Sessions:
             raise NoRedis("Redis, which keeps the sessions, does not answer") from exc
         return cookie
 
-    def find(self, cookie: str) -> Session | None:
-        """Return the session that the cookie is of, None when it is over or never was."""
+    def find(self, cookie: str, *, is_sign_of_life: bool = True) -> Session | None:
+        """
+        Return the session that the cookie is of, None when it is over or never was.
+
+        Args:
+            is_sign_of_life: Whether somebody asks, rather than a page that was left open.
+        """
         now = self._clock()
         try:
             session = self._load(cookie)
@@ -99,7 +104,7 @@ class Sessions:
         if session is None or session.ends_at <= now or session.seen_at + self._idle_s <= now:
             self._forget(cookie)
             return None
-        if session.seen_at + _TOUCH_EVERY_S < now:
+        if is_sign_of_life and session.seen_at + _TOUCH_EVERY_S < now:
             session = replace(session, seen_at=now)
             self._try_to_store(cookie, session)
         return session

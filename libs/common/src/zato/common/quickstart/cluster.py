@@ -3,6 +3,7 @@ The folder of a quickstart cluster:
 
     cluster.toml     its name, its parts and their addresses
     secrets.toml     what is shared: token, secret key, passwords
+    admin_password   of the first administrator, until it is changed
     odb.db           the ODB of all servers (SQLite)
     redis/ ca/ lb-agent/ server1/ server2/ …    a part's folder each
     operator_token operator/    how the zato command gets its certificate, and that
