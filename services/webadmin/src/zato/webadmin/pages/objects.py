@@ -1,5 +1,6 @@
 """Objects of every kind, by what the kind declares: list, form, status, history, export."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,7 +8,7 @@ import yaml
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from zato.common.errors import BadRequest, Conflict, InvalidOptions, ZatoError
+from zato.common.errors import BadRequest, Conflict, InvalidOptions, NotFound, ZatoError
 from zato.webadmin.context import tell, webadmin
 from zato.webadmin.forms import changed, form_of, values_of
 from zato.webadmin.kinds import Kind
@@ -208,6 +209,21 @@ def pick() -> ResponseReturnValue:
             answer = person().ask(kind.service("get-list"), {"query": query[:200], "cur_page": 1, "page_size": _PICKED})
             found += [(each["name"], kind.label) for each in answer["data"]]
     return render_template("objects/picked.html", found=found[:_PICKED])
+
+
+@PAGE.get("/find")
+def find() -> ResponseReturnValue:
+    """To an object whose name and possible kinds are known, as another object refers to it."""
+    name = request.args.get("name", "")
+    for kind_name in request.args.getlist("kind"):
+        if kind_name == "service":
+            return redirect(url_for("services.show", name=name))
+        kind = webadmin().kinds.all(person()).get(kind_name)
+        if kind is not None:
+            with contextlib.suppress(NotFound):
+                found = person().ask(kind.service("get"), {"name": name})
+                return redirect(url_for("objects.show", kind_name=kind.name, object_id=found["id"]))
+    raise NotFound(f"There is nothing that is called '{name:.200}'")
 
 
 def _kind(name: str) -> Kind:

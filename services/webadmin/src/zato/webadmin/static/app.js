@@ -56,6 +56,19 @@ addEventListener("click", (event) => {
   if (copied) navigator.clipboard?.writeText(copied.dataset.copy);
 });
 
+// Editors indent with Tab, until Escape says that Tab is to leave them.
+addEventListener("keydown", (event) => {
+  const editor = event.target;
+  if (!(editor instanceof HTMLTextAreaElement) || !editor.hasAttribute("data-tabs")) return;
+  if (event.key === "Escape") editor.dataset.leaves = "yes";
+  if (event.key !== "Tab" || event.shiftKey || editor.dataset.leaves) return;
+  event.preventDefault();
+  const { selectionStart: start, selectionEnd: end } = editor;
+  editor.setRangeText("    ", start, end, "end");
+  editor.dispatchEvent(new Event("input", { bubbles: true }));
+});
+addEventListener("focusin", (event) => delete event.target.dataset?.leaves);
+
 // Keys: / searches, n makes a new one, ? tells them, Escape closes.
 const isTyping = (element) => element.closest?.("input, textarea, select, [contenteditable]");
 addEventListener("keydown", (event) => {
