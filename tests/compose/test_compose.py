@@ -50,7 +50,7 @@ def test_the_zato_command_works_in_a_container_of_its_own(project):
 
 
 def test_no_secret_is_in_a_file_of_ours_in_a_log_or_in_what_docker_shows(project):
-    files = ("examples.secrets", "operator_token", "server/enrolment_token")
+    files = ("admin_password", "examples.secrets", "operator_token", "server/enrolment_token")
     secrets = [*project.secrets.values(), *map(project.file, files)]
     secrets += project.compose("exec", "-T", "ca", "cat", "/cluster/ca/token", "/cluster/ca/secret_key").split()
     assert len(set(secrets)) == len(secrets) >= 10

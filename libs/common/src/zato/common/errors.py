@@ -23,6 +23,7 @@ The platform's errors. Each has one HTTP status and one gRPC code, so it crosses
     ├── InternalError           500  INTERNAL              details stay in the log
     ├── NotImplementedHere      501  UNIMPLEMENTED
     ├── Unavailable             503  UNAVAILABLE
+    │   └── WorkerLost          503  UNAVAILABLE           it went away in the middle of the work
     └── DeadlineExceeded        504  DEADLINE_EXCEEDED     we were too slow
 """
 
@@ -207,6 +208,10 @@ class Unavailable(ZatoError):
             attributes["retry_after_s"] = retry_after_s
         super().__init__(message, text, **attributes)
         self.retry_after_s = max(1, int(retry_after_s)) if str(retry_after_s).isdecimal() else 1
+
+
+class WorkerLost(Unavailable):
+    """Whoever had taken the work went away before it was done: nobody knows how far it came, or whether it was to blame."""
 
 
 class DeadlineExceeded(ZatoError):

@@ -26,6 +26,7 @@ from zato.server.accounts.http_api import http_api_channel, http_api_service
 from zato.server.accounts.rpc import AccountsRPC
 from zato.server.accounts.services import account_actions
 from zato.server.accounts.sign_in import SignIn
+from zato.server.admin.actions import Action
 from zato.server.admin.async_queue import AsyncQueue
 from zato.server.admin.audit import audit_actions
 from zato.server.admin.caches import cache_actions
@@ -36,7 +37,7 @@ from zato.server.admin.queues import queue_actions
 from zato.server.admin.rate_limits import RateLimits, rate_limit_actions
 from zato.server.admin.servers import server_actions
 from zato.server.admin.service_sources import service_source_actions
-from zato.server.admin.services import Action, Admin, admin_services, internal_services
+from zato.server.admin.services import Admin, admin_services, internal_services
 from zato.server.admin.sets import set_actions
 from zato.server.admin.statistics import statistics_actions
 from zato.server.config import ServerSettings
@@ -71,10 +72,10 @@ from zato.server.http.encodings import make_decompress_step
 from zato.server.http.endpoint import make_endpoint
 from zato.server.http.errors import make_error_step
 from zato.server.http.finish import finish_response
+from zato.server.http.h1c_tokenizer import H1CTokenizer
 from zato.server.http.limit_options import definition_limits
 from zato.server.http.limits import make_limits_step
 from zato.server.http.match import make_match_step
-from zato.server.http.parser import ParserLimits
 from zato.server.http.probes import make_probe_step
 from zato.server.http.rate_limits import LocalCounter, RateLimiter
 from zato.server.http.redis_counter import RedisCounter
@@ -83,6 +84,9 @@ from zato.server.http.response_cache import make_cache_step
 from zato.server.http.router import Router
 from zato.server.http.soap.contracts import Contracts
 from zato.server.http.steps import Handler, fold
+from zato.server.http.stock_worker import StockWorker
+from zato.server.http.tokenizer import MakeTokenizer, ParserLimits
+from zato.server.http.traffic import Traffic
 from zato.server.http.worker import Worker
 from zato.server.jobs.admin import Jobs
 from zato.server.jobs.callbacks import Callbacks
@@ -112,6 +116,7 @@ from zato.server.service import Service
 from zato.server.services.asynchronous import run_task
 from zato.server.services.broadcast import BroadcastListener
 from zato.server.services.context import KeyValueDB, ServerContext
+from zato.server.services.counts import flush_for_ever
 from zato.server.services.deployer import Deployer, Outcome
 from zato.server.services.invoke import Invoker
 from zato.server.services.name_patterns import NamePatterns
@@ -136,7 +141,8 @@ _RPC_MAX_BODY_BYTES = 64 * 1024 * 1024
 _RETRY_LOAD_S = 1.0
 _COLLECT_AFTER = 20_000
 _REPORT_CONNECTIONS_EVERY_S = 2.0
-_FLUSH_STATISTICS_EVERY_S = 2.0
+_WRITE_SECONDS_EVERY_S = 0.5
+_SECONDS_UNTIL_ALL = 4
 # Requests that began with the old connections have this long to end before these are closed.
 _CLOSE_CONNECTIONS_AFTER_S = 60.0
 _DAY_S = 86_400.0
@@ -157,7 +163,7 @@ class ServerApp:
     def server_header(self) -> str:
         return self._settings.server_header
 
-    def start_worker(self, worker: Worker) -> "WorkerApp":
+    def start_worker(self, worker: Worker | StockWorker) -> "WorkerApp":
         """Build what a worker runs with. Called in the worker: no connection of any sort may be older than the fork."""
         # Requests leave few cycles behind: with Python's own threshold a tenth of the time would be spent looking for them.
         gc.set_threshold(_COLLECT_AFTER)
@@ -203,6 +209,7 @@ class WorkerApp:
         sets = ObjectSets(self._database, self._kinds, box, bus, self._topic)
         recordings = Recordings(tasks.conn, f"zato:{settings.cluster}:runs", settings.name)
         self._statistics = Statistics(tasks.conn, f"zato:{settings.cluster}:stats", recordings)
+        self._traffic = Traffic(tasks.conn, f"zato:{settings.cluster}:http", settings.name, self._metrics.flush)
         self._other_actions: dict[str, Action] = {
             **ping_actions(lambda: self._follower.configuration),
             **set_actions(sets),
@@ -260,7 +267,7 @@ class WorkerApp:
     def _operations(self, tasks: Tasks, context: Callable[[], ServerContext]) -> dict[str, Action]:
         """Return the admin services for what runs, rather than for what is configured."""
         settings = self._settings
-        reader = StatisticsReader(tasks.conn, self._statistics.prefix)
+        reader, http = (StatisticsReader(tasks.conn, each.prefix) for each in (self._statistics, self._traffic))
         kvdb = KeyValueDB(settings.redis_url)
         queues = (AsyncQueue(tasks),)
         limits = RateLimits(
@@ -271,7 +278,7 @@ class WorkerApp:
             partial(self._bus.publish, self._reset_topic),
         )
         return {
-            **statistics_actions(reader, self._statistics.recordings),
+            **statistics_actions(reader, http, self._statistics.recordings),
             **kvdb_actions(tasks.conn, kvdb),
             **cache_actions(lambda: context().cache),
             **queue_actions(lambda: queues),
@@ -290,7 +297,7 @@ class WorkerApp:
             gevent.spawn(self._load_at_last)
         gevent.spawn(self._say_that_we_live)
         gevent.spawn(self._say_how_connections_fare)
-        gevent.spawn(self._statistics.flush_for_ever, _FLUSH_STATISTICS_EVERY_S)
+        gevent.spawn(flush_for_ever, (self._statistics, self._traffic), _WRITE_SECONDS_EVERY_S, _SECONDS_UNTIL_ALL)
         self._overseer.start()
 
     def load(self) -> None:
@@ -341,13 +348,13 @@ class WorkerApp:
         self._task_consumer.stop(max(0.0, self._stop_by - time.monotonic()))
         self._usage.flush()
         self._statistics.flush()
+        self._traffic.flush()
         try:
             with self._database.transaction() as session:
                 forget_worker(session, self._settings.name, self._pid)
         except ZatoError as exc:
             log.warning("worker_not_signed_off", error=exc.message)
         self._access_log.flush()
-        self._metrics.flush()
         self._overseer.stop()
         self._shared_counter.close()
         self._bus.close()
@@ -355,9 +362,9 @@ class WorkerApp:
 
     def tick(self, open_connections: int) -> None:
         self._metrics.set_connections(open_connections)
-        self._metrics.flush()
+        self._traffic.add(self._metrics.flush())
 
-    def http_settings(self, worker: Worker) -> ConnectionSettings:
+    def http_settings(self, worker: Worker | StockWorker) -> ConnectionSettings:
         settings = self._settings
         limits = ParserLimits(
             settings.max_request_line_bytes, settings.max_headers, settings.max_header_bytes, settings.max_body_bytes
@@ -373,9 +380,10 @@ class WorkerApp:
             lambda: worker.is_stopping,
             BodyBudget(settings.body_budget_bytes),
             self._metrics.count_refused,
+            make_tokenizer=_make_tokenizer(settings.http_parser),
         )
 
-    def rpc_settings(self, worker: Worker) -> ConnectionSettings:
+    def rpc_settings(self, worker: Worker | StockWorker) -> ConnectionSettings:
         """The sidecar is one of us: it keeps connections for as long as it likes, and may send whole packages."""
         limits = ParserLimits(8190, 100, 8190, _RPC_MAX_BODY_BYTES)
         for_ever = Timeouts(header_s=1e9, body_s=1e9, idle_s=1e9, write_s=1e9)
@@ -532,6 +540,14 @@ class WorkerApp:
 def _retire(state: WorkerState, newer: ConnectionPool) -> None:
     state.hold.state = None
     state.connections.close_all_but(newer)
+
+
+def _make_tokenizer(http_parser: str) -> MakeTokenizer:
+    if http_parser == "httptools":
+        from zato.server.http.httptools_tokenizer import HttptoolsTokenizer
+
+        return HttptoolsTokenizer
+    return H1CTokenizer
 
 
 def _task_settings(settings: ServerSettings) -> TaskSettings:

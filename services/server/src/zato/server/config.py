@@ -115,6 +115,16 @@ class ServerSettings(TrustSettings):
     job_runs_days: float = option("Days for which runs of scheduled jobs are kept", default=30.0, minimum=0.001)
     audit_days: float = option("Days for which the audit log is kept; 0 for ever", default=0.0, minimum=0.0)
     poll_interval_s: float = option("Seconds between looks for changes when no nudge comes", default=1.0, minimum=0.05)
+    http_worker: str = option(
+        "Which worker of gunicorn answers HTTP: zato is ours, gevent is gunicorn's own, slower and less strict",
+        default="zato",
+        choices=("zato", "gevent"),
+    )
+    http_parser: str = option(
+        "Package that takes HTTP requests apart: both accept and refuse the same, gunicorn_h1c is faster",
+        default="gunicorn_h1c",
+        choices=("gunicorn_h1c", "httptools"),
+    )
     max_connections: int = option("Open connections of one worker", default=10_000, minimum=1)
     max_body_bytes: int = option("Largest request body; larger ones get 413", default=10 * 1024 * 1024, minimum=0)
     max_buffered_bytes: int = option(

@@ -47,6 +47,12 @@ def _load_balancer(cluster: "Cluster") -> str:
     return cluster.wiring.address("lb-agent", "frontend_address")
 
 
+def _webadmin(cluster: "Cluster") -> str:
+    """Return the URL to open in a browser, "" in clusters that were made before there was one."""
+    addresses = cluster.wiring.addresses("webadmin", "http_address")
+    return f"http://{addresses[0]}" if addresses else ""
+
+
 # Create
 
 
@@ -126,6 +132,7 @@ def _described(cluster: "Cluster") -> dict[str, Any]:
         "path": str(cluster.path),
         "secrets": str(cluster.secrets_file),
         "load_balancer": f"http://{_load_balancer(cluster)}",
+        "webadmin": _webadmin(cluster),
         "parts": [{"name": member.name, "part": member.part, **member.addresses} for member in cluster.members],
     }
 
@@ -170,9 +177,12 @@ def _start(options: argparse.Namespace, console: Console) -> int:
         wait_for_load_balancer(_load_balancer(cluster), options.wait)
         seconds = time.monotonic() - began_at
         progress.done("ping", f"http://{_load_balancer(cluster)}/zato/ping answers")
-        created, works = _ensure_defaults(cluster, progress)
-    console.data({**_described(cluster), "seconds": round(seconds, 3), "created": created, **_access(cluster)})
+        created, works, password = _ensure_defaults(cluster, progress)
+    first_admin = _first_admin(cluster, password) if password else None
+    described = {**_described(cluster), "seconds": round(seconds, 3), "created": created, "first_admin": first_admin}
+    console.data({**described, **_access(cluster)})
     _print_panel(cluster, console, works, seconds)
+    _print_administrator(cluster, console, password)
     hint = f"zato quickstart status{_path_text(options)} shows how it is, zato quickstart stop{_path_text(options)} ends it."
     console.hint(hint)
     return ExitCode.OK
@@ -194,20 +204,27 @@ def _stop_outdated(cluster: "Cluster", names: "Set[str]", console: Console) -> N
             stop(cluster.folder(member), timeout_s=_STOP_WAIT_S)
 
 
-def _ensure_defaults(cluster: "Cluster", progress: Any) -> tuple[list[str], str]:
-    """Return the names of what was created, and a path that the user can call."""
+def _ensure_defaults(cluster: "Cluster", progress: Any) -> tuple[list[str], str, str]:
+    """Return the names of what was created, a path that the user can call, and the first administrator's new password."""
     from zato.common.cli.admin import Admin, Servers
     from zato.common.cli.operator import operator_tls
-    from zato.common.quickstart.defaults import INVOKE_PATH, ensure_defaults, wait_until_live
+    from zato.common.quickstart.defaults import INVOKE_PATH, ensure_defaults, ensure_first_admin, wait_until_live
 
     progress.start("api", "user and channel for invoking services")
     addresses = tuple(member.addresses["grpc_address"] for member in cluster.servers)
     servers = Servers(addresses, cluster.secrets["token"], str(cluster.path), operator_tls(cluster.path))
     with Admin(servers) as admin:
         created = ensure_defaults(cluster, admin)
+        password = ensure_first_admin(cluster, admin)
     works = wait_until_live(cluster, _load_balancer(cluster))
     progress.done("api", f"http://{_load_balancer(cluster)}{INVOKE_PATH}/… answers")
-    return created, works
+    return created, works, password
+
+
+def _first_admin(cluster: "Cluster", password: str) -> dict[str, str]:
+    from zato.common.quickstart.defaults import FIRST_ADMIN, admin_password_file
+
+    return {"name": FIRST_ADMIN, "password": password, "password_file": str(admin_password_file(cluster))}
 
 
 def _access(cluster: "Cluster") -> dict[str, str]:
@@ -225,6 +242,7 @@ def _print_panel(cluster: "Cluster", console: Console, works: str, seconds: floa
     access = _access(cluster)
     address = _load_balancer(cluster)
     rows = [
+        *((("Web admin", _webadmin(cluster)),) if _webadmin(cluster) else ()),
         ("Load-balancer", f"http://{address}"),
         ("Statistics", f"http://{address}{_STATS_PATH}"),
         ("", f"user admin, password {cluster.secrets['stats_password']}"),
@@ -238,9 +256,21 @@ def _print_panel(cluster: "Cluster", console: Console, works: str, seconds: floa
     console.print(f"  curl -u {access['username']}:{access['password']} http://{address}{works}")
     console.print("Deploy one of your own:", style="bold")
     console.print("  zato service deploy my_service.py")
+
+
+def _print_administrator(cluster: "Cluster", console: Console, password: str) -> None:
+    from zato.common.quickstart.defaults import FIRST_ADMIN, admin_password_file
+
     console.print("Manage it as yourself, over HTTP too:", style="bold")
-    console.print("  zato account create NAME --role admin")
-    console.print()
+    if password:
+        console.print(f"  zato login {FIRST_ADMIN}, with the password {password}, then: zato account password")
+        console.print()
+        console.hint(
+            f"That password is good for changing it only. It is shown this once, and kept in {admin_password_file(cluster)}"
+        )
+    else:
+        console.print("  zato login NAME")
+        console.print()
 
 
 # Stop, status, destroy

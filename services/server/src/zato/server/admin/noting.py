@@ -14,7 +14,8 @@ from zato.server.control.changes import Author, audit
 from zato.server.odb.database import Database, ODBUnavailable
 
 if TYPE_CHECKING:
-    from zato.server.admin.services import Action, Admin
+    from zato.server.admin.actions import Run
+    from zato.server.admin.services import Admin
 
 log = get_logger(__name__)
 
@@ -69,7 +70,7 @@ def _note(database: Database, service: str, values: Mapping[str, Any], author: A
         log.error("attempt_not_audited", service=service, actor=author.name, reason=details, error=str(also))
 
 
-def noted(action: "Action", *names: str) -> "Action":
+def noted(action: "Run", *names: str) -> "Run":
     """
     Return an action that writes down what it is about to do, for what is changed outside the ODB: no transaction spans
     both, and nothing may be done that nobody could know of.
