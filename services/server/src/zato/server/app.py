@@ -17,6 +17,7 @@ from zato.common import logs
 from zato.common.bus import Bus, RedisBus
 from zato.common.cid import new_cid
 from zato.common.errors import Unavailable, ZatoError
+from zato.common.kinds import KindRegistry
 from zato.common.logs import get_logger
 from zato.common.rpc.client import Client
 from zato.common.secrets import SecretBox
@@ -64,7 +65,7 @@ from zato.server.describe.documents import Documents
 from zato.server.describe.serving import document_channels, document_services
 from zato.server.http.access_log import AccessLog, make_access_log_step
 from zato.server.http.body_budget import BodyBudget
-from zato.server.http.channels import compile_channels
+from zato.server.http.channels import Channels
 from zato.server.http.client_address import make_client_address_step, within
 from zato.server.http.connection import ConnectionSettings, Timeouts
 from zato.server.http.deadline import make_deadline_step
@@ -130,7 +131,7 @@ from zato.server.services.simpleio import defaults
 from zato.server.services.simpleio.declaration import read_declaration
 from zato.server.services.statistics import Statistics
 from zato.server.services.statistics_reading import StatisticsReader
-from zato.server.services.store import ServiceStore
+from zato.server.services.store import ServiceEntry, ServiceStore
 from zato.server.services.task_consumer import TaskConsumer
 from zato.server.services.tasks import Task, Tasks, TaskSettings
 from zato.server.services.usage import Usage
@@ -191,6 +192,8 @@ class WorkerApp:
         self._is_stopping = False
         self._stop_by = 0.0
         self._unreported: list[Outcome] = []
+        self._channels = Channels()
+        self._registry_of_services: KindRegistry | None = None
         # The master's has compiled our statements already. It has no connections: those come after the fork.
         self._database = database or Database(settings.odb_url, settings.odb_limits)
         self._kinds = Kinds(own_kinds())
@@ -456,16 +459,15 @@ class WorkerApp:
         # Before new services come: one that is switched off must not run in between.
         self._store.replace_states(service_states(configuration))
         outcomes = self._deployer.apply(update.changed_files, removed)
-        log_in_services = security_services(lambda: self._gate.log_in)
-        own_services = [*internal_services(), *log_in_services, *admin_services(self._admin, self._other_actions)]
-        own_services += [http_api_service(self._sign_in), *document_services(self.documents, self._settings)]
-        self._store.replace_internal(own_services)
+        if self._kinds.registry is not self._registry_of_services:
+            self._store.replace_internal(self._own_services())
+            self._registry_of_services = self._kinds.registry
         old = self._state
         gate = self._gate = self._gate.follow(configuration)
         own_channels = document_channels(self._settings, gate.guard)
         if self._settings.admin_over_http:
             own_channels.append(http_api_channel())
-        router = Router([*own_channels, *compile_channels(configuration, gate)])
+        router = Router([*own_channels, *self._channels.of(configuration, gate)])
         limits = dict(definition_limits(configuration))
         ids = {(each.kind, each.name): each.id for each in configuration.objects.values() if each.kind in SECURITY_KINDS}
         self._state = WorkerState(configuration, router, old.connections.follow(configuration), limits, ids)
@@ -481,6 +483,12 @@ class WorkerApp:
             lag_s=round(max(lags_s, default=0.0), 3),
         )
         self._report(configuration.version, outcomes)
+
+    def _own_services(self) -> list[ServiceEntry]:
+        """Hundreds of classes are made for these: not with each change, only when kinds have come."""
+        log_in_services = security_services(lambda: self._gate.log_in)
+        own_services = [*internal_services(), *log_in_services, *admin_services(self._admin, self._other_actions)]
+        return [*own_services, http_api_service(self._sign_in), *document_services(self.documents, self._settings)]
 
     def _report(self, version: int, outcomes: list[Outcome]) -> None:
         self._metrics.set_config_version(version, self._pid)
