@@ -6,10 +6,10 @@ has in the menu, then a word in `_SCREENS`; its templates are in `templates/<its
 from flask import Blueprint
 
 from zato.webadmin.menu import Entry
-from zato.webadmin.pages import account, health, home, objects, scheduler, services
+from zato.webadmin.pages import account, accounts, audit, health, home, objects, scheduler, services, sets
 
 # In the order of the menu.
-_SCREENS = (home, services, scheduler, objects, account, health)
+_SCREENS = (home, services, scheduler, objects, sets, audit, accounts, account, health)
 
 PAGES: tuple[Blueprint, ...] = tuple(screen.PAGE for screen in _SCREENS)
 ENTRIES: tuple[Entry, ...] = tuple(entry for screen in _SCREENS for entry in screen.MENU)
