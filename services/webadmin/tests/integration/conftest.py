@@ -5,6 +5,7 @@ A cluster of one server, as `zato quickstart` starts it, with the web admin in i
 load, fails the test, unless it is among what the test expects: `Watched.expected`.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
@@ -48,6 +50,13 @@ class Cluster:
     def part(self, name: str) -> dict[str, str]:
         parts = tomllib.loads((self.folder / "cluster.toml").read_text())["parts"]
         return next(part for part in parts if part["name"] == name)
+
+    def sessions_seen_at(self) -> dict[str, float]:
+        """Return when whoever is signed in was there last, by the key in Redis."""
+        secrets = tomllib.loads((self.folder / "secrets.toml").read_text())
+        client = redis.Redis.from_url(f"redis://:{secrets['redis_password']}@{self.part('redis')['address']}/0")
+        keys: Any = client.keys("*:webadmin:session:*")
+        return {key.decode(): json.loads(client.get(key))["seen_at"] for key in keys}
 
     @property
     def url(self) -> str:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -41,6 +42,7 @@ from zato.server.admin.sets import set_actions
 from zato.server.admin.statistics import statistics_actions
 from zato.server.config import ServerSettings
 from zato.server.connections.outgoing import Outgoing
+from zato.server.connections.pool import ConnectionPool
 from zato.server.connections.reporting import StatusReporter
 from zato.server.control.audit_chain import CHAIN_KIND, PRUNE, Entry, Retention
 from zato.server.control.changes import Author
@@ -63,7 +65,7 @@ from zato.server.describe.serving import document_channels, document_services
 from zato.server.http.access_log import AccessLog, make_access_log_step
 from zato.server.http.body_budget import BodyBudget
 from zato.server.http.channels import compile_channels
-from zato.server.http.client_address import make_client_address_step
+from zato.server.http.client_address import make_client_address_step, within
 from zato.server.http.connection import ConnectionSettings, Timeouts
 from zato.server.http.deadline import make_deadline_step
 from zato.server.http.encodings import make_decompress_step
@@ -74,6 +76,7 @@ from zato.server.http.h1c_tokenizer import H1CTokenizer
 from zato.server.http.limit_options import definition_limits
 from zato.server.http.limits import make_limits_step
 from zato.server.http.match import make_match_step
+from zato.server.http.opening import Opening, server_tls
 from zato.server.http.probes import make_probe_step
 from zato.server.http.rate_limits import LocalCounter, RateLimiter
 from zato.server.http.redis_counter import RedisCounter
@@ -129,9 +132,9 @@ from zato.server.services.statistics import Statistics
 from zato.server.services.statistics_reading import StatisticsReader
 from zato.server.services.store import ServiceStore
 from zato.server.services.task_consumer import TaskConsumer
-from zato.server.services.tasks import Tasks, TaskSettings
+from zato.server.services.tasks import Task, Tasks, TaskSettings
 from zato.server.services.usage import Usage
-from zato.server.worker_state import WorkerState
+from zato.server.worker_state import WorkerState, begin_with, running_state
 
 log = get_logger(__name__)
 
@@ -153,6 +156,8 @@ class ServerApp:
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
         self._metrics = Metrics()
+        # What is wrong with its files shows now, rather than in each worker again and again.
+        _opening(settings)
         defaults.use(defaults.read_defaults(settings.services_folder))
         self._database = Database(settings.odb_url, settings.odb_limits)
         rehearse(self._database, settings)
@@ -205,7 +210,7 @@ class WorkerApp:
         sets = ObjectSets(self._database, self._kinds, box, bus, self._topic)
         recordings = Recordings(tasks.conn, f"zato:{settings.cluster}:runs", settings.name)
         self._statistics = Statistics(tasks.conn, f"zato:{settings.cluster}:stats", recordings)
-        self._traffic = Traffic(tasks.conn, f"zato:{settings.cluster}:http", settings.name)
+        self._traffic = Traffic(tasks.conn, f"zato:{settings.cluster}:http", settings.name, self._metrics.flush)
         self._other_actions: dict[str, Action] = {
             **ping_actions(lambda: self._follower.configuration),
             **set_actions(sets),
@@ -229,7 +234,7 @@ class WorkerApp:
         leadership, runner = Leadership(self._database), Runner(self._job_runs, invoker, self._overseer, metrics)
         jobs = Jobs(objects, leadership, self._job_runs, runner, History(self._database))
         self._admin = Admin(self._database, self._kinds, objects, deployments, self._store, tasks, jobs)
-        run_in_time = partial(self._overseer.run, settings.async_timeout_s, run_task, invoker)
+        run_in_time = partial(self._overseer.run, settings.async_timeout_s, self._run_task, invoker)
         shown = NamePatterns(settings.docs_patterns_allowed)
         self.documents = Documents(settings.cluster, self._kinds, self._store, lambda: self._state.configuration, shown)
         self._other_actions |= document_actions(self.documents)
@@ -307,7 +312,7 @@ class WorkerApp:
             settings.name,
             invoker,
             Outgoing(
-                lambda: self._state.connections,
+                lambda: running_state(self._state).connections,
                 {
                     "amqp": AMQPSender(self._connector(settings.connector_amqp_addresses)),
                     "zmq": ZMQSender(self._connector(settings.connector_zmq_addresses)),
@@ -323,7 +328,7 @@ class WorkerApp:
             usage=self._usage,
             statistics=self._statistics,
             odb=self._database,
-            configuration=lambda: self._state.configuration,
+            configuration=lambda: running_state(self._state).configuration,
         )
 
     def _connector(self, addresses: tuple[str, ...]) -> ConnectorClient:
@@ -344,7 +349,6 @@ class WorkerApp:
         self._task_consumer.stop(max(0.0, self._stop_by - time.monotonic()))
         self._usage.flush()
         self._statistics.flush()
-        self._traffic.add(self._metrics.flush())
         self._traffic.flush()
         try:
             with self._database.transaction() as session:
@@ -357,9 +361,11 @@ class WorkerApp:
         self._bus.close()
         self._database.close()
 
-    def tick(self, open_connections: int) -> None:
+    def tick(self, open_connections: int) -> int:
+        """Return how many requests this worker has answered."""
         self._metrics.set_connections(open_connections)
         self._traffic.add(self._metrics.flush())
+        return self._metrics.requests
 
     def http_settings(self, worker: Worker | StockWorker) -> ConnectionSettings:
         settings = self._settings
@@ -378,6 +384,7 @@ class WorkerApp:
             BodyBudget(settings.body_budget_bytes),
             self._metrics.count_refused,
             make_tokenizer=_make_tokenizer(settings.http_parser),
+            opening=_opening(settings),
         )
 
     def rpc_settings(self, worker: Worker | StockWorker) -> ConnectionSettings:
@@ -387,7 +394,10 @@ class WorkerApp:
         return ConnectionSettings(limits, for_ever, self._handle_internal, worker.head_writer, lambda: worker.is_stopping)
 
     def _handle_internal(self, request: Request) -> Any:
-        return self._rpc(request) if request.path.startswith("/__rpc/") else self._pipeline(request)
+        if request.path.startswith("/__rpc/"):
+            begin_with(self._state)
+            return self._rpc(request)
+        return self._pipeline(request)
 
     def _make_pipeline(self, invoker: Invoker) -> Handler:
         steps = [
@@ -405,6 +415,10 @@ class WorkerApp:
         ]
         contracts = Contracts(lambda service: self._store.get(service).cls, lambda cls: read_declaration(cls, Service))
         return fold(steps, make_endpoint(invoker, contracts))
+
+    def _run_task(self, invoker: Invoker, task: Task) -> Any:
+        begin_with(self._state)
+        return run_task(invoker, task)
 
     def _current_state(self) -> WorkerState:
         if not self._is_loaded:
@@ -455,7 +469,7 @@ class WorkerApp:
         limits = dict(definition_limits(configuration))
         ids = {(each.kind, each.name): each.id for each in configuration.objects.values() if each.kind in SECURITY_KINDS}
         self._state = WorkerState(configuration, router, old.connections.follow(configuration), limits, ids)
-        gevent.spawn_later(_CLOSE_CONNECTIONS_AFTER_S, old.connections.close_all_but, self._state.connections)
+        gevent.spawn_later(_CLOSE_CONNECTIONS_AFTER_S, _retire, old, self._state.connections)
         now = utc_now()
         # Another server's clock may be ahead of ours: what it has just changed did not take less than no time.
         lags_s = [max(0.0, (now - changed_at).total_seconds()) for changed_at in update.changed_at]
@@ -528,6 +542,20 @@ def _make_tokenizer(http_parser: str) -> MakeTokenizer:
 
         return HttptoolsTokenizer
     return H1CTokenizer
+
+
+def _opening(settings: ServerSettings) -> Opening | None:
+    if not settings.proxy_networks and not settings.http_tls_certificate:
+        return None
+    tls = None
+    if settings.http_tls_certificate:
+        tls = server_tls(Path(settings.http_tls_certificate), Path(settings.http_tls_key))
+    return Opening(within(settings.proxy_networks), tls, settings.header_timeout_s)
+
+
+def _retire(state: WorkerState, newer: ConnectionPool) -> None:
+    state.hold.state = None
+    state.connections.close_all_but(newer)
 
 
 def _task_settings(settings: ServerSettings) -> TaskSettings:

@@ -1,6 +1,7 @@
 """Those parts of the cluster that are asked beside its servers: the load-balancer's agent, the schedulers."""
 
 import threading
+from typing import Any
 
 from zato.common.errors import DeadlineExceeded, InvalidOptions, Unavailable, ZatoError
 from zato.common.rpc.client import Client
@@ -21,11 +22,16 @@ class Parts:
         self._lock = threading.Lock()
         self._clients: dict[str, Client] = {}
 
-    def load_balancer(self) -> messages.GetStateResponse:
-        """Raises Unavailable when the agent does not answer, or there is none."""
+    def load_balancer(self, method: str, *, timeout_s: float = _CALL_S, **fields: Any) -> Any:
+        """
+        Call a method of the contract `LoadBalancer`, e.g. "GetState".
+
+        Raises:
+            ZatoError: What the agent raised; Unavailable when it does not answer, or there is none.
+        """
         client = self._client(self._settings.lb_agent_address)
-        stub = LoadBalancerStub(client.channel)
-        return client.call(stub.GetState, messages.GetStateRequest(), timeout_s=_CALL_S)
+        request = getattr(messages, f"{method}Request")(**fields)
+        return client.call(getattr(LoadBalancerStub(client.channel), method), request, timeout_s=timeout_s)
 
     def next_fires(self, job: str, count: int) -> list[NextFire]:
         """

@@ -65,6 +65,7 @@ class Role:
         is_many: There can be several, named with a number: "server1", "server2".
         certificate: Its role towards the others, see `zato.common.rpc.roles`; "" for what speaks no gRPC, or has its own.
         is_optional: A new cluster does without it where it is not installed.
+        is_extra: A new cluster does without it unless it is asked for.
         is_door: Clients come in through it. It stops first, so that requests which are on their way find all the rest.
     """
 
@@ -75,6 +76,7 @@ class Role:
     is_many: bool = False
     certificate: str = ""
     is_optional: bool = False
+    is_extra: bool = False
     is_door: bool = False
 
 
@@ -149,9 +151,12 @@ ROLES = (
     Role("server", {"http_address": 17010, "grpc_address": 17110}, _server, certificate=SERVER, is_many=True),
     Role("scheduler", {"grpc_address": 31530}, _follower, certificate=SCHEDULER),
     Role("webadmin", {"http_address": 8183}, _webadmin, certificate=WEBADMIN, is_optional=True),
-    Role("connector-amqp", {"grpc_address": 31531}, _follower, certificate=CONNECTOR, is_optional=True),
-    Role("connector-zmq", {"grpc_address": 31532}, _follower, certificate=CONNECTOR, is_optional=True),
+    Role("connector-amqp", {"grpc_address": 31531}, _follower, certificate=CONNECTOR, is_extra=True),
+    Role("connector-zmq", {"grpc_address": 31532}, _follower, certificate=CONNECTOR, is_extra=True),
 )
+
+
+EXTRAS = tuple(role.part for role in ROLES if role.is_extra)
 
 
 def role_of(part: str) -> Role:

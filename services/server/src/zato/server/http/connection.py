@@ -18,6 +18,7 @@ from zato.common.logs import bind_cid, get_logger
 from zato.server.http.body_budget import BodyBudget
 from zato.server.http.errors import make_error_response
 from zato.server.http.h1c_tokenizer import H1CTokenizer
+from zato.server.http.opening import Opening, shutdown
 from zato.server.http.parser import RequestParser
 from zato.server.http.request import Request, Response
 from zato.server.http.streams import Stream
@@ -51,6 +52,7 @@ class ConnectionSettings:
 
     Args:
         clock: Tells the time that deadlines are of, in seconds.
+        opening: What precedes HTTP, where something does.
         count_refused: Called with the status of each request that could not be read, and so reaches no pipeline.
     """
 
@@ -62,6 +64,7 @@ class ConnectionSettings:
     budget: BodyBudget = field(default_factory=BodyBudget)
     count_refused: Callable[[int], None] = lambda status: None
     make_tokenizer: MakeTokenizer = H1CTokenizer
+    opening: Opening | None = None
     clock: Callable[[], float] = time.monotonic
 
 
@@ -80,6 +83,8 @@ class Connection:
         hub = get_hub()
         self._wait = hub.wait
         self._readable = hub.loop.io(socket.fileno(), _READ)
+        # What TLS has read already, nothing in the socket tells of.
+        self._decrypted: Callable[[], int] | None = getattr(socket, "pending", None)
         self._is_expired = False
         self._has_begun = False
         self.is_idle = True
@@ -164,7 +169,8 @@ class Connection:
 
     def _receive(self) -> bytes:
         # Waiting first, even if data is there already, gives every other connection its turn.
-        self._wait(self._readable)
+        if self._decrypted is None or not self._decrypted():
+            self._wait(self._readable)
         data: bytes = self._socket.recv(_RECEIVE_BYTES)
         return data
 
@@ -250,6 +256,7 @@ class Connection:
             # With a reset, since a client that has been promised nothing of its length takes any other end for the body's.
             with contextlib.suppress(OSError):
                 self._socket.setsockopt(standard_socket.SOL_SOCKET, standard_socket.SO_LINGER, _RESET)
+            self._socket.close()
             raise ConnectionAbortedError("The body could not be made") from exc
 
     def _send_piece(self, data: bytes) -> None:
@@ -289,5 +296,4 @@ class Connection:
             received += len(data)
 
     def _shut(self, how: int) -> None:
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(how)
+        shutdown(self._socket, how)

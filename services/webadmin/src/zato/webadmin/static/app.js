@@ -102,6 +102,12 @@ addEventListener("keydown", (event) => {
   else target.click();
 });
 
+// What comes anew every few seconds does not take away a field that somebody types in.
+addEventListener("htmx:beforeRequest", (event) => {
+  const part = event.target;
+  if (part.getAttribute("hx-trigger")?.startsWith("every") && isTyping(document.activeElement) && part.contains(document.activeElement)) event.preventDefault();
+});
+
 function look(within) {
   watchForms(within);
   followChoices(within);
