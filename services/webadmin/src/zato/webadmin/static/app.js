@@ -42,6 +42,12 @@ function followChoices(within) {
   }
 }
 
+// What can't be taken back is asked for once more.
+addEventListener("submit", (event) => {
+  const question = event.target.dataset?.confirm;
+  if (question && !confirm(question)) event.preventDefault();
+});
+
 // What stands in a form but must not be sent twice.
 addEventListener("submit", (event) => {
   if (event.defaultPrevented) return;
