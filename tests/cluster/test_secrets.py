@@ -85,6 +85,7 @@ class UsedCluster:
             for name, value in tomllib.loads(file.read_text()).items():
                 if value and "url" not in name:
                     self.secrets[f"{file.parent.name}/{name}"] = str(value)
+        self.secrets["admin_password"] = (self.folder / "admin_password").read_text().strip()
         self.secrets["operator_token"] = (self.folder / "operator_token").read_text().strip()
         for name, token in [*self.secrets.items()]:
             if token.startswith("zato-enrol-1."):

@@ -7,9 +7,11 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gevent
+from sqlalchemy.orm import Session
 
 from zato.common import logs
 from zato.common.bus import Bus, RedisBus
@@ -24,6 +26,7 @@ from zato.server.accounts.http_api import http_api_channel, http_api_service
 from zato.server.accounts.rpc import AccountsRPC
 from zato.server.accounts.services import account_actions
 from zato.server.accounts.sign_in import SignIn
+from zato.server.admin.actions import Action
 from zato.server.admin.async_queue import AsyncQueue
 from zato.server.admin.audit import audit_actions
 from zato.server.admin.caches import cache_actions
@@ -34,11 +37,12 @@ from zato.server.admin.queues import queue_actions
 from zato.server.admin.rate_limits import RateLimits, rate_limit_actions
 from zato.server.admin.servers import server_actions
 from zato.server.admin.service_sources import service_source_actions
-from zato.server.admin.services import Action, Admin, admin_services, internal_services
+from zato.server.admin.services import Admin, admin_services, internal_services
 from zato.server.admin.sets import set_actions
 from zato.server.admin.statistics import statistics_actions
 from zato.server.config import ServerSettings
 from zato.server.connections.outgoing import Outgoing
+from zato.server.connections.pool import ConnectionPool
 from zato.server.connections.reporting import StatusReporter
 from zato.server.control.audit_chain import CHAIN_KIND, PRUNE, Entry, Retention
 from zato.server.control.changes import Author
@@ -61,17 +65,18 @@ from zato.server.describe.serving import document_channels, document_services
 from zato.server.http.access_log import AccessLog, make_access_log_step
 from zato.server.http.body_budget import BodyBudget
 from zato.server.http.channels import compile_channels
-from zato.server.http.client_address import make_client_address_step
+from zato.server.http.client_address import make_client_address_step, within
 from zato.server.http.connection import ConnectionSettings, Timeouts
 from zato.server.http.deadline import make_deadline_step
 from zato.server.http.encodings import make_decompress_step
 from zato.server.http.endpoint import make_endpoint
 from zato.server.http.errors import make_error_step
 from zato.server.http.finish import finish_response
+from zato.server.http.h1c_tokenizer import H1CTokenizer
 from zato.server.http.limit_options import definition_limits
 from zato.server.http.limits import make_limits_step
 from zato.server.http.match import make_match_step
-from zato.server.http.parser import ParserLimits
+from zato.server.http.opening import Opening, server_tls
 from zato.server.http.probes import make_probe_step
 from zato.server.http.rate_limits import LocalCounter, RateLimiter
 from zato.server.http.redis_counter import RedisCounter
@@ -80,6 +85,9 @@ from zato.server.http.response_cache import make_cache_step
 from zato.server.http.router import Router
 from zato.server.http.soap.contracts import Contracts
 from zato.server.http.steps import Handler, fold
+from zato.server.http.stock_worker import StockWorker
+from zato.server.http.tokenizer import MakeTokenizer, ParserLimits
+from zato.server.http.traffic import Traffic
 from zato.server.http.worker import Worker
 from zato.server.jobs.admin import Jobs
 from zato.server.jobs.callbacks import Callbacks
@@ -109,6 +117,7 @@ from zato.server.service import Service
 from zato.server.services.asynchronous import run_task
 from zato.server.services.broadcast import BroadcastListener
 from zato.server.services.context import KeyValueDB, ServerContext
+from zato.server.services.counts import flush_for_ever
 from zato.server.services.deployer import Deployer, Outcome
 from zato.server.services.invoke import Invoker
 from zato.server.services.name_patterns import NamePatterns
@@ -123,9 +132,9 @@ from zato.server.services.statistics import Statistics
 from zato.server.services.statistics_reading import StatisticsReader
 from zato.server.services.store import ServiceStore
 from zato.server.services.task_consumer import TaskConsumer
-from zato.server.services.tasks import Tasks, TaskSettings
+from zato.server.services.tasks import Task, Tasks, TaskSettings
 from zato.server.services.usage import Usage
-from zato.server.worker_state import WorkerState
+from zato.server.worker_state import WorkerState, begin_with, running_state
 
 log = get_logger(__name__)
 
@@ -133,7 +142,8 @@ _RPC_MAX_BODY_BYTES = 64 * 1024 * 1024
 _RETRY_LOAD_S = 1.0
 _COLLECT_AFTER = 20_000
 _REPORT_CONNECTIONS_EVERY_S = 2.0
-_FLUSH_STATISTICS_EVERY_S = 2.0
+_WRITE_SECONDS_EVERY_S = 0.5
+_SECONDS_UNTIL_ALL = 4
 # Requests that began with the old connections have this long to end before these are closed.
 _CLOSE_CONNECTIONS_AFTER_S = 60.0
 _DAY_S = 86_400.0
@@ -146,15 +156,17 @@ class ServerApp:
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
         self._metrics = Metrics()
+        # What is wrong with its files shows now, rather than in each worker again and again.
+        _opening(settings)
         defaults.use(defaults.read_defaults(settings.services_folder))
-        self._database = Database(settings.odb_url)
+        self._database = Database(settings.odb_url, settings.odb_limits)
         rehearse(self._database, settings)
 
     @property
     def server_header(self) -> str:
         return self._settings.server_header
 
-    def start_worker(self, worker: Worker) -> "WorkerApp":
+    def start_worker(self, worker: Worker | StockWorker) -> "WorkerApp":
         """Build what a worker runs with. Called in the worker: no connection of any sort may be older than the fork."""
         # Requests leave few cycles behind: with Python's own threshold a tenth of the time would be spent looking for them.
         gc.set_threshold(_COLLECT_AFTER)
@@ -178,8 +190,9 @@ class WorkerApp:
         self._is_loaded = False
         self._is_stopping = False
         self._stop_by = 0.0
+        self._unreported: list[Outcome] = []
         # The master's has compiled our statements already. It has no connections: those come after the fork.
-        self._database = database or Database(settings.odb_url)
+        self._database = database or Database(settings.odb_url, settings.odb_limits)
         self._kinds = Kinds(own_kinds())
         self._store = ServiceStore()
         self._deployer = Deployer(
@@ -197,6 +210,7 @@ class WorkerApp:
         sets = ObjectSets(self._database, self._kinds, box, bus, self._topic)
         recordings = Recordings(tasks.conn, f"zato:{settings.cluster}:runs", settings.name)
         self._statistics = Statistics(tasks.conn, f"zato:{settings.cluster}:stats", recordings)
+        self._traffic = Traffic(tasks.conn, f"zato:{settings.cluster}:http", settings.name, self._metrics.flush)
         self._other_actions: dict[str, Action] = {
             **ping_actions(lambda: self._follower.configuration),
             **set_actions(sets),
@@ -220,7 +234,7 @@ class WorkerApp:
         leadership, runner = Leadership(self._database), Runner(self._job_runs, invoker, self._overseer, metrics)
         jobs = Jobs(objects, leadership, self._job_runs, runner, History(self._database))
         self._admin = Admin(self._database, self._kinds, objects, deployments, self._store, tasks, jobs)
-        run_in_time = partial(self._overseer.run, settings.async_timeout_s, run_task, invoker)
+        run_in_time = partial(self._overseer.run, settings.async_timeout_s, self._run_task, invoker)
         shown = NamePatterns(settings.docs_patterns_allowed)
         self.documents = Documents(settings.cluster, self._kinds, self._store, lambda: self._state.configuration, shown)
         self._other_actions |= document_actions(self.documents)
@@ -254,7 +268,7 @@ class WorkerApp:
     def _operations(self, tasks: Tasks, context: Callable[[], ServerContext]) -> dict[str, Action]:
         """Return the admin services for what runs, rather than for what is configured."""
         settings = self._settings
-        reader = StatisticsReader(tasks.conn, self._statistics.prefix)
+        reader, http = (StatisticsReader(tasks.conn, each.prefix) for each in (self._statistics, self._traffic))
         kvdb = KeyValueDB(settings.redis_url)
         queues = (AsyncQueue(tasks),)
         limits = RateLimits(
@@ -265,7 +279,7 @@ class WorkerApp:
             partial(self._bus.publish, self._reset_topic),
         )
         return {
-            **statistics_actions(reader, self._statistics.recordings),
+            **statistics_actions(reader, http, self._statistics.recordings),
             **kvdb_actions(tasks.conn, kvdb),
             **cache_actions(lambda: context().cache),
             **queue_actions(lambda: queues),
@@ -284,7 +298,7 @@ class WorkerApp:
             gevent.spawn(self._load_at_last)
         gevent.spawn(self._say_that_we_live)
         gevent.spawn(self._say_how_connections_fare)
-        gevent.spawn(self._statistics.flush_for_ever, _FLUSH_STATISTICS_EVERY_S)
+        gevent.spawn(flush_for_ever, (self._statistics, self._traffic), _WRITE_SECONDS_EVERY_S, _SECONDS_UNTIL_ALL)
         self._overseer.start()
 
     def load(self) -> None:
@@ -299,7 +313,7 @@ class WorkerApp:
             settings.name,
             invoker,
             Outgoing(
-                lambda: self._state.connections,
+                lambda: running_state(self._state).connections,
                 {
                     "amqp": AMQPSender(self._connector(settings.connector_amqp_addresses)),
                     "zmq": ZMQSender(self._connector(settings.connector_zmq_addresses)),
@@ -317,7 +331,7 @@ class WorkerApp:
             usage=self._usage,
             statistics=self._statistics,
             odb=self._database,
-            configuration=lambda: self._state.configuration,
+            configuration=lambda: running_state(self._state).configuration,
         )
 
     def _connector(self, addresses: tuple[str, ...]) -> ConnectorClient:
@@ -338,23 +352,25 @@ class WorkerApp:
         self._task_consumer.stop(max(0.0, self._stop_by - time.monotonic()))
         self._usage.flush()
         self._statistics.flush()
+        self._traffic.flush()
         try:
             with self._database.transaction() as session:
                 forget_worker(session, self._settings.name, self._pid)
         except ZatoError as exc:
             log.warning("worker_not_signed_off", error=exc.message)
         self._access_log.flush()
-        self._metrics.flush()
         self._overseer.stop()
         self._shared_counter.close()
         self._bus.close()
         self._database.close()
 
-    def tick(self, open_connections: int) -> None:
+    def tick(self, open_connections: int) -> int:
+        """Return how many requests this worker has answered."""
         self._metrics.set_connections(open_connections)
-        self._metrics.flush()
+        self._traffic.add(self._metrics.flush())
+        return self._metrics.requests
 
-    def http_settings(self, worker: Worker) -> ConnectionSettings:
+    def http_settings(self, worker: Worker | StockWorker) -> ConnectionSettings:
         settings = self._settings
         limits = ParserLimits(
             settings.max_request_line_bytes, settings.max_headers, settings.max_header_bytes, settings.max_body_bytes
@@ -370,16 +386,21 @@ class WorkerApp:
             lambda: worker.is_stopping,
             BodyBudget(settings.body_budget_bytes),
             self._metrics.count_refused,
+            make_tokenizer=_make_tokenizer(settings.http_parser),
+            opening=_opening(settings),
         )
 
-    def rpc_settings(self, worker: Worker) -> ConnectionSettings:
+    def rpc_settings(self, worker: Worker | StockWorker) -> ConnectionSettings:
         """The sidecar is one of us: it keeps connections for as long as it likes, and may send whole packages."""
         limits = ParserLimits(8190, 100, 8190, _RPC_MAX_BODY_BYTES)
         for_ever = Timeouts(header_s=1e9, body_s=1e9, idle_s=1e9, write_s=1e9)
         return ConnectionSettings(limits, for_ever, self._handle_internal, worker.head_writer, lambda: worker.is_stopping)
 
     def _handle_internal(self, request: Request) -> Any:
-        return self._rpc(request) if request.path.startswith("/__rpc/") else self._pipeline(request)
+        if request.path.startswith("/__rpc/"):
+            begin_with(self._state)
+            return self._rpc(request)
+        return self._pipeline(request)
 
     def _make_pipeline(self, invoker: Invoker) -> Handler:
         steps = [
@@ -397,6 +418,10 @@ class WorkerApp:
         ]
         contracts = Contracts(lambda service: self._store.get(service).cls, lambda cls: read_declaration(cls, Service))
         return fold(steps, make_endpoint(invoker, contracts))
+
+    def _run_task(self, invoker: Invoker, task: Task) -> Any:
+        begin_with(self._state)
+        return run_task(invoker, task)
 
     def _current_state(self) -> WorkerState:
         if not self._is_loaded:
@@ -416,8 +441,13 @@ class WorkerApp:
         return True
 
     def _load_at_last(self) -> None:
-        while not self._try_to_load():
+        is_loaded = False
+        while not is_loaded:
             gevent.sleep(_RETRY_LOAD_S)
+            try:
+                is_loaded = self._try_to_load()
+            except Exception:
+                log.exception("configuration_not_loaded")
 
     def _take_up(self, update: Update) -> None:
         configuration = update.configuration
@@ -442,7 +472,7 @@ class WorkerApp:
         limits = dict(definition_limits(configuration))
         ids = {(each.kind, each.name): each.id for each in configuration.objects.values() if each.kind in SECURITY_KINDS}
         self._state = WorkerState(configuration, router, old.connections.follow(configuration), limits, ids)
-        gevent.spawn_later(_CLOSE_CONNECTIONS_AFTER_S, old.connections.close_all_but, self._state.connections)
+        gevent.spawn_later(_CLOSE_CONNECTIONS_AFTER_S, _retire, old, self._state.connections)
         now = utc_now()
         # Another server's clock may be ahead of ours: what it has just changed did not take less than no time.
         lags_s = [max(0.0, (now - changed_at).total_seconds()) for changed_at in update.changed_at]
@@ -464,26 +494,41 @@ class WorkerApp:
                 log.info("deployment_taken_up", **fields)
             else:
                 log.warning("deployment_not_taken_up", reason=outcome.reason, **fields)
+        self._unreported += outcomes
         try:
             with self._database.transaction() as session:
-                report_worker(session, self._settings.name, self._pid, version, outcomes)
+                self._report_worker(session, version)
                 if not self._is_loaded:
                     forget_dead_workers(session, self._settings.name)
         except ZatoError as exc:
             log.warning("worker_report_failed", error=exc.message)
+        else:
+            self._unreported = []
 
     def _say_that_we_live(self) -> None:
         while True:
             gevent.sleep(REPORT_EVERY_S)
-            self._usage.flush()
+            # Whatever the database says of one report, there has to be a next one.
             try:
-                with self._database.transaction() as session:
-                    report_worker(session, self._settings.name, self._pid, self._follower.configuration.version, [])
-                    forget_silent_workers(session)
-                self._job_runs.sweep(self._settings.job_runs_days * _DAY_S)
-                self._audit_retention.sweep()
+                self._report_life()
             except ZatoError as exc:
                 log.warning("worker_report_failed", error=exc.message)
+            except Exception:
+                log.exception("worker_report_failed")
+
+    def _report_life(self) -> None:
+        self._usage.flush()
+        reported = list(self._unreported)
+        with self._database.transaction() as session:
+            self._report_worker(session, self._follower.configuration.version)
+            forget_silent_workers(session)
+        self._unreported = [outcome for outcome in self._unreported if outcome not in reported]
+        self._job_runs.sweep(self._settings.job_runs_days * _DAY_S)
+        self._audit_retention.sweep()
+
+    def _report_worker(self, session: Session, version: int) -> None:
+        """Whoever deployed waits for the outcomes: what could not be written while the ODB was away is written now."""
+        report_worker(session, self._settings.name, self._pid, version, self._unreported)
 
     def _say_how_connections_fare(self) -> None:
         while True:
@@ -492,6 +537,28 @@ class WorkerApp:
 
     def _register_kinds(self, request: RegisterKindsRequest, author: Author) -> None:
         register_kinds(self._database, self._bus, self._topic, request.part, request.kinds, author, _OWN_KINDS)
+
+
+def _make_tokenizer(http_parser: str) -> MakeTokenizer:
+    if http_parser == "httptools":
+        from zato.server.http.httptools_tokenizer import HttptoolsTokenizer
+
+        return HttptoolsTokenizer
+    return H1CTokenizer
+
+
+def _opening(settings: ServerSettings) -> Opening | None:
+    if not settings.proxy_networks and not settings.http_tls_certificate:
+        return None
+    tls = None
+    if settings.http_tls_certificate:
+        tls = server_tls(Path(settings.http_tls_certificate), Path(settings.http_tls_key))
+    return Opening(within(settings.proxy_networks), tls, settings.header_timeout_s)
+
+
+def _retire(state: WorkerState, newer: ConnectionPool) -> None:
+    state.hold.state = None
+    state.connections.close_all_but(newer)
 
 
 def _task_settings(settings: ServerSettings) -> TaskSettings:

@@ -18,6 +18,7 @@ PACKAGES = {
     "activemq": "activemq",
     "java": "default-jre-headless",
     "faketime": "faketime",
+    "chromium": "chromium",
 }
 
 # Installed ones count first, wherever an environment's own folder is on the PATH: packages of Python bring servers too,

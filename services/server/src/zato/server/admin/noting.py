@@ -11,10 +11,11 @@ from zato.common.errors import ZatoError
 from zato.common.logs import get_logger
 from zato.server.control.audit_chain import BEGUN, FAILED, REFUSED
 from zato.server.control.changes import Author, audit
-from zato.server.odb.database import Database
+from zato.server.odb.database import Database, ODBUnavailable
 
 if TYPE_CHECKING:
-    from zato.server.admin.services import Action, Admin
+    from zato.server.admin.actions import Run
+    from zato.server.admin.services import Admin
 
 log = get_logger(__name__)
 
@@ -39,6 +40,11 @@ def attempts_noted(database: Database, service: str, values: Mapping[str, Any], 
     """
     try:
         yield
+    except ODBUnavailable as exc:
+        # Nor can the log be written, and whoever asked need not wait for that too.
+        if not only_looks(service):
+            log.error("attempt_not_audited", service=service, actor=author.name, reason=exc.message)
+        raise
     except Exception as exc:
         if not only_looks(service):
             _note(database, service, values, author, exc)
@@ -64,7 +70,7 @@ def _note(database: Database, service: str, values: Mapping[str, Any], author: A
         log.error("attempt_not_audited", service=service, actor=author.name, reason=details, error=str(also))
 
 
-def noted(action: "Action", *names: str) -> "Action":
+def noted(action: "Run", *names: str) -> "Run":
     """
     Return an action that writes down what it is about to do, for what is changed outside the ODB: no transaction spans
     both, and nothing may be done that nobody could know of.
