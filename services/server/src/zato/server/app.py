@@ -101,7 +101,7 @@ from zato.server.jobs.runs import Runs
 from zato.server.kinds import own_kinds
 from zato.server.messaging.delivery import Deliveries
 from zato.server.messaging.inbox import Inbox
-from zato.server.messaging.publishing import AMQPSender, ConnectorClient, ZMQSender
+from zato.server.messaging.publishing import AMQPSender, ConnectorClient, IBMMQSender, JMSWMQSender, ZMQSender
 from zato.server.metrics import Metrics
 from zato.server.odb import gevent_psycopg2
 from zato.server.odb.database import Database
@@ -311,6 +311,7 @@ class WorkerApp:
 
     def _make_context(self, invoker: Invoker, box: SecretBox, tasks: Tasks) -> ServerContext:
         settings = self._settings
+        mq = self._connector(settings.connector_mq_addresses)
         return ServerContext(
             settings.name,
             invoker,
@@ -319,6 +320,8 @@ class WorkerApp:
                 {
                     "amqp": AMQPSender(self._connector(settings.connector_amqp_addresses)),
                     "zmq": ZMQSender(self._connector(settings.connector_zmq_addresses)),
+                    "jms_wmq": JMSWMQSender(mq),
+                    **dict.fromkeys(("ibm_mq", "wmq"), IBMMQSender(mq)),
                 },
             ),
             KeyValueDB(settings.redis_url, settings.services_folder / "lua" / "user"),

@@ -194,6 +194,9 @@ class ServerSettings(TrustSettings):
     connector_zmq_addresses: tuple[str, ...] = option(
         "gRPC addresses of ZeroMQ connectors, host:port: where services send through", default=("127.0.0.1:31532",)
     )
+    connector_mq_addresses: tuple[str, ...] = option(
+        "gRPC addresses of MQ connectors, host:port: where services send through", default=("127.0.0.1:31533",)
+    )
 
     def __post_init__(self) -> None:
         for name in ("http_address", "grpc_address"):
