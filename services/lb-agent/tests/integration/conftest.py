@@ -77,6 +77,8 @@ def _servers() -> Iterator[tuple[Server, Server]]:
 def agent(_agent: AgentProcess) -> Iterator[AgentProcess]:
     """A running agent without servers, shared by the tests that do not break it."""
     yield _agent
+    if _agent.call("GetConfig").own_sections:
+        _agent.call("SetConfig", own_sections="")
     for name in _agent.states():
         _agent.call("Leave", name=name)
     eventually(lambda: _agent.states() == {})

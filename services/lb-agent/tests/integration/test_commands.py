@@ -80,6 +80,36 @@ def test_reload_and_config(lb: Zato, agent: AgentProcess) -> None:
     assert "backend servers" in lb("config").out
 
 
+def test_weight_stats_and_run(lb: Zato, agent: AgentProcess, servers: tuple[Server, Server]) -> None:
+    agent.join(*servers)
+    assert "has the weight 7" in lb("weight", "server1", 7).out
+    assert {each.name: each.weight for each in agent.call("GetState").backends} == {"server1": 7, "server2": 100}
+    assert "that it asks for itself" in lb("weight", "server1", 0).out
+    refused = lb("weight", "server1", 300)
+    assert (refused.code, "from 1 to 256" in refused.err) == (1, True)
+    agent.get("/")
+    assert [row["kind"] for row in json.loads(lb("stats", "--json").out)] == ["frontend", "server", "server", "backend"]
+    assert "server1" in lb("stats").out
+    assert "Uptime_sec" in lb("run", "show", "info").out
+    refused = lb("run", "disable", "server", "servers/server1")
+    assert (refused.code, "show errors" in refused.err) == (1, True)
+
+
+def test_sections_of_ones_own_are_edited(lb: Zato, agent: AgentProcess, tmp_path: Path) -> None:
+    file = tmp_path / "own.cfg"
+    file.write_text("userlist partners\n    user ann insecure-password x\n")
+    shown = lb("edit", file, "--dry-run")
+    assert (shown.code, "+userlist partners" in shown.out, "nothing was changed" in shown.out) == (0, True, True)
+    assert agent.call("GetConfig").own_sections == ""
+    assert "runs with the new configuration" in lb("edit", file).out
+    assert lb("config", "--own").out.strip() == file.read_text().strip()
+    assert "Nothing would change" in lb("edit", file).out
+    file.write_text("frontend broken\n    nonsense\n")
+    refused = lb("edit", file)
+    assert (refused.code, "nonsense" in refused.err) == (1, True)
+    assert lb("edit", tmp_path / "missing.cfg").code == 1
+
+
 def test_an_address_and_a_token_do_instead_of_a_folder(zato: Zato, agent: AgentProcess, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text(TOKEN + "\n")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from running_agent import AgentProcess, Load, Server, eventually
 
-from zato.common.errors import BadRequest, InvalidOptions, Unavailable
+from zato.common.errors import BadRequest, Conflict, InvalidOptions, Unavailable
 from zato.lb_agent.errors import HAProxyUnavailable
 
 pytestmark = [pytest.mark.haproxy, pytest.mark.timeout(60)]
@@ -156,3 +156,65 @@ def test_a_reload_while_haproxy_is_away_says_so(new_agent: Callable[..., AgentPr
     with pytest.raises(Unavailable):
         agent.call("Reload")
     eventually(agent.is_serving)
+
+
+def test_sections_are_checked_compared_and_loaded_from_elsewhere(agent: AgentProcess, servers: tuple[Server, Server]) -> None:
+    agent.join(servers[0])
+    port = agent.frontend.split(":")[1]
+    mine = f"frontend mine\n    bind 127.0.0.2:{port}\n    default_backend servers\n"
+    had = agent.call("GetConfig")
+    assert had.own_sections == ""
+    checked = agent.call("CheckConfig", own_sections=mine)
+    added = [line for line in checked.diff.splitlines() if line.startswith("+") and not line.startswith("+++")]
+    assert added[-3:] == [f"+{line}" for line in mine.splitlines()]
+    assert "frontend mine" in checked.config
+    assert agent.call("GetConfig") == had, "a check changes nothing"
+    assert agent.call("CheckConfig", own_sections="").diff == ""
+    with Load(agent.frontend, clients=4) as load:
+        load.await_more(20)
+        done = agent.call("SetConfig", own_sections=mine, revision=had.revision)
+        load.await_more(50)
+    assert not load.failures
+    assert agent.request("GET", "/", address=f"127.0.0.2:{port}").server == "server1"
+    assert agent.call("GetConfig").revision == done.revision
+    with pytest.raises(Conflict, match="Somebody else has changed"):
+        agent.call("SetConfig", own_sections="", revision=had.revision)
+
+
+def test_sections_from_elsewhere_are_there_after_a_restart(new_agent: Callable[..., AgentProcess]) -> None:
+    agent = new_agent().start()
+    agent.call("SetConfig", own_sections="userlist partners\n")
+    agent.stop()
+    agent.start()
+    assert agent.call("GetConfig").own_sections == "userlist partners\n"
+    assert "userlist partners" in agent.call("GetConfig").config
+
+
+def test_sections_that_cannot_be_loaded_change_nothing_and_are_not_kept(
+    agent: AgentProcess, new_agent: Callable[..., AgentProcess]
+) -> None:
+    had, pid = agent.call("GetConfig"), agent.call("GetState").haproxy_pid
+    for text, wrong in (
+        ("frontend broken\n    nonsense here\n", "unknown keyword 'nonsense'"),
+        ("global\n    stats socket :1\n", "section 'global'"),
+    ):
+        for method in ("CheckConfig", "SetConfig"):
+            with pytest.raises(BadRequest, match=wrong):
+                agent.call(method, own_sections=text)
+    other = new_agent().start()
+    taken = f"frontend mine\n    bind {other.frontend}\n    default_backend servers\n"
+    with pytest.raises(HAProxyUnavailable, match="Address already in use"):
+        agent.call("SetConfig", own_sections=taken)
+    assert agent.call("GetConfig") == had
+    assert agent.call("GetState").haproxy_pid == pid
+    assert (agent.folder / "work" / "own-sections.cfg").read_text() == ""
+
+
+def test_a_file_that_was_edited_by_hand_is_not_overwritten(new_agent: Callable[..., AgentProcess]) -> None:
+    agent = new_agent().start()
+    (agent.folder / "work" / "own-sections.cfg").write_text("# from the machine itself\n")
+    with pytest.raises(Conflict, match="'zato lb reload'"):
+        agent.call("SetConfig", own_sections="# from elsewhere\n")
+    agent.call("Reload")
+    agent.call("SetConfig", own_sections="# from elsewhere\n")
+    assert agent.call("GetConfig").own_sections == "# from elsewhere\n"

@@ -5,10 +5,14 @@ import json
 import re
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from running_agent import PASSWORD, AgentProcess, Load, Server, eventually
+
+from zato.common.errors import BadRequest
 
 pytestmark = [pytest.mark.haproxy, pytest.mark.timeout(60)]
 
@@ -171,3 +175,49 @@ def test_the_statistics_take_a_password(agent: AgentProcess) -> None:
     for password, status in (("wrong", 401), (PASSWORD, 200)):
         credentials = base64.b64encode(f"admin:{password}".encode()).decode()
         assert agent.get("/zato-lb-stats", headers={"Authorization": f"Basic {credentials}"}).status == status
+
+
+def test_a_weight_that_was_given_decides_until_it_is_taken_back(
+    new_agent: Callable[..., AgentProcess], servers: tuple[Server, Server]
+) -> None:
+    agent = new_agent(balance="roundrobin").start()
+    agent.join(*servers)
+    eventually(lambda: set(agent.states().values()) == {"up"})
+    agent.call("SetWeight", name="server1", weight=1)
+    agent.call("SetWeight", name="server2", weight=256)
+    # Renewals do not undo it.
+    agent.join(*servers)
+    assert {each.name: (each.weight, each.joined_weight) for each in agent.call("GetState").backends} == {
+        "server1": (1, 100),
+        "server2": (256, 100),
+    }
+    counted = Counter(agent.get("/").server for _ in range(100))
+    assert counted["server2"] > 90
+    for server in servers:
+        agent.call("SetWeight", name=server.name, weight=0)
+    assert {each.weight for each in agent.call("GetState").backends} == {100}
+    assert Counter(agent.get("/").server for _ in range(20)) == {"server1": 10, "server2": 10}
+
+
+def test_statistics_and_commands_tell_what_haproxy_did(agent: AgentProcess, servers: tuple[Server, Server]) -> None:
+    def statistics() -> dict[tuple[str, str, str], Any]:
+        return {(row.kind, row.proxy, row.server): row for row in agent.call("GetStatistics").rows}
+
+    agent.join(servers[0])
+    before = statistics()
+    for _ in range(5):
+        agent.get("/")
+    agent.get("/metrics")
+    rows = statistics()
+    assert set(rows) == {("frontend", "http", ""), ("backend", "servers", ""), ("server", "servers", "server1")}
+    frontend, server = rows["frontend", "http", ""], rows["server", "servers", "server1"]
+    assert (server.requests, server.answers_2xx, server.state[:2]) == (5, 5, "UP")
+    assert frontend.answers_4xx == before["frontend", "http", ""].answers_4xx + 1
+    assert server.bytes_out > server.bytes_in > 0
+    answer = agent.call("Execute", command="show info")
+    assert f"Pid: {agent.call('GetState').haproxy_pid}" in answer.output
+    assert not answer.is_truncated
+    assert "show errors" in agent.call("GetState").commands
+    with pytest.raises(BadRequest, match="no command that can be run here"):
+        agent.call("Execute", command="disable server servers/server1")
+    assert agent.states()["server1"] in ("up", "checking")

@@ -7,7 +7,9 @@ import pytest
 from zato.lb_agent.config import LBAgentSettings
 from zato.lb_agent.configuration import Configuration, server_options
 from zato.lb_agent.members import Member
+from zato.lb_agent.own_sections import OwnSections
 
+NOTHING = OwnSections(Path("/none.cfg"))
 SERVER1 = Member("server1", "one:80", "10.0.0.1:80")
 DRAINED = Member("server2", "two:80", "[::1]:80", weight=7, is_drained=True)
 
@@ -17,7 +19,7 @@ def settings(**values: object) -> LBAgentSettings:
 
 
 def text(*members: Member, **values: object) -> str:
-    return Configuration(settings(**values), 8000).text(members)
+    return Configuration(settings(**values), 8000, NOTHING).text(members)
 
 
 def lines(*members: Member, **values: object) -> list[str]:
@@ -66,7 +68,7 @@ def test_a_password_is_one_word_whatever_is_in_it(password: str, word: str) -> N
 
 
 def test_people_see_no_password() -> None:
-    shown = Configuration(settings(stats_password="hk3m2-9fwtq"), 8000).shown([SERVER1])
+    shown = Configuration(settings(stats_password="hk3m2-9fwtq"), 8000, NOTHING).shown([SERVER1])
     assert "hk3m2" not in shown
     assert "stats auth 'admin:******'" in shown
     assert "server server1 10.0.0.1:80" in shown
@@ -79,5 +81,6 @@ def test_only_trusted_proxies_keep_their_headers() -> None:
 
 
 def test_your_own_sections_come_last_and_say_where_they_are_from() -> None:
-    made = Configuration(settings(extra_config_file=Path("/etc/mine.cfg")), 8000, "frontend mine\n    bind :1\n")
+    own = OwnSections(Path("/etc/mine.cfg"), "frontend mine\n    bind :1\n")
+    made = Configuration(settings(), 8000, own)
     assert made.text([SERVER1]).endswith("# From /etc/mine.cfg\nfrontend mine\n    bind :1\n")

@@ -79,6 +79,29 @@ def test_a_renewal_does_not_undo_draining(membership: Membership) -> None:
     assert membership.all() == (SERVER1,)
 
 
+def test_a_renewal_does_not_undo_a_weight_that_was_given(membership: Membership) -> None:
+    membership.join(SERVER1)
+    assert membership.give_weight("server1", 7)
+    assert not membership.give_weight("server1", 7)
+    assert not membership.join(SERVER1)
+    (member,) = membership.all()
+    assert (member.weight, member.share, member.effective_weight) == (100, 7, 7)
+    membership.set_drained("server1", True)
+    assert membership.all()[0].effective_weight == 0
+    membership.set_drained("server1", False)
+    assert membership.give_weight("server1", 0)
+    assert membership.all() == (SERVER1,)
+
+
+@pytest.mark.parametrize("weight", [-1, 257])
+def test_no_weight_out_of_bounds_is_given(membership: Membership, weight: int) -> None:
+    membership.join(SERVER1)
+    with pytest.raises(BadRequest, match="from 1 to 256"):
+        membership.give_weight("server1", weight)
+    with pytest.raises(NotFound):
+        membership.give_weight("server2", 1)
+
+
 def test_leaving_and_joining_does(membership: Membership) -> None:
     membership.join(SERVER1)
     membership.set_drained("server1", True)

@@ -8,7 +8,7 @@ from zato.lb_agent.members import Member
 
 
 def test_saved_members_come_back() -> None:
-    members = (Member("a", "one:80", "10.0.0.1:80", 5, is_drained=True), Member("b", "two:80", "[::1]:80"))
+    members = (Member("a", "one:80", "10.0.0.1:80", 5, is_drained=True), Member("b", "two:80", "[::1]:80", given_weight=7))
     assert saved_members.from_text(saved_members.to_text(members)) == members
 
 

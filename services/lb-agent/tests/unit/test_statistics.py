@@ -2,7 +2,7 @@
 
 import pytest
 
-from zato.lb_agent.statistics import active_requests_of, failed_reloads_of, info_of, servers_of, workers_of
+from zato.lb_agent.statistics import active_requests_of, failed_reloads_of, info_of, servers_of, statistics_of, workers_of
 
 HEADER = "# pxname,svname,qcur,scur,stot,econ,eresp,status,weight,type,check_status,check_code,addr,"
 PROCESSES = """\
@@ -70,3 +70,22 @@ def test_workers() -> None:
 def test_failed_reloads() -> None:
     assert failed_reloads_of(PROCESSES) == 2
     assert failed_reloads_of(PROCESSES.replace(" [failed: 2]", "")) == 0
+
+
+def test_statistics_of_frontends_backends_and_servers() -> None:
+    columns = "pxname,svname,type,status,scur,smax,stot,rate,req_tot,req_rate,bin,bout,qcur,dreq,ereq,econ,eresp,wretr"
+    columns += ",hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,qtime,ctime,rtime,ttime,downtime"
+    rows = [
+        "http,FRONTEND,0,OPEN,4,9,20,3,50,6,100,200,,1,2,,,,40,3,5,2,,,,,",
+        "http,socket,3,OPEN,,,,,,,,,,,,,,,,,,,,,,,",
+        "servers,server1,2,DOWN 1/2,1,2,30,4,,,10,20,0,,,7,8,9,20,1,2,3,0,1,15,17,60",
+        "servers,BACKEND,1,UP,1,2,31,4,50,5,10,20,3,0,,7,8,9,20,1,2,3,0,1,15,17,0",
+    ]
+    frontend, server, backend = statistics_of("# " + "\n".join([columns, *rows]))
+    assert (frontend.kind, frontend.proxy, frontend.server, frontend.state) == ("frontend", "http", "", "OPEN")
+    assert (frontend.requests, frontend.requests_per_s, frontend.refused_requests) == (50, 6, 3)
+    assert (frontend.answers_2xx, frontend.answers_5xx, frontend.total_ms) == (40, 2, 0)
+    assert (server.kind, server.server, server.state) == ("server", "server1", "DOWN 1/2")
+    assert (server.requests, server.down_s) == (30, 60)
+    assert (server.failed_connections, server.failed_answers, server.retries, server.answer_ms) == (7, 8, 9, 15)
+    assert (backend.kind, backend.server, backend.requests, backend.waiting) == ("backend", "", 50, 3)

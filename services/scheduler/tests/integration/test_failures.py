@@ -18,6 +18,8 @@ from zato.common.testing.redis_server import RedisServer
 from zato.common.testing.waiting import eventually
 
 KILLS = int(os.environ.get("ZATO_TEST_KILLS", "5"))
+# How long a leader is stopped: many times its lease. The jobs run once a second.
+STOPPED_FOR_S = 20
 # A busy machine may be late without anybody being dead.
 LATE_AFTER_S = 2.0
 
@@ -77,7 +79,7 @@ def test_leaders_are_killed_and_one_is_stopped_and_wakes_up(start_cluster: Calla
         dead.start()
     stopped, seconds = cluster.replace_leader(pause)
     waited.append(seconds)
-    cluster.await_runs("one", 2)
+    cluster.await_runs("one", STOPPED_FOR_S)
     epoch = cluster.epoch()
     resume(stopped)
     eventually(lambda: stopped.events("standing_by")[-1:], timeout_s=20, what="the old leader to stand by")

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/zato/proto/load_balancer/v1/load_balancer.proto\x12\x1bzato.proto.load_balancer.v1\"<\n\x0bJoinRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0e\n\x06weight\x18\x03 \x01(\x05\"\x1f\n\x0cJoinResponse\x12\x0f\n\x07lease_s\x18\x01 \x01(\x01\"\x1c\n\x0c\x44rainRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x0f\n\rDrainResponse\"\x1d\n\rResumeRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x10\n\x0eResumeResponse\"\x1c\n\x0cLeaveRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x0f\n\rLeaveResponse\"\x11\n\x0fGetStateRequest\"\x9c\x01\n\x07\x42\x61\x63kend\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0e\n\x06weight\x18\x03 \x01(\x05\x12\r\n\x05state\x18\x04 \x01(\t\x12\x17\n\x0f\x61\x63tive_requests\x18\x05 \x01(\x03\x12\x16\n\x0etotal_requests\x18\x06 \x01(\x03\x12\x0e\n\x06\x65rrors\x18\x07 \x01(\x03\x12\x12\n\nlast_check\x18\x08 \x01(\t\"\xb5\x01\n\x10GetStateResponse\x12\x18\n\x10\x66rontend_address\x18\x01 \x01(\t\x12\x36\n\x08\x62\x61\x63kends\x18\x02 \x03(\x0b\x32$.zato.proto.load_balancer.v1.Backend\x12\x13\n\x0bhaproxy_pid\x18\x03 \x01(\x03\x12\x17\n\x0fhaproxy_version\x18\x04 \x01(\t\x12\x10\n\x08uptime_s\x18\x05 \x01(\x01\x12\x0f\n\x07reloads\x18\x06 \x01(\x03\"\x12\n\x10GetConfigRequest\"#\n\x11GetConfigResponse\x12\x0e\n\x06\x63onfig\x18\x01 \x01(\t\"\x0f\n\rReloadRequest\"%\n\x0eReloadResponse\x12\x13\n\x0bhaproxy_pid\x18\x01 \x01(\x03\x32\xc6\x05\n\x0cLoadBalancer\x12[\n\x04Join\x12(.zato.proto.load_balancer.v1.JoinRequest\x1a).zato.proto.load_balancer.v1.JoinResponse\x12^\n\x05\x44rain\x12).zato.proto.load_balancer.v1.DrainRequest\x1a*.zato.proto.load_balancer.v1.DrainResponse\x12\x61\n\x06Resume\x12*.zato.proto.load_balancer.v1.ResumeRequest\x1a+.zato.proto.load_balancer.v1.ResumeResponse\x12^\n\x05Leave\x12).zato.proto.load_balancer.v1.LeaveRequest\x1a*.zato.proto.load_balancer.v1.LeaveResponse\x12g\n\x08GetState\x12,.zato.proto.load_balancer.v1.GetStateRequest\x1a-.zato.proto.load_balancer.v1.GetStateResponse\x12j\n\tGetConfig\x12-.zato.proto.load_balancer.v1.GetConfigRequest\x1a..zato.proto.load_balancer.v1.GetConfigResponse\x12\x61\n\x06Reload\x12*.zato.proto.load_balancer.v1.ReloadRequest\x1a+.zato.proto.load_balancer.v1.ReloadResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/zato/proto/load_balancer/v1/load_balancer.proto\x12\x1bzato.proto.load_balancer.v1\"<\n\x0bJoinRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0e\n\x06weight\x18\x03 \x01(\x05\"\x1f\n\x0cJoinResponse\x12\x0f\n\x07lease_s\x18\x01 \x01(\x01\"\x1c\n\x0c\x44rainRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x0f\n\rDrainResponse\"\x1d\n\rResumeRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x10\n\x0eResumeResponse\"\x1c\n\x0cLeaveRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x0f\n\rLeaveResponse\"\x11\n\x0fGetStateRequest\"\xb3\x01\n\x07\x42\x61\x63kend\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0e\n\x06weight\x18\x03 \x01(\x05\x12\r\n\x05state\x18\x04 \x01(\t\x12\x17\n\x0f\x61\x63tive_requests\x18\x05 \x01(\x03\x12\x16\n\x0etotal_requests\x18\x06 \x01(\x03\x12\x0e\n\x06\x65rrors\x18\x07 \x01(\x03\x12\x12\n\nlast_check\x18\x08 \x01(\t\x12\x15\n\rjoined_weight\x18\t \x01(\x05\"\xc7\x01\n\x10GetStateResponse\x12\x18\n\x10\x66rontend_address\x18\x01 \x01(\t\x12\x36\n\x08\x62\x61\x63kends\x18\x02 \x03(\x0b\x32$.zato.proto.load_balancer.v1.Backend\x12\x13\n\x0bhaproxy_pid\x18\x03 \x01(\x03\x12\x17\n\x0fhaproxy_version\x18\x04 \x01(\t\x12\x10\n\x08uptime_s\x18\x05 \x01(\x01\x12\x0f\n\x07reloads\x18\x06 \x01(\x03\x12\x10\n\x08\x63ommands\x18\x07 \x03(\t\"\x12\n\x10GetConfigRequest\"K\n\x11GetConfigResponse\x12\x0e\n\x06\x63onfig\x18\x01 \x01(\t\x12\x14\n\x0cown_sections\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\"\x0f\n\rReloadRequest\"%\n\x0eReloadResponse\x12\x13\n\x0bhaproxy_pid\x18\x01 \x01(\x03\"0\n\x10SetWeightRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x05\"\x13\n\x11SetWeightResponse\"*\n\x12\x43heckConfigRequest\x12\x14\n\x0cown_sections\x18\x01 \x01(\t\"3\n\x13\x43heckConfigResponse\x12\x0e\n\x06\x63onfig\x18\x01 \x01(\t\x12\x0c\n\x04\x64iff\x18\x02 \x01(\t\":\n\x10SetConfigRequest\x12\x14\n\x0cown_sections\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\":\n\x11SetConfigResponse\x12\x13\n\x0bhaproxy_pid\x18\x01 \x01(\x03\x12\x10\n\x08revision\x18\x02 \x01(\t\"\x16\n\x14GetStatisticsRequest\"\xde\x03\n\nStatistics\x12\r\n\x05proxy\x18\x01 \x01(\t\x12\x0e\n\x06server\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\r\n\x05state\x18\x04 \x01(\t\x12\x10\n\x08sessions\x18\x05 \x01(\x03\x12\x14\n\x0cmax_sessions\x18\x06 \x01(\x03\x12\x10\n\x08requests\x18\x07 \x01(\x03\x12\x16\n\x0erequests_per_s\x18\x08 \x01(\x03\x12\x10\n\x08\x62ytes_in\x18\t \x01(\x03\x12\x11\n\tbytes_out\x18\n \x01(\x03\x12\x0f\n\x07waiting\x18\x0b \x01(\x03\x12\x18\n\x10refused_requests\x18\x0c \x01(\x03\x12\x1a\n\x12\x66\x61iled_connections\x18\r \x01(\x03\x12\x16\n\x0e\x66\x61iled_answers\x18\x0e \x01(\x03\x12\x0f\n\x07retries\x18\x0f \x01(\x03\x12\x13\n\x0b\x61nswers_2xx\x18\x10 \x01(\x03\x12\x13\n\x0b\x61nswers_3xx\x18\x11 \x01(\x03\x12\x13\n\x0b\x61nswers_4xx\x18\x12 \x01(\x03\x12\x13\n\x0b\x61nswers_5xx\x18\x13 \x01(\x03\x12\x10\n\x08queue_ms\x18\x14 \x01(\x01\x12\x12\n\nconnect_ms\x18\x15 \x01(\x01\x12\x11\n\tanswer_ms\x18\x16 \x01(\x01\x12\x10\n\x08total_ms\x18\x17 \x01(\x01\x12\x0e\n\x06\x64own_s\x18\x18 \x01(\x01\"N\n\x15GetStatisticsResponse\x12\x35\n\x04rows\x18\x01 \x03(\x0b\x32\'.zato.proto.load_balancer.v1.Statistics\"!\n\x0e\x45xecuteRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\t\"7\n\x0f\x45xecuteResponse\x12\x0e\n\x06output\x18\x01 \x01(\t\x12\x14\n\x0cis_truncated\x18\x02 \x01(\x08\x32\xee\t\n\x0cLoadBalancer\x12[\n\x04Join\x12(.zato.proto.load_balancer.v1.JoinRequest\x1a).zato.proto.load_balancer.v1.JoinResponse\x12^\n\x05\x44rain\x12).zato.proto.load_balancer.v1.DrainRequest\x1a*.zato.proto.load_balancer.v1.DrainResponse\x12\x61\n\x06Resume\x12*.zato.proto.load_balancer.v1.ResumeRequest\x1a+.zato.proto.load_balancer.v1.ResumeResponse\x12^\n\x05Leave\x12).zato.proto.load_balancer.v1.LeaveRequest\x1a*.zato.proto.load_balancer.v1.LeaveResponse\x12g\n\x08GetState\x12,.zato.proto.load_balancer.v1.GetStateRequest\x1a-.zato.proto.load_balancer.v1.GetStateResponse\x12j\n\tGetConfig\x12-.zato.proto.load_balancer.v1.GetConfigRequest\x1a..zato.proto.load_balancer.v1.GetConfigResponse\x12\x61\n\x06Reload\x12*.zato.proto.load_balancer.v1.ReloadRequest\x1a+.zato.proto.load_balancer.v1.ReloadResponse\x12j\n\tSetWeight\x12-.zato.proto.load_balancer.v1.SetWeightRequest\x1a..zato.proto.load_balancer.v1.SetWeightResponse\x12p\n\x0b\x43heckConfig\x12/.zato.proto.load_balancer.v1.CheckConfigRequest\x1a\x30.zato.proto.load_balancer.v1.CheckConfigResponse\x12j\n\tSetConfig\x12-.zato.proto.load_balancer.v1.SetConfigRequest\x1a..zato.proto.load_balancer.v1.SetConfigResponse\x12v\n\rGetStatistics\x12\x31.zato.proto.load_balancer.v1.GetStatisticsRequest\x1a\x32.zato.proto.load_balancer.v1.GetStatisticsResponse\x12\x64\n\x07\x45xecute\x12+.zato.proto.load_balancer.v1.ExecuteRequest\x1a,.zato.proto.load_balancer.v1.ExecuteResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,17 +50,39 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSTATEREQUEST']._serialized_start=318
   _globals['_GETSTATEREQUEST']._serialized_end=335
   _globals['_BACKEND']._serialized_start=338
-  _globals['_BACKEND']._serialized_end=494
-  _globals['_GETSTATERESPONSE']._serialized_start=497
-  _globals['_GETSTATERESPONSE']._serialized_end=678
-  _globals['_GETCONFIGREQUEST']._serialized_start=680
-  _globals['_GETCONFIGREQUEST']._serialized_end=698
-  _globals['_GETCONFIGRESPONSE']._serialized_start=700
-  _globals['_GETCONFIGRESPONSE']._serialized_end=735
-  _globals['_RELOADREQUEST']._serialized_start=737
-  _globals['_RELOADREQUEST']._serialized_end=752
-  _globals['_RELOADRESPONSE']._serialized_start=754
-  _globals['_RELOADRESPONSE']._serialized_end=791
-  _globals['_LOADBALANCER']._serialized_start=794
-  _globals['_LOADBALANCER']._serialized_end=1504
+  _globals['_BACKEND']._serialized_end=517
+  _globals['_GETSTATERESPONSE']._serialized_start=520
+  _globals['_GETSTATERESPONSE']._serialized_end=719
+  _globals['_GETCONFIGREQUEST']._serialized_start=721
+  _globals['_GETCONFIGREQUEST']._serialized_end=739
+  _globals['_GETCONFIGRESPONSE']._serialized_start=741
+  _globals['_GETCONFIGRESPONSE']._serialized_end=816
+  _globals['_RELOADREQUEST']._serialized_start=818
+  _globals['_RELOADREQUEST']._serialized_end=833
+  _globals['_RELOADRESPONSE']._serialized_start=835
+  _globals['_RELOADRESPONSE']._serialized_end=872
+  _globals['_SETWEIGHTREQUEST']._serialized_start=874
+  _globals['_SETWEIGHTREQUEST']._serialized_end=922
+  _globals['_SETWEIGHTRESPONSE']._serialized_start=924
+  _globals['_SETWEIGHTRESPONSE']._serialized_end=943
+  _globals['_CHECKCONFIGREQUEST']._serialized_start=945
+  _globals['_CHECKCONFIGREQUEST']._serialized_end=987
+  _globals['_CHECKCONFIGRESPONSE']._serialized_start=989
+  _globals['_CHECKCONFIGRESPONSE']._serialized_end=1040
+  _globals['_SETCONFIGREQUEST']._serialized_start=1042
+  _globals['_SETCONFIGREQUEST']._serialized_end=1100
+  _globals['_SETCONFIGRESPONSE']._serialized_start=1102
+  _globals['_SETCONFIGRESPONSE']._serialized_end=1160
+  _globals['_GETSTATISTICSREQUEST']._serialized_start=1162
+  _globals['_GETSTATISTICSREQUEST']._serialized_end=1184
+  _globals['_STATISTICS']._serialized_start=1187
+  _globals['_STATISTICS']._serialized_end=1665
+  _globals['_GETSTATISTICSRESPONSE']._serialized_start=1667
+  _globals['_GETSTATISTICSRESPONSE']._serialized_end=1745
+  _globals['_EXECUTEREQUEST']._serialized_start=1747
+  _globals['_EXECUTEREQUEST']._serialized_end=1780
+  _globals['_EXECUTERESPONSE']._serialized_start=1782
+  _globals['_EXECUTERESPONSE']._serialized_end=1837
+  _globals['_LOADBALANCER']._serialized_start=1840
+  _globals['_LOADBALANCER']._serialized_end=3102
 # @@protoc_insertion_point(module_scope)

@@ -195,6 +195,7 @@ class Backend(_message.Message):
     TOTAL_REQUESTS_FIELD_NUMBER: _builtins.int
     ERRORS_FIELD_NUMBER: _builtins.int
     LAST_CHECK_FIELD_NUMBER: _builtins.int
+    JOINED_WEIGHT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     address: _builtins.str
     weight: _builtins.int
@@ -205,6 +206,8 @@ class Backend(_message.Message):
     errors: _builtins.int
     last_check: _builtins.str
     """What the last health check said, e.g. "L7OK"."""
+    joined_weight: _builtins.int
+    """What the server asks for itself; `weight` is another one after SetWeight."""
     def __init__(
         self,
         *,
@@ -216,10 +219,11 @@ class Backend(_message.Message):
         total_requests: _builtins.int = ...,
         errors: _builtins.int = ...,
         last_check: _builtins.str = ...,
+        joined_weight: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_requests", b"active_requests", "address", b"address", "errors", b"errors", "last_check", b"last_check", "name", b"name", "state", b"state", "total_requests", b"total_requests", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_requests", b"active_requests", "address", b"address", "errors", b"errors", "joined_weight", b"joined_weight", "last_check", b"last_check", "name", b"name", "state", b"state", "total_requests", b"total_requests", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -235,6 +239,7 @@ class GetStateResponse(_message.Message):
     HAPROXY_VERSION_FIELD_NUMBER: _builtins.int
     UPTIME_S_FIELD_NUMBER: _builtins.int
     RELOADS_FIELD_NUMBER: _builtins.int
+    COMMANDS_FIELD_NUMBER: _builtins.int
     frontend_address: _builtins.str
     """Where clients connect, e.g. "127.0.0.1:11223"."""
     haproxy_pid: _builtins.int
@@ -243,6 +248,10 @@ class GetStateResponse(_message.Message):
     reloads: _builtins.int
     @_builtins.property
     def backends(self) -> _containers.RepeatedCompositeFieldContainer[Global___Backend]: ...
+    @_builtins.property
+    def commands(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What Execute takes the beginnings of, e.g. "show info"."""
+
     def __init__(
         self,
         *,
@@ -252,10 +261,11 @@ class GetStateResponse(_message.Message):
         haproxy_version: _builtins.str = ...,
         uptime_s: _builtins.float = ...,
         reloads: _builtins.int = ...,
+        commands: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backends", b"backends", "frontend_address", b"frontend_address", "haproxy_pid", b"haproxy_pid", "haproxy_version", b"haproxy_version", "reloads", b"reloads", "uptime_s", b"uptime_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backends", b"backends", "commands", b"commands", "frontend_address", b"frontend_address", "haproxy_pid", b"haproxy_pid", "haproxy_version", b"haproxy_version", "reloads", b"reloads", "uptime_s", b"uptime_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -281,15 +291,24 @@ class GetConfigResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CONFIG_FIELD_NUMBER: _builtins.int
+    OWN_SECTIONS_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     config: _builtins.str
+    """Passwords are masked."""
+    own_sections: _builtins.str
+    """Those of one's own, as SetConfig takes them."""
+    revision: _builtins.str
+    """Changes whenever own_sections do."""
     def __init__(
         self,
         *,
         config: _builtins.str = ...,
+        own_sections: _builtins.str = ...,
+        revision: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "own_sections", b"own_sections", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -328,3 +347,302 @@ class ReloadResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReloadResponse: _TypeAlias = ReloadResponse  # noqa: Y015
+
+@_typing.final
+class SetWeightRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    weight: _builtins.int
+    """1 to 256; 0 for what the server asks for itself."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        weight: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetWeightRequest: _TypeAlias = SetWeightRequest  # noqa: Y015
+
+@_typing.final
+class SetWeightResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetWeightResponse: _TypeAlias = SetWeightResponse  # noqa: Y015
+
+@_typing.final
+class CheckConfigRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWN_SECTIONS_FIELD_NUMBER: _builtins.int
+    own_sections: _builtins.str
+    def __init__(
+        self,
+        *,
+        own_sections: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["own_sections", b"own_sections"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckConfigRequest: _TypeAlias = CheckConfigRequest  # noqa: Y015
+
+@_typing.final
+class CheckConfigResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIG_FIELD_NUMBER: _builtins.int
+    DIFF_FIELD_NUMBER: _builtins.int
+    config: _builtins.str
+    """The whole configuration, passwords masked."""
+    diff: _builtins.str
+    """From the present one, unified; empty when nothing would change."""
+    def __init__(
+        self,
+        *,
+        config: _builtins.str = ...,
+        diff: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "diff", b"diff"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckConfigResponse: _TypeAlias = CheckConfigResponse  # noqa: Y015
+
+@_typing.final
+class SetConfigRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWN_SECTIONS_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    own_sections: _builtins.str
+    revision: _builtins.str
+    """Of the sections that these replace, from GetConfig: refused when somebody else was faster. Empty to replace any."""
+    def __init__(
+        self,
+        *,
+        own_sections: _builtins.str = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["own_sections", b"own_sections", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetConfigRequest: _TypeAlias = SetConfigRequest  # noqa: Y015
+
+@_typing.final
+class SetConfigResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HAPROXY_PID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    haproxy_pid: _builtins.int
+    revision: _builtins.str
+    def __init__(
+        self,
+        *,
+        haproxy_pid: _builtins.int = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["haproxy_pid", b"haproxy_pid", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetConfigResponse: _TypeAlias = SetConfigResponse  # noqa: Y015
+
+@_typing.final
+class GetStatisticsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStatisticsRequest: _TypeAlias = GetStatisticsRequest  # noqa: Y015
+
+@_typing.final
+class Statistics(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROXY_FIELD_NUMBER: _builtins.int
+    SERVER_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    SESSIONS_FIELD_NUMBER: _builtins.int
+    MAX_SESSIONS_FIELD_NUMBER: _builtins.int
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    REQUESTS_PER_S_FIELD_NUMBER: _builtins.int
+    BYTES_IN_FIELD_NUMBER: _builtins.int
+    BYTES_OUT_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    REFUSED_REQUESTS_FIELD_NUMBER: _builtins.int
+    FAILED_CONNECTIONS_FIELD_NUMBER: _builtins.int
+    FAILED_ANSWERS_FIELD_NUMBER: _builtins.int
+    RETRIES_FIELD_NUMBER: _builtins.int
+    ANSWERS_2XX_FIELD_NUMBER: _builtins.int
+    ANSWERS_3XX_FIELD_NUMBER: _builtins.int
+    ANSWERS_4XX_FIELD_NUMBER: _builtins.int
+    ANSWERS_5XX_FIELD_NUMBER: _builtins.int
+    QUEUE_MS_FIELD_NUMBER: _builtins.int
+    CONNECT_MS_FIELD_NUMBER: _builtins.int
+    ANSWER_MS_FIELD_NUMBER: _builtins.int
+    TOTAL_MS_FIELD_NUMBER: _builtins.int
+    DOWN_S_FIELD_NUMBER: _builtins.int
+    proxy: _builtins.str
+    """Of the frontend or backend, e.g. "http"."""
+    server: _builtins.str
+    """Of the server; empty for the frontend or backend as a whole."""
+    kind: _builtins.str
+    """"frontend", "backend" or "server"."""
+    state: _builtins.str
+    """As HAProxy says it, e.g. "OPEN", "UP", "DOWN 1/2"."""
+    sessions: _builtins.int
+    """Connections to clients, or requests with servers."""
+    max_sessions: _builtins.int
+    requests: _builtins.int
+    requests_per_s: _builtins.int
+    bytes_in: _builtins.int
+    bytes_out: _builtins.int
+    waiting: _builtins.int
+    refused_requests: _builtins.int
+    failed_connections: _builtins.int
+    failed_answers: _builtins.int
+    retries: _builtins.int
+    answers_2xx: _builtins.int
+    answers_3xx: _builtins.int
+    answers_4xx: _builtins.int
+    answers_5xx: _builtins.int
+    queue_ms: _builtins.float
+    """Means of the last 1024 requests."""
+    connect_ms: _builtins.float
+    answer_ms: _builtins.float
+    total_ms: _builtins.float
+    down_s: _builtins.float
+    def __init__(
+        self,
+        *,
+        proxy: _builtins.str = ...,
+        server: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        state: _builtins.str = ...,
+        sessions: _builtins.int = ...,
+        max_sessions: _builtins.int = ...,
+        requests: _builtins.int = ...,
+        requests_per_s: _builtins.int = ...,
+        bytes_in: _builtins.int = ...,
+        bytes_out: _builtins.int = ...,
+        waiting: _builtins.int = ...,
+        refused_requests: _builtins.int = ...,
+        failed_connections: _builtins.int = ...,
+        failed_answers: _builtins.int = ...,
+        retries: _builtins.int = ...,
+        answers_2xx: _builtins.int = ...,
+        answers_3xx: _builtins.int = ...,
+        answers_4xx: _builtins.int = ...,
+        answers_5xx: _builtins.int = ...,
+        queue_ms: _builtins.float = ...,
+        connect_ms: _builtins.float = ...,
+        answer_ms: _builtins.float = ...,
+        total_ms: _builtins.float = ...,
+        down_s: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_ms", b"answer_ms", "answers_2xx", b"answers_2xx", "answers_3xx", b"answers_3xx", "answers_4xx", b"answers_4xx", "answers_5xx", b"answers_5xx", "bytes_in", b"bytes_in", "bytes_out", b"bytes_out", "connect_ms", b"connect_ms", "down_s", b"down_s", "failed_answers", b"failed_answers", "failed_connections", b"failed_connections", "kind", b"kind", "max_sessions", b"max_sessions", "proxy", b"proxy", "queue_ms", b"queue_ms", "refused_requests", b"refused_requests", "requests", b"requests", "requests_per_s", b"requests_per_s", "retries", b"retries", "server", b"server", "sessions", b"sessions", "state", b"state", "total_ms", b"total_ms", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Statistics: _TypeAlias = Statistics  # noqa: Y015
+
+@_typing.final
+class GetStatisticsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROWS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___Statistics]: ...
+    def __init__(
+        self,
+        *,
+        rows: _abc.Iterable[Global___Statistics] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStatisticsResponse: _TypeAlias = GetStatisticsResponse  # noqa: Y015
+
+@_typing.final
+class ExecuteRequest(_message.Message):
+    """E.g. "show errors"; GetState says which there are."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMAND_FIELD_NUMBER: _builtins.int
+    command: _builtins.str
+    def __init__(
+        self,
+        *,
+        command: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExecuteRequest: _TypeAlias = ExecuteRequest  # noqa: Y015
+
+@_typing.final
+class ExecuteResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    IS_TRUNCATED_FIELD_NUMBER: _builtins.int
+    output: _builtins.str
+    is_truncated: _builtins.bool
+    """There was more than 1 MB."""
+    def __init__(
+        self,
+        *,
+        output: _builtins.str = ...,
+        is_truncated: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_truncated", b"is_truncated", "output", b"output"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExecuteResponse: _TypeAlias = ExecuteResponse  # noqa: Y015

@@ -69,6 +69,31 @@ class LoadBalancerStub:
                 request_serializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.ReloadRequest.SerializeToString,
                 response_deserializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.ReloadResponse.FromString,
                 _registered_method=True)
+        self.SetWeight = channel.unary_unary(
+                '/zato.proto.load_balancer.v1.LoadBalancer/SetWeight',
+                request_serializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.SetWeightRequest.SerializeToString,
+                response_deserializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.SetWeightResponse.FromString,
+                _registered_method=True)
+        self.CheckConfig = channel.unary_unary(
+                '/zato.proto.load_balancer.v1.LoadBalancer/CheckConfig',
+                request_serializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.CheckConfigRequest.SerializeToString,
+                response_deserializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.CheckConfigResponse.FromString,
+                _registered_method=True)
+        self.SetConfig = channel.unary_unary(
+                '/zato.proto.load_balancer.v1.LoadBalancer/SetConfig',
+                request_serializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.SetConfigRequest.SerializeToString,
+                response_deserializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.SetConfigResponse.FromString,
+                _registered_method=True)
+        self.GetStatistics = channel.unary_unary(
+                '/zato.proto.load_balancer.v1.LoadBalancer/GetStatistics',
+                request_serializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.GetStatisticsRequest.SerializeToString,
+                response_deserializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.GetStatisticsResponse.FromString,
+                _registered_method=True)
+        self.Execute = channel.unary_unary(
+                '/zato.proto.load_balancer.v1.LoadBalancer/Execute',
+                request_serializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.ExecuteRequest.SerializeToString,
+                response_deserializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.ExecuteResponse.FromString,
+                _registered_method=True)
 
 
 class LoadBalancerServicer:
@@ -124,6 +149,41 @@ class LoadBalancerServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetWeight(self, request, context):
+        """Gives a server another share of the traffic than it asks for itself.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckConfig(self, request, context):
+        """What HAProxy would run with if it had these sections of one's own. Changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetConfig(self, request, context):
+        """Checks sections of one's own, loads them without losing a connection, and keeps them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetStatistics(self, request, context):
+        """What frontends, backends and servers did since HAProxy's present process began.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Execute(self, request, context):
+        """Runs one of HAProxy's own commands, of those that only show something.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LoadBalancerServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -161,6 +221,31 @@ def add_LoadBalancerServicer_to_server(servicer, server):
                     servicer.Reload,
                     request_deserializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.ReloadRequest.FromString,
                     response_serializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.ReloadResponse.SerializeToString,
+            ),
+            'SetWeight': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetWeight,
+                    request_deserializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.SetWeightRequest.FromString,
+                    response_serializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.SetWeightResponse.SerializeToString,
+            ),
+            'CheckConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckConfig,
+                    request_deserializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.CheckConfigRequest.FromString,
+                    response_serializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.CheckConfigResponse.SerializeToString,
+            ),
+            'SetConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetConfig,
+                    request_deserializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.SetConfigRequest.FromString,
+                    response_serializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.SetConfigResponse.SerializeToString,
+            ),
+            'GetStatistics': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStatistics,
+                    request_deserializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.GetStatisticsRequest.FromString,
+                    response_serializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.GetStatisticsResponse.SerializeToString,
+            ),
+            'Execute': grpc.unary_unary_rpc_method_handler(
+                    servicer.Execute,
+                    request_deserializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.ExecuteRequest.FromString,
+                    response_serializer=zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.ExecuteResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -352,6 +437,141 @@ class LoadBalancer:
             '/zato.proto.load_balancer.v1.LoadBalancer/Reload',
             zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.ReloadRequest.SerializeToString,
             zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.ReloadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetWeight(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zato.proto.load_balancer.v1.LoadBalancer/SetWeight',
+            zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.SetWeightRequest.SerializeToString,
+            zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.SetWeightResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zato.proto.load_balancer.v1.LoadBalancer/CheckConfig',
+            zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.CheckConfigRequest.SerializeToString,
+            zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.CheckConfigResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zato.proto.load_balancer.v1.LoadBalancer/SetConfig',
+            zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.SetConfigRequest.SerializeToString,
+            zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.SetConfigResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStatistics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zato.proto.load_balancer.v1.LoadBalancer/GetStatistics',
+            zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.GetStatisticsRequest.SerializeToString,
+            zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.GetStatisticsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Execute(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zato.proto.load_balancer.v1.LoadBalancer/Execute',
+            zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.ExecuteRequest.SerializeToString,
+            zato_dot_proto_dot_load__balancer_dot_v1_dot_load__balancer__pb2.ExecuteResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,6 +47,16 @@ class LoadBalancerStub:
     """The configuration as HAProxy runs it."""
     Reload: _grpc.UnaryUnaryMultiCallable[_load_balancer_pb2.ReloadRequest, _load_balancer_pb2.ReloadResponse]
     """Generates, validates and loads the configuration anew without losing a connection."""
+    SetWeight: _grpc.UnaryUnaryMultiCallable[_load_balancer_pb2.SetWeightRequest, _load_balancer_pb2.SetWeightResponse]
+    """Gives a server another share of the traffic than it asks for itself."""
+    CheckConfig: _grpc.UnaryUnaryMultiCallable[_load_balancer_pb2.CheckConfigRequest, _load_balancer_pb2.CheckConfigResponse]
+    """What HAProxy would run with if it had these sections of one's own. Changes nothing."""
+    SetConfig: _grpc.UnaryUnaryMultiCallable[_load_balancer_pb2.SetConfigRequest, _load_balancer_pb2.SetConfigResponse]
+    """Checks sections of one's own, loads them without losing a connection, and keeps them."""
+    GetStatistics: _grpc.UnaryUnaryMultiCallable[_load_balancer_pb2.GetStatisticsRequest, _load_balancer_pb2.GetStatisticsResponse]
+    """What frontends, backends and servers did since HAProxy's present process began."""
+    Execute: _grpc.UnaryUnaryMultiCallable[_load_balancer_pb2.ExecuteRequest, _load_balancer_pb2.ExecuteResponse]
+    """Runs one of HAProxy's own commands, of those that only show something."""
 
 @_typing.type_check_only
 class LoadBalancerAsyncStub(LoadBalancerStub):
@@ -67,6 +77,16 @@ class LoadBalancerAsyncStub(LoadBalancerStub):
     """The configuration as HAProxy runs it."""
     Reload: _aio.UnaryUnaryMultiCallable[_load_balancer_pb2.ReloadRequest, _load_balancer_pb2.ReloadResponse]  # type: ignore[assignment]
     """Generates, validates and loads the configuration anew without losing a connection."""
+    SetWeight: _aio.UnaryUnaryMultiCallable[_load_balancer_pb2.SetWeightRequest, _load_balancer_pb2.SetWeightResponse]  # type: ignore[assignment]
+    """Gives a server another share of the traffic than it asks for itself."""
+    CheckConfig: _aio.UnaryUnaryMultiCallable[_load_balancer_pb2.CheckConfigRequest, _load_balancer_pb2.CheckConfigResponse]  # type: ignore[assignment]
+    """What HAProxy would run with if it had these sections of one's own. Changes nothing."""
+    SetConfig: _aio.UnaryUnaryMultiCallable[_load_balancer_pb2.SetConfigRequest, _load_balancer_pb2.SetConfigResponse]  # type: ignore[assignment]
+    """Checks sections of one's own, loads them without losing a connection, and keeps them."""
+    GetStatistics: _aio.UnaryUnaryMultiCallable[_load_balancer_pb2.GetStatisticsRequest, _load_balancer_pb2.GetStatisticsResponse]  # type: ignore[assignment]
+    """What frontends, backends and servers did since HAProxy's present process began."""
+    Execute: _aio.UnaryUnaryMultiCallable[_load_balancer_pb2.ExecuteRequest, _load_balancer_pb2.ExecuteResponse]  # type: ignore[assignment]
+    """Runs one of HAProxy's own commands, of those that only show something."""
 
 class LoadBalancerServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -126,5 +146,45 @@ class LoadBalancerServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_load_balancer_pb2.ReloadResponse, _abc.Awaitable[_load_balancer_pb2.ReloadResponse]]:
         """Generates, validates and loads the configuration anew without losing a connection."""
+
+    @_abc_1.abstractmethod
+    def SetWeight(
+        self,
+        request: _load_balancer_pb2.SetWeightRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_load_balancer_pb2.SetWeightResponse, _abc.Awaitable[_load_balancer_pb2.SetWeightResponse]]:
+        """Gives a server another share of the traffic than it asks for itself."""
+
+    @_abc_1.abstractmethod
+    def CheckConfig(
+        self,
+        request: _load_balancer_pb2.CheckConfigRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_load_balancer_pb2.CheckConfigResponse, _abc.Awaitable[_load_balancer_pb2.CheckConfigResponse]]:
+        """What HAProxy would run with if it had these sections of one's own. Changes nothing."""
+
+    @_abc_1.abstractmethod
+    def SetConfig(
+        self,
+        request: _load_balancer_pb2.SetConfigRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_load_balancer_pb2.SetConfigResponse, _abc.Awaitable[_load_balancer_pb2.SetConfigResponse]]:
+        """Checks sections of one's own, loads them without losing a connection, and keeps them."""
+
+    @_abc_1.abstractmethod
+    def GetStatistics(
+        self,
+        request: _load_balancer_pb2.GetStatisticsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_load_balancer_pb2.GetStatisticsResponse, _abc.Awaitable[_load_balancer_pb2.GetStatisticsResponse]]:
+        """What frontends, backends and servers did since HAProxy's present process began."""
+
+    @_abc_1.abstractmethod
+    def Execute(
+        self,
+        request: _load_balancer_pb2.ExecuteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_load_balancer_pb2.ExecuteResponse, _abc.Awaitable[_load_balancer_pb2.ExecuteResponse]]:
+        """Runs one of HAProxy's own commands, of those that only show something."""
 
 def add_LoadBalancerServicer_to_server(servicer: LoadBalancerServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 
 from zato.common.clock import Clock, SystemClock
-from zato.common.errors import BadRequest, InvalidOptions
+from zato.common.errors import BadRequest
 from zato.common.logs import get_logger
 from zato.common.rpc.server import ThreadedServer
 from zato.lb_agent import saved_members
@@ -15,6 +15,7 @@ from zato.lb_agent.configuration import Configuration
 from zato.lb_agent.grpc import SERVICE, BalancerServicer
 from zato.lb_agent.haproxy import HAProxy
 from zato.lb_agent.members import Member, Membership
+from zato.lb_agent.own_sections import read_sections
 from zato.lb_agent.program import Program, affordable_connections
 from zato.lb_agent.work_folder import WorkFolder
 from zato.proto.load_balancer.v1.load_balancer_pb2_grpc import add_LoadBalancerServicer_to_server
@@ -100,16 +101,7 @@ def configuration_of(settings: LBAgentSettings) -> Configuration:
     max_connections = affordable_connections(settings.max_connections)
     if max_connections < settings.max_connections:
         log.warning("max_connections_lowered", wanted=settings.max_connections, given=max_connections, limit="open files")
-    return Configuration(settings, max_connections, _extra(settings))
-
-
-def _extra(settings: LBAgentSettings) -> str:
-    if settings.extra_config_file is None:
-        return ""
-    try:
-        return settings.extra_config_file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise InvalidOptions(f"'extra_config_file' {settings.extra_config_file} cannot be read: {exc}") from exc
+    return Configuration(settings, max_connections, read_sections(settings))
 
 
 def _saved_members(folder: WorkFolder) -> tuple[Member, ...]:

@@ -1,11 +1,12 @@
 """What the agent does: keeps HAProxy running, and its servers those that are members."""
 
+import difflib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from zato.common.clock import Clock
-from zato.common.errors import BadRequest, ZatoError
+from zato.common.errors import BadRequest, Conflict, ZatoError
 from zato.common.logs import get_logger
 from zato.lb_agent import saved_members
 from zato.lb_agent.addresses import resolve
@@ -15,8 +16,10 @@ from zato.lb_agent.errors import HAProxyUnavailable
 from zato.lb_agent.haproxy import HAProxy
 from zato.lb_agent.https import digest_of_files
 from zato.lb_agent.members import Member, Membership, new_member
+from zato.lb_agent.own_sections import OwnSections, check_sections, read_sections, write_sections
+from zato.lb_agent.remote_commands import checked
 from zato.lb_agent.restarts import Restarts
-from zato.lb_agent.statistics import ServerStatus, servers_of
+from zato.lb_agent.statistics import ProxyStatistics, ServerStatus, servers_of, statistics_of
 from zato.lb_agent.work_folder import WorkFolder
 
 log = get_logger(__name__)
@@ -37,7 +40,7 @@ class State:
 
     frontend_address: str
     servers: tuple[ServerStatus, ...]
-    addresses: dict[str, str]
+    members: dict[str, Member]
     haproxy_pid: int
     haproxy_version: str
     uptime_s: float
@@ -71,6 +74,7 @@ class Balancer:
         self._restarts = Restarts(clock)
         # Held while HAProxy is changed. Renewals of leases do without it.
         self._lock = threading.Lock()
+        self._editing = threading.Lock()
         self._is_settled = True
         self._settled_at = clock.monotonic()
         self._started_at = clock.monotonic()
@@ -114,6 +118,12 @@ class Balancer:
             log.info("server_resumed", server=name)
         self._settle()
 
+    def give_weight(self, name: str, weight: int) -> None:
+        """Raises NotFound, or BadRequest when the weight is out of bounds."""
+        if self._membership.give_weight(name, weight):
+            log.info("server_weighted", server=name, weight=weight)
+        self._settle()
+
     def leave(self, name: str) -> None:
         """Return when the server gets no new requests; it is deleted when its last one has ended."""
         if self._membership.leave(name):
@@ -127,13 +137,13 @@ class Balancer:
             servers = servers_of(self._haproxy.runtime.ask(_ALL_SERVERS))
         except HAProxyUnavailable:
             pid, servers = 0, ()
-        seen = {server.name: _with_own_weight(server, members.get(server.name)) for server in servers}
+        seen = {server.name: _with_share(server, members.get(server.name)) for server in servers}
         unseen = {name: _unseen(member) for name, member in members.items() if name not in seen}
         both = seen | unseen
         return State(
             frontend_address=self._configuration.settings.frontend_address,
             servers=tuple(both[name] for name in sorted(both)),
-            addresses={name: member.address for name, member in members.items()},
+            members=members,
             haproxy_pid=pid,
             haproxy_version=self._haproxy.version,
             uptime_s=self._clock.monotonic() - self._started_at if pid else 0.0,
@@ -143,6 +153,65 @@ class Balancer:
     def config(self) -> str:
         """Return the configuration that HAProxy runs with, passwords masked."""
         return self._configuration.shown(self._membership.all())
+
+    @property
+    def own_sections(self) -> OwnSections:
+        return self._configuration.own
+
+    def check(self, text: str) -> tuple[str, str]:
+        """
+        Return the configuration that these sections of one's own would give, and how it differs from the present one.
+
+        Raises:
+            BadRequest: They are not for editing from elsewhere, or HAProxy refuses them.
+        """
+        check_sections(text)
+        wanted = replace(self._configuration, own=replace(self.own_sections, text=text))
+        members = self._membership.all()
+        with self._lock:
+            self._haproxy.check(wanted.text(members))
+        before, after = self.config(), wanted.shown(members)
+        lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "present", "wanted", lineterm="")
+        return after, "\n".join(lines)
+
+    def replace_own_sections(self, text: str, revision: str) -> int:
+        """
+        Load these sections of one's own, keep them, and return the process that serves with them.
+
+        Args:
+            revision: Of those that they replace; "" replaces any.
+
+        Raises:
+            BadRequest: They are not for editing from elsewhere, HAProxy refuses them, or the file can't be written.
+            Conflict: Others have come in the meantime.
+            HAProxyUnavailable: HAProxy does not run, or did not load them.
+        """
+        check_sections(text)
+        with self._editing:
+            before = self.own_sections
+            if read_sections(self._configuration.settings).text != before.text:
+                raise Conflict(f"File {before.file} was changed and is not loaded yet: do that first, with 'zato lb reload'")
+            if revision and revision != before.revision:
+                raise Conflict("Somebody else has changed the configuration meanwhile: look at it again, then edit that")
+            wanted = replace(before, text=text)
+            write_sections(wanted)
+            try:
+                pid = self._load(replace(self._configuration, own=wanted))
+            except ZatoError:
+                write_sections(before)
+                raise
+        log.info("own_sections_replaced", file=str(wanted.file), revision=wanted.revision, before=before.revision)
+        return pid
+
+    def statistics(self) -> tuple[ProxyStatistics, ...]:
+        """Raises HAProxyUnavailable."""
+        return statistics_of(self._haproxy.runtime.ask("show stat"))
+
+    def execute(self, command: str) -> str:
+        """Return what HAProxy answers. Raises BadRequest when the command is none that may be run; HAProxyUnavailable."""
+        words = checked(command)
+        log.info("command_executed", command=words)
+        return self._haproxy.runtime.ask(words)
 
     def reload(self) -> int:
         """
@@ -287,16 +356,16 @@ def _endpoint(address: str, known: Member | None) -> str:
         return known.endpoint
 
 
-def _with_own_weight(server: ServerStatus, member: Member | None) -> ServerStatus:
+def _with_share(server: ServerStatus, member: Member | None) -> ServerStatus:
     """HAProxy's weight of a drained server is 0; people want to see the one that it comes back with."""
-    return server if member is None else replace(server, weight=member.weight)
+    return server if member is None else replace(server, weight=member.share)
 
 
 def _unseen(member: Member) -> ServerStatus:
     return ServerStatus(
         name=member.name,
         endpoint=member.endpoint,
-        weight=member.weight,
+        weight=member.share,
         is_in_maintenance=False,
         state="drain" if member.is_drained else "down",
         last_check="",

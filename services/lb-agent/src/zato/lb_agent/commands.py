@@ -1,12 +1,24 @@
 """`zato lb`: the load-balancer's servers and configuration, asked of its agent."""
 
 import argparse
+import sys
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zato.common.cli.commands import Command, ExitCode, Group
 from zato.common.cli.console import Console
 from zato.common.cli.part_client import PartClient, connect_part, message_fields, which_part
+from zato.common.errors import BadRequest
 
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_STATISTICS_COLUMNS = (
+    *("Proxy", "Server", "State", "Sessions", "Most", "Requests", "Per s", "In", "Out", "Waiting"),
+    *("4xx", "5xx", "Failed", "Mean"),
+)
 _state_styles = {"up": "green", "checking": "cyan", "drain": "yellow", "down": "bold red"}
 
 
@@ -78,6 +90,123 @@ def _resume(options: argparse.Namespace, console: Console) -> int:
     return ExitCode.OK
 
 
+def _weight_configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="Name of the server, as 'zato lb state' shows it")
+    parser.add_argument("weight", metavar="WEIGHT", type=int, help="1 to 256; 0 for what the server asks for itself")
+    _which_agent(parser)
+
+
+def _weight(options: argparse.Namespace, console: Console) -> int:
+    with _connect(options) as agent:
+        agent.call("SetWeight", name=options.name, weight=options.weight)
+    console.data({"name": options.name, "weight": options.weight})
+    if options.weight:
+        console.print(
+            f"{options.name} has the weight {options.weight}; give it back its own with: zato lb weight {options.name} 0"
+        )
+    else:
+        console.print(f"{options.name} has the weight again that it asks for itself")
+    return ExitCode.OK
+
+
+def _stats(options: argparse.Namespace, console: Console) -> int:
+    from rich.filesize import decimal
+    from rich.text import Text
+
+    with _connect(options) as agent:
+        rows = agent.call("GetStatistics").rows
+    console.data([message_fields(row) for row in rows])
+    console.table(
+        (
+            "Proxy",
+            "Server",
+            "State",
+            "Sessions",
+            "Most",
+            "Requests",
+            "Per s",
+            "In",
+            "Out",
+            "Waiting",
+            "4xx",
+            "5xx",
+            "Failed",
+            "Mean",
+        ),
+        [
+            (
+                row.proxy,
+                row.server,
+                Text(row.state, style="bold red" if row.state.startswith("DOWN") else ""),
+                row.sessions,
+                row.max_sessions,
+                row.requests,
+                row.requests_per_s,
+                decimal(row.bytes_in),
+                decimal(row.bytes_out),
+                row.waiting,
+                row.answers_4xx,
+                Text(str(row.answers_5xx), style="red" if row.answers_5xx else ""),
+                row.failed_connections + row.failed_answers,
+                f"{row.total_ms:g} ms",
+            )
+            for row in rows
+        ],
+    )
+    return ExitCode.OK
+
+
+def _run_configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", metavar="COMMAND", nargs="+", help="E.g. show info")
+    _which_agent(parser)
+
+
+def _run(options: argparse.Namespace, console: Console) -> int:
+    command = " ".join(options.words)
+    with _connect(options) as agent:
+        answer = agent.call("Execute", command=command)
+    console.data({"output": answer.output, "is_truncated": answer.is_truncated})
+    console.print(answer.output.rstrip())
+    if answer.is_truncated:
+        console.warn("There is more than 1 MB of it; this is the beginning")
+    return ExitCode.OK
+
+
+def _edit_configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="Has the sections; - reads standard input")
+    parser.add_argument("--dry-run", action="store_true", help="Show what would change, and change nothing")
+    _which_agent(parser)
+
+
+def _edit(options: argparse.Namespace, console: Console) -> int:
+    text = _text_of(options.file)
+    with _connect(options) as agent:
+        diff = agent.call("CheckConfig", own_sections=text).diff
+        console.print_lines(_coloured(diff))
+        if options.dry_run or not diff:
+            console.data({"diff": diff, "is_loaded": False})
+            console.print("Nothing would change" if not diff else "HAProxy accepts this; nothing was changed")
+            return ExitCode.OK
+        pid = agent.call("SetConfig", own_sections=text).haproxy_pid
+    console.data({"diff": diff, "is_loaded": True, "haproxy_pid": pid})
+    console.print(f"HAProxy runs with the new configuration, pid {pid}")
+    return ExitCode.OK
+
+
+def _text_of(name: str) -> str:
+    try:
+        return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise BadRequest(f"File '{name}' cannot be read: {exc}") from exc
+
+
+def _coloured(diff: str) -> "Iterator[Text]":
+    from rich.text import Text
+
+    styles = {"+": "green", "-": "red", "@": "cyan"}
+    return (Text(line, style=styles.get(line[:1], "")) for line in diff.splitlines())
+
+
 def _reload(options: argparse.Namespace, console: Console) -> int:
     with _connect(options) as agent:
         pid = agent.call("Reload").haproxy_pid
@@ -86,11 +215,16 @@ def _reload(options: argparse.Namespace, console: Console) -> int:
     return ExitCode.OK
 
 
+def _config_configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--own", action="store_true", help="Only the sections of your own, as 'zato lb edit' takes them")
+    _which_agent(parser)
+
+
 def _config(options: argparse.Namespace, console: Console) -> int:
     with _connect(options) as agent:
-        config = agent.call("GetConfig").config
-    console.data({"config": config})
-    console.print(config)
+        config = agent.call("GetConfig")
+    console.data(message_fields(config))
+    console.print(config.own_sections if options.own else config.config)
     return ExitCode.OK
 
 
@@ -127,8 +261,40 @@ COMMANDS: tuple[Command | Group, ...] = (
     Command(
         path=("lb", "config"),
         help="Print the configuration that HAProxy runs with, passwords masked",
-        configure=_which_agent,
+        configure=_config_configure,
         run=_config,
-        examples=("zato lb config", "zato lb config --address 127.0.0.1:20151 --token-file token.txt"),
+        examples=(
+            "zato lb config",
+            "zato lb config --own > own.cfg",
+            "zato lb config --address 127.0.0.1:20151 --token-file token.txt",
+        ),
+    ),
+    Command(
+        path=("lb", "edit"),
+        help="Replace the sections of your own in HAProxy's configuration: checked, shown and loaded",
+        configure=_edit_configure,
+        run=_edit,
+        examples=("zato lb edit own.cfg --dry-run", "zato lb edit own.cfg"),
+    ),
+    Command(
+        path=("lb", "weight"),
+        help="Give a server another share of the traffic than it asks for",
+        configure=_weight_configure,
+        run=_weight,
+        examples=("zato lb weight server1 50", "zato lb weight server1 0"),
+    ),
+    Command(
+        path=("lb", "stats"),
+        help="What frontends, backends and servers did since the last reload",
+        configure=_which_agent,
+        run=_stats,
+        examples=("zato lb stats", "zato lb stats --json"),
+    ),
+    Command(
+        path=("lb", "run"),
+        help="Run one of HAProxy's own commands that show something",
+        configure=_run_configure,
+        run=_run,
+        examples=("zato lb run show info", "zato lb run show errors"),
     ),
 )

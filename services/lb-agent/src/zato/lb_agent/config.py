@@ -69,7 +69,7 @@ class LBAgentSettings(TrustSettings):
         "Networks of proxies in front whose X-Forwarded-For is kept, e.g. 10.0.0.0/8; on reload", default=()
     )
     extra_config_file: Path | None = option(
-        "Your own sections of HAProxy's configuration, e.g. a frontend with TLS, added to ours; on reload", default=None
+        "Your own sections of HAProxy's configuration; without it those are kept in work_folder; on reload", default=None
     )
 
     leave_timeout_s: float = option("Seconds a server that leaves may end its requests", default=30.0, minimum=0.0)

@@ -9,6 +9,7 @@ from zato.common.secrets import MASK
 from zato.lb_agent import https
 from zato.lb_agent.config import LBAgentSettings
 from zato.lb_agent.members import Member
+from zato.lb_agent.own_sections import OwnSections
 
 BACKEND = "servers"
 RUNTIME_SOCKET = "haproxy.sock"
@@ -68,20 +69,20 @@ class Configuration:
 
     Args:
         max_connections: What the settings want, or less if this process may not open so many files.
-        extra: Text of the user's own sections.
+        own: Sections that are the user's own.
     """
 
     settings: LBAgentSettings
     max_connections: int
-    extra: str = ""
+    own: OwnSections
 
     def text(self, members: Iterable[Member]) -> str:
         frontends = [_http(self), *([_https(self)] if self.settings.https_address else [])]
         parts = [_global(self), _defaults(self.settings), *frontends, _backend(self.settings, members)]
         if self.settings.server_authorities is not None:
             parts.append(https.preloaded(self.settings))
-        if self.extra:
-            parts.append(f"# From {self.settings.extra_config_file}\n{self.extra.rstrip()}\n")
+        if self.own.text:
+            parts.append(f"# From {self.own.file}\n{self.own.text.rstrip()}\n")
         return "\n".join(parts)
 
     def shown(self, members: Iterable[Member]) -> str:
@@ -108,7 +109,7 @@ def server_options(settings: LBAgentSettings) -> str:
 def _global(configuration: Configuration) -> str:
     settings = configuration.settings
     return f"""\
-# Made by the agent of the load-balancer, which overwrites what is changed here: see 'extra_config_file' in its settings.
+# Made by the agent of the load-balancer, which overwrites what is changed here: see its README for sections of your own.
 global
     stats socket unix@{RUNTIME_SOCKET} mode 600 level admin expose-fd listeners
     stats timeout 10s

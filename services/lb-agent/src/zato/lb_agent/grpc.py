@@ -1,8 +1,10 @@
 """The contract `LoadBalancer`, served: messages in, messages out; the work is the balancer's."""
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from zato.lb_agent.balancer import Balancer
+from zato.lb_agent.remote_commands import ALLOWED, MOST_CHARACTERS
 from zato.proto.load_balancer.v1 import load_balancer_pb2 as messages
 from zato.proto.load_balancer.v1.load_balancer_pb2_grpc import LoadBalancerServicer
 
@@ -33,16 +35,18 @@ class BalancerServicer(LoadBalancerServicer):
 
     def GetState(self, request: messages.GetStateRequest, context: "grpc.ServicerContext") -> messages.GetStateResponse:
         state = self._balancer.state()
+        members = state.members
         backends = [
             messages.Backend(
                 name=server.name,
-                address=state.addresses.get(server.name, server.endpoint),
+                address=members[server.name].address if server.name in members else server.endpoint,
                 weight=server.weight,
                 state=server.state,
                 active_requests=server.active_requests,
                 total_requests=server.total_requests,
                 errors=server.errors,
                 last_check=server.last_check,
+                joined_weight=members[server.name].weight if server.name in members else 0,
             )
             for server in state.servers
         ]
@@ -53,10 +57,36 @@ class BalancerServicer(LoadBalancerServicer):
             haproxy_version=state.haproxy_version,
             uptime_s=state.uptime_s,
             reloads=state.reloads,
+            commands=ALLOWED,
         )
 
     def GetConfig(self, request: messages.GetConfigRequest, context: "grpc.ServicerContext") -> messages.GetConfigResponse:
-        return messages.GetConfigResponse(config=self._balancer.config())
+        own = self._balancer.own_sections
+        return messages.GetConfigResponse(config=self._balancer.config(), own_sections=own.text, revision=own.revision)
 
     def Reload(self, request: messages.ReloadRequest, context: "grpc.ServicerContext") -> messages.ReloadResponse:
         return messages.ReloadResponse(haproxy_pid=self._balancer.reload())
+
+    def SetWeight(self, request: messages.SetWeightRequest, context: "grpc.ServicerContext") -> messages.SetWeightResponse:
+        self._balancer.give_weight(request.name, request.weight)
+        return messages.SetWeightResponse()
+
+    def CheckConfig(
+        self, request: messages.CheckConfigRequest, context: "grpc.ServicerContext"
+    ) -> messages.CheckConfigResponse:
+        config, diff = self._balancer.check(request.own_sections)
+        return messages.CheckConfigResponse(config=config, diff=diff)
+
+    def SetConfig(self, request: messages.SetConfigRequest, context: "grpc.ServicerContext") -> messages.SetConfigResponse:
+        pid = self._balancer.replace_own_sections(request.own_sections, request.revision)
+        return messages.SetConfigResponse(haproxy_pid=pid, revision=self._balancer.own_sections.revision)
+
+    def GetStatistics(
+        self, request: messages.GetStatisticsRequest, context: "grpc.ServicerContext"
+    ) -> messages.GetStatisticsResponse:
+        rows = [messages.Statistics(**dataclasses.asdict(each)) for each in self._balancer.statistics()]
+        return messages.GetStatisticsResponse(rows=rows)
+
+    def Execute(self, request: messages.ExecuteRequest, context: "grpc.ServicerContext") -> messages.ExecuteResponse:
+        output = self._balancer.execute(request.command)
+        return messages.ExecuteResponse(output=output[:MOST_CHARACTERS], is_truncated=len(output) > MOST_CHARACTERS)

@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from zato.common.clock import Clock
 from zato.common.errors import BadRequest, NotFound
@@ -22,7 +23,8 @@ class Member:
     Args:
         address: host:port as the server gave it.
         endpoint: The same with the host as an IP address, which is what HAProxy is told.
-        weight: 1 to 256, relative to the other members' weights.
+        weight: 1 to 256, relative to the other members' weights, as the server asks for it.
+        given_weight: What somebody gave it instead; 0 when nobody did.
         is_drained: Kept as a member, but gets no new requests until it is resumed.
     """
 
@@ -31,11 +33,17 @@ class Member:
     endpoint: str
     weight: int = DEFAULT_WEIGHT
     is_drained: bool = False
+    given_weight: int = 0
+
+    @property
+    def share(self) -> int:
+        """Its weight, drained or not."""
+        return self.given_weight or self.weight
 
     @property
     def effective_weight(self) -> int:
         """What HAProxy is told: with 0 a server ends what it has and gets nothing new."""
-        return 0 if self.is_drained else self.weight
+        return 0 if self.is_drained else self.share
 
 
 def new_member(name: str, address: str, endpoint: str, weight: int) -> Member:
@@ -50,11 +58,16 @@ def new_member(name: str, address: str, endpoint: str, weight: int) -> Member:
         raise BadRequest(
             f"{name[:80]!r} cannot be the name of a server: it takes up to 64 letters, digits, dots, dashes and underscores"
         )
+    check_weight(name, weight)
+    return Member(name, address, endpoint, weight or DEFAULT_WEIGHT)
+
+
+def check_weight(name: str, weight: int) -> None:
+    """Raises BadRequest."""
     if not 0 <= weight <= _MAX_WEIGHT:
         raise BadRequest(
             f"Server '{name}': a weight is from 1 to {_MAX_WEIGHT}, or 0 for the usual {DEFAULT_WEIGHT}, not {weight}"
         )
-    return Member(name, address, endpoint, weight or DEFAULT_WEIGHT)
 
 
 class Membership:
@@ -83,23 +96,45 @@ class Membership:
             return self._members.get(name)
 
     def join(self, member: Member) -> bool:
-        """Add a member or renew its lease; a drained one stays drained. Returns whether anything but the lease changed."""
+        """
+        Add a member or renew its lease, and return whether anything but the lease changed.
+
+        One that was drained, or was given a weight, stays so.
+        """
         with self._lock:
             known = self._members.get(member.name)
             if known is not None:
-                member = replace(member, is_drained=known.is_drained)
+                member = replace(member, is_drained=known.is_drained, given_weight=known.given_weight)
             self._members[member.name] = member
             self._ends[member.name] = self._clock.monotonic() + self.lease_s
             return member != known
 
     def set_drained(self, name: str, is_drained: bool) -> bool:
         """Return whether it was otherwise before. Raises NotFound."""
+        return self._change(name, is_drained=is_drained)
+
+    def give_weight(self, name: str, weight: int) -> bool:
+        """
+        Args:
+            weight: 0 for what the server asks for.
+
+        Returns:
+            Whether it was otherwise before.
+
+        Raises:
+            BadRequest: It is out of bounds.
+            NotFound: There is no such server.
+        """
+        check_weight(name, weight)
+        return self._change(name, given_weight=weight)
+
+    def _change(self, name: str, **values: Any) -> bool:
         with self._lock:
             known = self._members.get(name)
             if known is None:
                 raise NotFound(f"There is no server '{name}' in the load-balancer; there are: {self._names()}", name=name)
-            self._members[name] = replace(known, is_drained=is_drained)
-            return known.is_drained != is_drained
+            self._members[name] = replace(known, **values)
+            return known != self._members[name]
 
     def leave(self, name: str) -> bool:
         """Return whether it was a member: leaving twice does no harm."""

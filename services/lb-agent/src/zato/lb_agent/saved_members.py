@@ -28,4 +28,4 @@ def from_text(text: str) -> tuple[Member, ...]:
 
 def _member(value: Any) -> Member:
     member = new_member(str(value["name"]), str(value["address"]), str(value["endpoint"]), int(value["weight"]))
-    return dataclasses.replace(member, is_drained=bool(value["is_drained"]))
+    return dataclasses.replace(member, is_drained=bool(value["is_drained"]), given_weight=int(value.get("given_weight", 0)))

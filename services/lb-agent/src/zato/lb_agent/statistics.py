@@ -32,6 +32,84 @@ class ServerStatus:
     errors: int
 
 
+@dataclass(frozen=True, slots=True)
+class ProxyStatistics:
+    """
+    What a frontend, a backend or a server did since HAProxy's present process began: the names of the contract's message.
+
+    Args:
+        server: "" for the frontend or backend as a whole.
+        kind: "frontend", "backend" or "server".
+        queue_ms: This and those after it are means of the last 1024 requests.
+    """
+
+    proxy: str
+    server: str
+    kind: str
+    state: str
+    sessions: int
+    max_sessions: int
+    requests: int
+    requests_per_s: int
+    bytes_in: int
+    bytes_out: int
+    waiting: int
+    refused_requests: int
+    failed_connections: int
+    failed_answers: int
+    retries: int
+    answers_2xx: int
+    answers_3xx: int
+    answers_4xx: int
+    answers_5xx: int
+    queue_ms: float
+    connect_ms: float
+    answer_ms: float
+    total_ms: float
+    down_s: float
+
+
+_KINDS = {"0": "frontend", "1": "backend", "2": "server"}
+
+
+def statistics_of(stat: str) -> tuple[ProxyStatistics, ...]:
+    """Read the answer to `show stat`."""
+    return tuple(_statistics(row, _KINDS[row["type"]]) for row in _rows(stat) if row["type"] in _KINDS)
+
+
+def _statistics(row: Mapping[str, str], kind: str) -> ProxyStatistics:
+    def number(column: str) -> int:
+        return _number(row, column)
+
+    return ProxyStatistics(
+        proxy=row["pxname"],
+        server=row["svname"] if kind == "server" else "",
+        kind=kind,
+        state=row["status"],
+        sessions=number("scur"),
+        max_sessions=number("smax"),
+        # HAProxy counts requests of frontends and backends, and of servers the sessions, which are requests there.
+        requests=number("stot" if kind == "server" else "req_tot"),
+        requests_per_s=number("rate" if kind == "server" else "req_rate"),
+        bytes_in=number("bin"),
+        bytes_out=number("bout"),
+        waiting=number("qcur"),
+        refused_requests=number("dreq") + number("ereq"),
+        failed_connections=number("econ"),
+        failed_answers=number("eresp"),
+        retries=number("wretr"),
+        answers_2xx=number("hrsp_2xx"),
+        answers_3xx=number("hrsp_3xx"),
+        answers_4xx=number("hrsp_4xx"),
+        answers_5xx=number("hrsp_5xx"),
+        queue_ms=number("qtime"),
+        connect_ms=number("ctime"),
+        answer_ms=number("rtime"),
+        total_ms=number("ttime"),
+        down_s=number("downtime"),
+    )
+
+
 def servers_of(stat: str) -> tuple[ServerStatus, ...]:
     """Read the answer to `show stat <backend> 4 -1`."""
     return tuple(_server(row) for row in _rows(stat) if row["type"] == "2")

@@ -80,6 +80,7 @@ from zato.server.http.response_cache import make_cache_step
 from zato.server.http.router import Router
 from zato.server.http.soap.contracts import Contracts
 from zato.server.http.steps import Handler, fold
+from zato.server.http.traffic import Traffic
 from zato.server.http.worker import Worker
 from zato.server.jobs.admin import Jobs
 from zato.server.jobs.callbacks import Callbacks
@@ -109,6 +110,7 @@ from zato.server.service import Service
 from zato.server.services.asynchronous import run_task
 from zato.server.services.broadcast import BroadcastListener
 from zato.server.services.context import KeyValueDB, ServerContext
+from zato.server.services.counts import flush_for_ever
 from zato.server.services.deployer import Deployer, Outcome
 from zato.server.services.invoke import Invoker
 from zato.server.services.name_patterns import NamePatterns
@@ -133,7 +135,8 @@ _RPC_MAX_BODY_BYTES = 64 * 1024 * 1024
 _RETRY_LOAD_S = 1.0
 _COLLECT_AFTER = 20_000
 _REPORT_CONNECTIONS_EVERY_S = 2.0
-_FLUSH_STATISTICS_EVERY_S = 2.0
+_WRITE_SECONDS_EVERY_S = 0.5
+_SECONDS_UNTIL_ALL = 4
 # Requests that began with the old connections have this long to end before these are closed.
 _CLOSE_CONNECTIONS_AFTER_S = 60.0
 _DAY_S = 86_400.0
@@ -197,6 +200,7 @@ class WorkerApp:
         sets = ObjectSets(self._database, self._kinds, box, bus, self._topic)
         recordings = Recordings(tasks.conn, f"zato:{settings.cluster}:runs", settings.name)
         self._statistics = Statistics(tasks.conn, f"zato:{settings.cluster}:stats", recordings)
+        self._traffic = Traffic(tasks.conn, f"zato:{settings.cluster}:http", settings.name)
         self._other_actions: dict[str, Action] = {
             **ping_actions(lambda: self._follower.configuration),
             **set_actions(sets),
@@ -254,7 +258,7 @@ class WorkerApp:
     def _operations(self, tasks: Tasks, context: Callable[[], ServerContext]) -> dict[str, Action]:
         """Return the admin services for what runs, rather than for what is configured."""
         settings = self._settings
-        reader = StatisticsReader(tasks.conn, self._statistics.prefix)
+        reader, http = (StatisticsReader(tasks.conn, each.prefix) for each in (self._statistics, self._traffic))
         kvdb = KeyValueDB(settings.redis_url)
         queues = (AsyncQueue(tasks),)
         limits = RateLimits(
@@ -265,7 +269,7 @@ class WorkerApp:
             partial(self._bus.publish, self._reset_topic),
         )
         return {
-            **statistics_actions(reader, self._statistics.recordings),
+            **statistics_actions(reader, http, self._statistics.recordings),
             **kvdb_actions(tasks.conn, kvdb),
             **cache_actions(lambda: context().cache),
             **queue_actions(lambda: queues),
@@ -284,7 +288,7 @@ class WorkerApp:
             gevent.spawn(self._load_at_last)
         gevent.spawn(self._say_that_we_live)
         gevent.spawn(self._say_how_connections_fare)
-        gevent.spawn(self._statistics.flush_for_ever, _FLUSH_STATISTICS_EVERY_S)
+        gevent.spawn(flush_for_ever, (self._statistics, self._traffic), _WRITE_SECONDS_EVERY_S, _SECONDS_UNTIL_ALL)
         self._overseer.start()
 
     def load(self) -> None:
@@ -335,13 +339,14 @@ class WorkerApp:
         self._task_consumer.stop(max(0.0, self._stop_by - time.monotonic()))
         self._usage.flush()
         self._statistics.flush()
+        self._traffic.add(self._metrics.flush())
+        self._traffic.flush()
         try:
             with self._database.transaction() as session:
                 forget_worker(session, self._settings.name, self._pid)
         except ZatoError as exc:
             log.warning("worker_not_signed_off", error=exc.message)
         self._access_log.flush()
-        self._metrics.flush()
         self._overseer.stop()
         self._shared_counter.close()
         self._bus.close()
@@ -349,7 +354,7 @@ class WorkerApp:
 
     def tick(self, open_connections: int) -> None:
         self._metrics.set_connections(open_connections)
-        self._metrics.flush()
+        self._traffic.add(self._metrics.flush())
 
     def http_settings(self, worker: Worker) -> ConnectionSettings:
         settings = self._settings

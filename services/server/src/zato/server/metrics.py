@@ -6,21 +6,20 @@ Each worker counts in files of its own (prometheus_client's multi-process mode);
 
 from bisect import bisect_left
 from collections import Counter as Count
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+
+from zato.server.services.counts import BOUNDS_MS, Counts
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _JOB_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 300, 3600)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-@dataclass(slots=True)
-class _Durations:
-    total_s: float = 0.0
-    in_bucket: list[int] = field(default_factory=lambda: [0] * (len(_BUCKETS) + 1))
+# Which of them each of the finer ones, that requests are counted in, is part of.
+_BUCKET_OF = (*(bisect_left(_BUCKETS, bound_ms / 1000) for bound_ms in BOUNDS_MS), len(_BUCKETS))
 
 
 class Metrics:
@@ -28,7 +27,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._answered: Count[tuple[str, str, int]] = Count()
-        self._durations: dict[str, _Durations] = {}
+        self._durations: dict[str, Counts] = {}
         self._requests = Counter("zato_http_requests", "HTTP requests answered", ["channel", "method", "status"])
         self._seconds = Histogram("zato_http_request_seconds", "Seconds to answer", ["channel"], buckets=_BUCKETS)
         self._connections = Gauge("zato_http_connections", "Open connections", multiprocess_mode="livesum")
@@ -44,16 +43,22 @@ class Metrics:
         self._answered[channel, method if method in _METHODS else "other", status] += 1
         durations = self._durations.get(channel)
         if durations is None:
-            durations = self._durations[channel] = _Durations()
-        durations.total_s += elapsed_s
-        durations.in_bucket[bisect_left(_BUCKETS, elapsed_s)] += 1
+            durations = self._durations[channel] = Counts()
+        durations.observe(elapsed_s * 1000)
+        if status >= 500:
+            durations.errors += 1
 
     def count_refused(self, status: int) -> None:
         """A request that could not be read; neither its method nor its channel is known for certain."""
         self._answered["", "other", status] += 1
 
-    def flush(self) -> None:
-        """Make what was counted since the last time part of what Prometheus reads. Called about twice a second."""
+    def flush(self) -> Mapping[str, Counts]:
+        """
+        Make what was counted since the last time part of what Prometheus reads. Called about twice a second.
+
+        Returns:
+            How channels fared since the last time.
+        """
         answered, self._answered = self._answered, Count()
         durations, self._durations = self._durations, {}
         for labels, count in answered.items():
@@ -61,9 +66,11 @@ class Metrics:
         for channel, each in durations.items():
             histogram = self._seconds.labels(channel)
             # The package takes one value at a time only; each of these is what `observe` adds to, a bucket by itself.
-            histogram._sum.inc(each.total_s)
-            for bucket, count in zip(histogram._buckets, each.in_bucket, strict=True):
-                bucket.inc(count)
+            histogram._sum.inc(each.total_ms / 1000)
+            for index, count in enumerate(each.buckets):
+                if count:
+                    histogram._buckets[_BUCKET_OF[index]].inc(count)
+        return durations
 
     def set_connections(self, count: int) -> None:
         self._connections.set(count)

@@ -12,6 +12,7 @@ from zato.server.admin.noting import noted
 from zato.server.admin.pages import read_page
 from zato.server.admin.service_states import edit_service, find_entry, service_by_name
 from zato.server.control.changes import Author
+from zato.server.http.traffic import CHANNEL, SERVER
 from zato.server.services.moments import utc_now
 from zato.server.services.recordings import ERROR, SAMPLE, SLOW, Recordings
 from zato.server.services.statistics_reading import Numbers, StatisticsReader, Window
@@ -33,17 +34,24 @@ _LAST_HOUR = timedelta(hours=1)
 Values = Mapping[str, Any]
 
 
-def statistics_actions(reader: StatisticsReader, recordings: Recordings) -> "dict[str, Action]":
-    """Return the actions by the names of their services."""
+def statistics_actions(reader: StatisticsReader, http: StatisticsReader, recordings: Recordings) -> "dict[str, Action]":
+    """
+    Return the actions by the names of their services.
+
+    Args:
+        reader: Of what services did.
+        http: Of what channels and servers answered.
+    """
 
     def delete(_admin: "Admin", values: Values, _author: Author) -> dict[str, int]:
-        return {"deleted": reader.delete(*_range(values))}
+        return {"deleted": sum(each.delete(*_range(values)) for each in (reader, http))}
 
     made: dict[str, Action] = {
         "zato.stats.get-trends": lambda admin, values, author: ranked(reader, *_range(values), values, has_trends=True),
         "zato.stats.get-summary-by-range": lambda admin, values, author: ranked(reader, *_range(values), values),
         "zato.stats.get-by-service": lambda admin, values, author: by_service(reader, admin, values),
         "zato.stats.get-series": lambda admin, values, author: series(reader, values),
+        "zato.stats.get-traffic": lambda admin, values, author: traffic(reader, http, values),
         "zato.stats.delete": noted(delete, "start", "stop"),
         "zato.service.get-request-response": lambda admin, values, author: latest_sample(recordings, admin, values),
         "zato.service.configure-request-response": configure_samples,
@@ -91,7 +99,11 @@ def by_service(reader: StatisticsReader, admin: "Admin", values: Values) -> dict
     entry = find_entry(admin, {"id": values["service_id"]} if "service_id" in values else {"name": values.get("service", "")})
     window = reader.window(*_range(values))
     numbers = window.summaries().get(entry.name, Numbers())
-    return {**_summary(entry.name, numbers, window), **_trends(entry.name, window), "series": _points(window, entry.name)}
+    return {
+        **_summary(entry.name, numbers, window),
+        **_trends(entry.name, window),
+        "series": _points(window, lambda name: name == entry.name),
+    }
 
 
 def series(reader: StatisticsReader, values: Values) -> dict[str, Any]:
@@ -107,8 +119,38 @@ def series(reader: StatisticsReader, values: Values) -> dict[str, Any]:
     return {
         **_summary(service, total, window),
         "resolution_s": window.resolution.seconds,
-        "points": _points(window, service, values),
+        "points": _points(window, lambda name: name == service or (not service and _is_wanted(name, values))),
     }
+
+
+def traffic(services: StatisticsReader, http: StatisticsReader, values: Values) -> dict[str, Any]:
+    """
+    Return HTTP requests over time, of all, and by channel and server, with the runs of services beside them. Of the last two
+    minutes there are numbers for each second, less than a second old.
+    """
+    start, stop = _range(values)
+    requests, runs = http.window(start, stop), services.window(start, stop)
+    summaries = requests.summaries()
+    total = Numbers()
+    for name, numbers in summaries.items():
+        if name.startswith(SERVER):
+            total.add(numbers)
+    return {
+        **_fared(total, requests),
+        "resolution_s": requests.resolution.seconds,
+        "points": _points(requests, lambda name: name.startswith(SERVER)),
+        "channels": _ranked_subjects(summaries, CHANNEL, requests),
+        "servers": _ranked_subjects(summaries, SERVER, requests),
+        "services": _ranked_subjects(
+            {name: each for name, each in runs.summaries().items() if _is_wanted(name, values)}, "", runs
+        ),
+    }
+
+
+def _ranked_subjects(summaries: Mapping[str, Numbers], prefix: str, window: Window) -> list[dict[str, Any]]:
+    found = {name.removeprefix(prefix): each for name, each in summaries.items() if name.startswith(prefix)}
+    ranking = sorted(found, key=lambda name: (-found[name].runs, name))[:_MOST]
+    return [{"name": name, **_fared(found[name], window)} for name in ranking]
 
 
 def with_numbers(reader: StatisticsReader, service: dict[str, Any]) -> dict[str, Any]:
@@ -128,12 +170,12 @@ def with_numbers(reader: StatisticsReader, service: dict[str, Any]) -> dict[str,
     }
 
 
-def _points(window: Window, service: str, values: Values | None = None) -> list[dict[str, Any]]:
+def _points(window: Window, is_wanted: Callable[[str], bool]) -> list[dict[str, Any]]:
     points = []
     for point in window.points:
         numbers = Numbers()
         for name, each in point.services.items():
-            if name == service or (not service and _is_wanted(name, values or {})):
+            if is_wanted(name):
                 numbers.add(each)
         points.append(
             {
@@ -141,7 +183,9 @@ def _points(window: Window, service: str, values: Values | None = None) -> list[
                 "usage": numbers.runs,
                 "errors": numbers.errors,
                 "mean": round(numbers.mean_ms, 3),
+                "p50": round(numbers.percentile_ms(50), 3),
                 "p95": round(numbers.percentile_ms(95), 3),
+                "p99": round(numbers.percentile_ms(99), 3),
                 "rate": round(numbers.runs / window.resolution.seconds, 3),
             }
         )
@@ -153,8 +197,11 @@ def _is_wanted(name: str, values: Values) -> bool:
 
 
 def _summary(service: str, numbers: Numbers, window: Window) -> dict[str, Any]:
+    return {"service_name": service, **_fared(numbers, window)}
+
+
+def _fared(numbers: Numbers, window: Window) -> dict[str, Any]:
     return {
-        "service_name": service,
         "usage": numbers.runs,
         "errors": numbers.errors,
         "error_perc": _percent(numbers.errors, numbers.runs),

@@ -97,6 +97,7 @@ HELPS: Mapping[str, Mapping[str, str]] = {
         "zato.stats.get-summary-by-range": "Return the slowest or most used services of a span of time",
         "zato.stats.get-summary-by-week": "Return the slowest or most used services of a week",
         "zato.stats.get-summary-by-year": "Return the slowest or most used services of a year",
+        "zato.stats.get-traffic": "Return HTTP requests over time, and by channel, server and service, up to the last second",
         "zato.stats.get-trends": "Return the slowest or most used services of a span of time, with their trends",
     },
 }

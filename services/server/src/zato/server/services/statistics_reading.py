@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import redis
 
 from zato.common.errors import BadRequest, Unavailable
-from zato.server.services.statistics import (
+from zato.server.services.counts import (
     ALL,
     BOUNDS_MS,
     ERRORS,
@@ -62,7 +62,7 @@ class Numbers:
         return self.most_us / 1000
 
     def percentile_ms(self, percent: float) -> float:
-        """Return what so many of a hundred runs took at most, to within a fifth."""
+        """Return what so many of a hundred runs took at most, to within a quarter."""
         if not self.buckets:
             return 0.0
         wanted, passed = sum(self.buckets.values()) * percent / 100, 0

@@ -1,0 +1,51 @@
+"""What channels and servers answer, as people look at it live and over days: see `services/counts.py`."""
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+
+import redis
+
+from zato.common.logs import get_logger
+from zato.server.services.counts import Counts, CountsWriter
+
+CHANNEL, SERVER = "channel:", "server:"
+
+log = get_logger(__name__)
+
+
+class Traffic:
+    """
+    HTTP requests by channel and by server; those with a status of 500 and above are its errors.
+
+    Args:
+        prefix: Of the keys in Redis, e.g. "zato:production:http".
+        server: The name of this one.
+    """
+
+    def __init__(self, conn: "redis.Redis", prefix: str, server: str, clock: Callable[[], float] = time.time) -> None:
+        self.prefix = prefix
+        self._server = f"{SERVER}{server}"
+        self._clock = clock
+        self._counts: dict[str, Counts] = {}
+        self._writer = CountsWriter(conn, prefix)
+
+    def add(self, channels: Mapping[str, Counts]) -> None:
+        """Take over what was answered since the last time. A request that no channel matched is of the channel ""."""
+        for name, counts in channels.items():
+            for subject in (f"{CHANNEL}{name}", self._server):
+                self._counts.setdefault(subject, Counts()).add(counts)
+
+    def flush_seconds(self) -> None:
+        counts, self._counts = self._counts, {}
+        # Those of a second that Redis did not answer in are of no use later.
+        with contextlib.suppress(redis.RedisError):
+            self._writer.write_seconds(counts, self._clock())
+
+    def flush(self) -> None:
+        """Add what was counted here to the numbers in Redis; while that is away it is kept."""
+        self.flush_seconds()
+        try:
+            self._writer.write_longer(self._clock())
+        except redis.RedisError as exc:
+            log.warning("traffic_not_stored", error=str(exc))
