@@ -1,5 +1,6 @@
 """The kinds of this connector: a broker, what is taken from it, and what is sent to it."""
 
+from zato.common.connectors.sending import store_limit, when_away
 from zato.common.kinds import Kind
 from zato.common.options import option, options
 
@@ -64,6 +65,8 @@ class OutgoingOptions:
     user_id: str = option("User id, which has to be the definition's user", default="")
     app_id: str = option("Application id", default="")
     is_mandatory: bool = option("A message that reaches no queue is an error", default=True)
+    when_away: str = when_away()
+    store_limit: int = store_limit()
 
 
 KINDS = (

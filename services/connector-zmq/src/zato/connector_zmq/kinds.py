@@ -2,6 +2,7 @@
 
 import zmq.utils.z85
 
+from zato.common.connectors.sending import store_limit, when_away
 from zato.common.kinds import Kind
 from zato.common.options import option, options
 from zato.connector_zmq.addresses import check_address
@@ -135,6 +136,8 @@ class OutgoingOptions(SocketOptions):
     wait_for_subscriber_s: float = option(
         "PUB: seconds that the first message waits for somebody to subscribe", default=1.0, minimum=0.0, maximum=60.0
     )
+    when_away: str = when_away()
+    store_limit: int = store_limit()
 
 
 CHANNEL = Kind("channel-zmq", "ZeroMQ channel", ChannelOptions)

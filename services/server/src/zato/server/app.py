@@ -92,8 +92,11 @@ from zato.server.jobs.runner import Runner
 from zato.server.jobs.runs import Runs
 from zato.server.kinds import own_kinds
 from zato.server.messaging.delivery import Deliveries
+from zato.server.messaging.forwarding import Forwarder
 from zato.server.messaging.inbox import Inbox
+from zato.server.messaging.outbox import Outbox
 from zato.server.messaging.publishing import AMQPSender, ConnectorClient, ZMQSender
+from zato.server.messaging.queues import connector_queues, options_of
 from zato.server.metrics import Metrics
 from zato.server.odb import gevent_psycopg2
 from zato.server.odb.database import Database
@@ -230,6 +233,13 @@ class WorkerApp:
         self._other_actions |= document_actions(self.documents)
         self._task_consumer = TaskConsumer(tasks, f"{settings.name}:{self._pid}:{new_cid()}", run_in_time)
         self._usage = Usage(tasks.conn, f"zato:{settings.cluster}:usage")
+        self._outbox = Outbox(tasks.conn, f"zato:{settings.cluster}:outbox")
+        self._connectors = {
+            "amqp": self._connector("amqp", settings.connector_amqp_addresses),
+            "zmq": self._connector("zmq", settings.connector_zmq_addresses),
+        }
+        senders = {each.outgoing_kind: each for each in self._connectors.values()}
+        self._forwarder = Forwarder(self._outbox, senders, f"{settings.name}/{self._pid}")
         invoker.context = self._make_context(invoker, box, tasks)
         self._local_counter, self._shared_counter = LocalCounter(), _shared_counter(settings)
         self._reset_topic = f"zato:{settings.cluster}:rate-reset"
@@ -260,7 +270,8 @@ class WorkerApp:
         settings = self._settings
         reader, http = (StatisticsReader(tasks.conn, each.prefix) for each in (self._statistics, self._traffic))
         kvdb = KeyValueDB(settings.redis_url)
-        queues = (AsyncQueue(tasks),)
+        async_queue = AsyncQueue(tasks)
+        find_queues = connector_queues(tuple(self._connectors.values()), self._outbox, lambda: self._follower.configuration)
         limits = RateLimits(
             lambda: self._follower.configuration,
             self._local_counter,
@@ -272,7 +283,7 @@ class WorkerApp:
             **statistics_actions(reader, http, self._statistics.recordings),
             **kvdb_actions(tasks.conn, kvdb),
             **cache_actions(lambda: context().cache),
-            **queue_actions(lambda: queues),
+            **queue_actions(lambda: [async_queue, *find_queues()]),
             **rate_limit_actions(limits),
             **server_actions(settings.cluster, settings.name),
             **service_source_actions(settings.name, lambda: self._follower.configuration),
@@ -304,8 +315,8 @@ class WorkerApp:
             Outgoing(
                 lambda: self._state.connections,
                 {
-                    "amqp": AMQPSender(self._connector(settings.connector_amqp_addresses)),
-                    "zmq": ZMQSender(self._connector(settings.connector_zmq_addresses)),
+                    "amqp": AMQPSender(self._connectors["amqp"]),
+                    "zmq": ZMQSender(self._connectors["zmq"]),
                 },
             ),
             KeyValueDB(settings.redis_url, settings.services_folder / "lua" / "user"),
@@ -321,9 +332,15 @@ class WorkerApp:
             configuration=lambda: self._state.configuration,
         )
 
-    def _connector(self, addresses: tuple[str, ...]) -> ConnectorClient:
+    def _connector(self, protocol: str, addresses: tuple[str, ...]) -> ConnectorClient:
         settings = self._settings
-        return ConnectorClient(addresses, lambda address: Client(address, token=settings.token, tls=settings.tls()))
+        return ConnectorClient(
+            protocol,
+            addresses,
+            lambda address: Client(address, token=settings.token, tls=settings.tls()),
+            self._outbox,
+            options_of(lambda: self._state.configuration),
+        )
 
     def is_ready(self) -> bool:
         return self._is_loaded and not self._is_stopping
@@ -412,6 +429,7 @@ class WorkerApp:
             log.warning("configuration_not_loaded", error=exc.message)
             return False
         self._task_consumer.start()
+        self._forwarder.start()
         self._follower.listen(self._bus, self._topic)
         self._bus.subscribe(self._broadcasts, self._hear_broadcast)
         self._bus.subscribe(self._reset_topic, self._local_counter.reset)

@@ -57,6 +57,12 @@ class Morgue(Protocol):
         """Throw these, or all when None, away. Returns how many."""
 
 
+@runtime_checkable
+class CountingMorgue(Protocol):
+    def count_dead_letters(self) -> int:
+        """Return how many there are: of more than are listed at a time, for one."""
+
+
 @dataclass
 class State:
     """How an object fares. Changed under the keeper's eyes by whoever runs for it."""
