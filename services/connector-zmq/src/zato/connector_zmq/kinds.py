@@ -2,6 +2,7 @@
 
 import zmq.utils.z85
 
+from zato.common.connectors.leases import runs_once
 from zato.common.connectors.sending import store_limit, when_away
 from zato.common.kinds import Kind
 from zato.common.options import option, options
@@ -115,6 +116,8 @@ class ChannelOptions(SocketOptions):
     inbox_s: int = option(
         "Seconds for which an acknowledged message that was done is not done again; 0 for none", default=0, minimum=0
     )
+
+    runs_once: bool = runs_once()
 
     def topics(self) -> tuple[bytes, ...]:
         return tuple(part.strip().encode() for part in self.sub_key.split(",")) if self.sub_key else (b"",)

@@ -94,6 +94,7 @@ from zato.server.kinds import own_kinds
 from zato.server.messaging.delivery import Deliveries
 from zato.server.messaging.forwarding import Forwarder
 from zato.server.messaging.inbox import Inbox
+from zato.server.messaging.leases import Leases
 from zato.server.messaging.outbox import Outbox
 from zato.server.messaging.publishing import AMQPSender, ConnectorClient, ZMQSender
 from zato.server.messaging.queues import connector_queues, options_of
@@ -248,7 +249,8 @@ class WorkerApp:
         watch = Watch(self._database, self._follower)
         jobs_rpc = JobsRPC(leadership, Claims(self._database), self._job_runs, runner)
         inbox = Inbox(tasks.conn, f"zato:{settings.cluster}:inbox")
-        deliveries = Deliveries(settings.name, invoker, self._overseer, inbox)
+        leases = Leases(tasks.conn, f"zato:{settings.cluster}:lease")
+        deliveries = Deliveries(settings.name, invoker, self._overseer, inbox, leases)
         self._rpc = RPC(
             settings.name,
             invoker,
@@ -261,6 +263,7 @@ class WorkerApp:
             more={
                 **jobs_rpc.methods,
                 **RefusalsRPC(self._database).methods,
+                "Invoker/HoldLease": lambda call: leases.hold(call.message),
                 "Invoker/Deliver": lambda call: deliveries.deliver(call.message, call.deadline_s),
             },
         )

@@ -44,7 +44,7 @@ class Servicer(ConnectorServicer):
         self._is_connected = is_connected
 
     def Publish(self, request: messages.PublishRequest, context: "grpc.ServicerContext") -> messages.PublishResponse:
-        publisher = self._keeper.find(request.connection, "outgoing-").running
+        publisher = self._keeper.find(request.connection, "outgoing-").worker
         if not isinstance(publisher, Publisher):
             raise NotImplementedHere(f"'{request.connection}' sends nothing")
         outgoing = [Outgoing(each.id, each.body, _options(each)) for each in request.messages]
@@ -98,7 +98,7 @@ class Servicer(ConnectorServicer):
         return messages.SettleDeadLettersResponse(count=self._morgue(request.channel).purge(_which(request)))
 
     def _morgue(self, channel: str) -> Morgue:
-        running = self._keeper.find(channel, "channel-").running
+        running = self._keeper.find(channel, "channel-").worker
         if not isinstance(running, Morgue):
             raise NotImplementedHere(f"The channel '{channel}' keeps no dead letters")
         return running
