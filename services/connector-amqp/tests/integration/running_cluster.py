@@ -76,7 +76,7 @@ class Send(Service):
     def handle(self):
         wanted = self.request.payload
         more = {"properties": {"priority": 7}, "headers": {"a": 1}, "timeout_s": wanted["timeout_s"]}
-        self.outgoing.amqp.send(wanted["body"], "out", "", wanted["queue"], **more)
+        self.outgoing.amqp.send(wanted["body"], wanted.get("out", "out"), "", wanted["queue"], **more)
 '''
 
 
@@ -148,6 +148,10 @@ class Cluster:
     def size(self, queue: str) -> int:
         with self.amqp() as channel:
             return int(channel.queue_declare(queue, passive=True).method.message_count)
+
+    def queues(self) -> dict[str, Any]:
+        """Return what the servers say of queues, by name."""
+        return {each["name"]: each for each in self.server.invoke("zato.queue.get-list", {})}
 
     def lines(self, name: str) -> list[str]:
         path = self.folder / name

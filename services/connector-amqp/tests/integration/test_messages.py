@@ -4,7 +4,7 @@ import json
 import struct
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pika
 import pytest
@@ -124,6 +124,84 @@ def test_a_killed_connector_loses_nothing_and_the_other_replica_goes_on(cluster:
     first.start()
     second.process.stop(20)
     eventually(lambda: first.is_connected("killed"), timeout_s=PATIENCE_S)
+
+
+@pytest.mark.timeout(400)
+def test_what_is_sent_while_the_broker_is_away_is_refused_or_kept_and_sent_in_its_order(cluster: "Cluster") -> None:
+    with cluster.amqp() as channel:
+        channel.queue_declare("kept", durable=True)
+    cluster.create("outgoing-amqp", "keeps", definition="broker", routing_key="kept", when_away="store", store_limit=30)
+    cluster.create("outgoing-amqp", "refuses", definition="broker", when_away="refuse")
+    eventually(lambda: cluster.connectors[0].is_connected("keeps"), timeout_s=PATIENCE_S, what="the connection")
+    sent = bodies("k", 31)
+
+    def send(body: str, out: str = "keeps") -> None:
+        cluster.server.invoke("amqp.send", {"body": body, "queue": "kept", "timeout_s": 5, "out": out})
+
+    send(sent[0])
+    cluster.broker.stop()
+    for body in sent[1:]:
+        send(body)
+    with pytest.raises(ZatoError, match="keeps 30 messages already"):
+        send("one too many")
+    with pytest.raises(ZatoError, match="did not confirm"):
+        send("not for me", "refuses")
+    assert cluster.queues()["outgoing-amqp:keeps"]["waiting"] == 30
+    cluster.server.kill()
+    cluster.server.start()
+    cluster.broker.start()
+    eventually(lambda: cluster.size("kept") == 31, timeout_s=PATIENCE_S, what="what was kept")
+    with cluster.amqp() as channel:
+        taken = [channel.basic_get("kept", auto_ack=True)[2].decode() for _ in sent]
+    assert taken == sent
+    assert cluster.queues()["outgoing-amqp:keeps"]["waiting"] == 0
+
+
+def test_dead_letters_are_in_one_place_with_all_other_queues(cluster: "Cluster") -> None:
+    cluster.channel("buried", "amqp.fail", tries=1)
+    assert cluster.queues()["channel-amqp:buried"]["dead"] == 0
+    cluster.put("buried", ["one"])
+    with cluster.amqp() as channel:
+        channel.basic_publish("", "buried", b"nameless")
+    eventually(lambda: cluster.queues()["channel-amqp:buried"]["dead"] == 2, timeout_s=PATIENCE_S)
+
+    def ask(action: str, **values: object) -> dict[str, Any]:
+        answer: dict[str, Any] = cluster.server.invoke(f"zato.queue.{action}", {"queue": "channel-amqp:buried", **values})
+        return answer
+
+    letters = ask("get-messages")["data"]
+    assert {each["target"] for each in letters} == {"amqp.fail"} and all("the reason" in each["reason"] for each in letters)
+    (nameless,) = [each for each in letters if each["id"] != "one"]
+    assert ask("get-message", id=nameless["id"])["payload"].startswith("nameless")
+    assert ask("purge", ids=[nameless["id"]]) == {"deleted": 1}
+    assert ask("redrive", ids=["one"]) == {"redriven": 1}
+    eventually(lambda: cluster.lines("buried").count("one") == 2, timeout_s=PATIENCE_S)
+    eventually(lambda: ask("purge", all=True) == {"deleted": 1}, timeout_s=PATIENCE_S)
+
+
+def test_a_channel_that_runs_once_has_one_consumer_and_the_other_replica_takes_over(cluster: "Cluster") -> None:
+    first, second = cluster.connectors
+    cluster.channel("single", "amqp.note", runs_once=True, is_ordered=True)
+    second.start()
+
+    def status(connector: Any) -> Any:
+        return next((each for each in connector.call("GetStatus").objects if each.name == "single"), None)
+
+    eventually(lambda: "stands by" in status(second).error, timeout_s=PATIENCE_S, what="the other one to stand by")
+    with cluster.amqp() as channel:
+        assert channel.queue_declare("single", passive=True).method.consumer_count == 1
+    sent = bodies("s", 100)
+    cluster.put("single", sent[:50])
+    cluster.server.invoke("zato.channel-amqp.edit", {"name": "single", "prefetch_count": 10})
+    eventually(lambda: status(first).version > 0 and first.is_connected("single"), timeout_s=PATIENCE_S)
+    first.kill()
+    cluster.put("single", sent[50:])
+    counts = cluster.await_all("single", sent)
+    assert second.is_connected("single") and sum(counts.values()) - len(sent) <= PREFETCH
+    first.start()
+    eventually(lambda: "stands by" in status(first).error, timeout_s=PATIENCE_S)
+    second.process.stop(20)
+    eventually(lambda: first.is_connected("single"), timeout_s=PATIENCE_S)
 
 
 # A broker takes a minute to start on a machine that is busy.

@@ -98,6 +98,9 @@ class ZMQChannel:
     def dead_letters(self, limit: int) -> list[DeadLetter]:
         return self._letters.all(self._configured.name, limit)
 
+    def count_dead_letters(self) -> int:
+        return self._letters.count(self._configured.name)
+
     def redrive(self, ids: Any) -> int:
         """Hand dead letters to the service again; each is gone only once that went well or it is dead anew."""
         count = 0

@@ -100,8 +100,12 @@ from zato.server.jobs.runner import Runner
 from zato.server.jobs.runs import Runs
 from zato.server.kinds import own_kinds
 from zato.server.messaging.delivery import Deliveries
+from zato.server.messaging.forwarding import Forwarder
 from zato.server.messaging.inbox import Inbox
+from zato.server.messaging.leases import Leases
+from zato.server.messaging.outbox import Outbox
 from zato.server.messaging.publishing import AMQPSender, ConnectorClient, IBMMQSender, JMSWMQSender, ZMQSender
+from zato.server.messaging.queues import connector_queues, options_of
 from zato.server.metrics import Metrics
 from zato.server.odb import gevent_psycopg2
 from zato.server.odb.database import Database
@@ -243,6 +247,14 @@ class WorkerApp:
         self._other_actions |= document_actions(self.documents)
         self._task_consumer = TaskConsumer(tasks, f"{settings.name}:{self._pid}:{new_cid()}", run_in_time)
         self._usage = Usage(tasks.conn, f"zato:{settings.cluster}:usage")
+        self._outbox = Outbox(tasks.conn, f"zato:{settings.cluster}:outbox")
+        self._connectors = {
+            "amqp": self._connector("amqp", settings.connector_amqp_addresses),
+            "zmq": self._connector("zmq", settings.connector_zmq_addresses),
+            "jms-wmq": self._connector("jms-wmq", settings.connector_mq_addresses),
+        }
+        senders = {each.outgoing_kind: each for each in self._connectors.values()}
+        self._forwarder = Forwarder(self._outbox, senders, f"{settings.name}/{self._pid}")
         invoker.context = self._make_context(invoker, box, tasks)
         self._local_counter, self._shared_counter = LocalCounter(), _shared_counter(settings)
         self._reset_topic = f"zato:{settings.cluster}:rate-reset"
@@ -251,7 +263,8 @@ class WorkerApp:
         watch = Watch(self._database, self._follower)
         jobs_rpc = JobsRPC(leadership, Claims(self._database), self._job_runs, runner)
         inbox = Inbox(tasks.conn, f"zato:{settings.cluster}:inbox")
-        deliveries = Deliveries(settings.name, invoker, self._overseer, inbox)
+        leases = Leases(tasks.conn, f"zato:{settings.cluster}:lease")
+        deliveries = Deliveries(settings.name, invoker, self._overseer, inbox, leases)
         self._rpc = RPC(
             settings.name,
             invoker,
@@ -264,6 +277,7 @@ class WorkerApp:
             more={
                 **jobs_rpc.methods,
                 **RefusalsRPC(self._database).methods,
+                "Invoker/HoldLease": lambda call: leases.hold(call.message),
                 "Invoker/Deliver": lambda call: deliveries.deliver(call.message, call.deadline_s),
             },
         )
@@ -273,7 +287,8 @@ class WorkerApp:
         settings = self._settings
         reader, http = (StatisticsReader(tasks.conn, each.prefix) for each in (self._statistics, self._traffic))
         kvdb = KeyValueDB(settings.redis_url)
-        queues = (AsyncQueue(tasks),)
+        async_queue = AsyncQueue(tasks)
+        find_queues = connector_queues(tuple(self._connectors.values()), self._outbox, lambda: self._follower.configuration)
         limits = RateLimits(
             lambda: self._follower.configuration,
             self._local_counter,
@@ -285,7 +300,7 @@ class WorkerApp:
             **statistics_actions(reader, http, self._statistics.recordings),
             **kvdb_actions(tasks.conn, kvdb),
             **cache_actions(lambda: context().cache),
-            **queue_actions(lambda: queues),
+            **queue_actions(lambda: [async_queue, *find_queues()]),
             **rate_limit_actions(limits),
             **server_actions(settings.cluster, settings.name),
             **service_source_actions(settings.name, lambda: self._follower.configuration),
@@ -311,15 +326,15 @@ class WorkerApp:
 
     def _make_context(self, invoker: Invoker, box: SecretBox, tasks: Tasks) -> ServerContext:
         settings = self._settings
-        mq = self._connector(settings.connector_mq_addresses)
+        mq = self._connectors["jms-wmq"]
         return ServerContext(
             settings.name,
             invoker,
             Outgoing(
                 lambda: running_state(self._state).connections,
                 {
-                    "amqp": AMQPSender(self._connector(settings.connector_amqp_addresses)),
-                    "zmq": ZMQSender(self._connector(settings.connector_zmq_addresses)),
+                    "amqp": AMQPSender(self._connectors["amqp"]),
+                    "zmq": ZMQSender(self._connectors["zmq"]),
                     "jms_wmq": JMSWMQSender(mq),
                     **dict.fromkeys(("ibm_mq", "wmq"), IBMMQSender(mq)),
                 },
@@ -337,9 +352,15 @@ class WorkerApp:
             configuration=lambda: running_state(self._state).configuration,
         )
 
-    def _connector(self, addresses: tuple[str, ...]) -> ConnectorClient:
+    def _connector(self, protocol: str, addresses: tuple[str, ...]) -> ConnectorClient:
         settings = self._settings
-        return ConnectorClient(addresses, lambda address: Client(address, token=settings.token, tls=settings.tls()))
+        return ConnectorClient(
+            protocol,
+            addresses,
+            lambda address: Client(address, token=settings.token, tls=settings.tls()),
+            self._outbox,
+            options_of(lambda: self._state.configuration),
+        )
 
     def is_ready(self) -> bool:
         return self._is_loaded and not self._is_stopping
@@ -438,6 +459,7 @@ class WorkerApp:
             log.warning("configuration_not_loaded", error=exc.message)
             return False
         self._task_consumer.start()
+        self._forwarder.start()
         self._follower.listen(self._bus, self._topic)
         self._bus.subscribe(self._broadcasts, self._hear_broadcast)
         self._bus.subscribe(self._reset_topic, self._local_counter.reset)

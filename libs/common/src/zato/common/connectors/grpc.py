@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from zato.common.connectors.messages import Outgoing
-from zato.common.connectors.running import Keeper, Morgue, Publisher
+from zato.common.connectors.running import CountingMorgue, Keeper, Morgue, Publisher
 from zato.common.errors import BadRequest, DeadlineExceeded, NotImplementedHere, ZatoError
 from zato.common.rpc.details import error_detail
 from zato.proto.connector.v1 import connector_pb2 as messages
@@ -44,7 +44,7 @@ class Servicer(ConnectorServicer):
         self._is_connected = is_connected
 
     def Publish(self, request: messages.PublishRequest, context: "grpc.ServicerContext") -> messages.PublishResponse:
-        publisher = self._keeper.find(request.connection, "outgoing-").running
+        publisher = self._keeper.find(request.connection, "outgoing-").worker
         if not isinstance(publisher, Publisher):
             raise NotImplementedHere(f"'{request.connection}' sends nothing")
         outgoing = [Outgoing(each.id, each.body, _options(each)) for each in request.messages]
@@ -69,8 +69,10 @@ class Servicer(ConnectorServicer):
     def ListDeadLetters(
         self, request: messages.ListDeadLettersRequest, context: "grpc.ServicerContext"
     ) -> messages.ListDeadLettersResponse:
-        letters = self._morgue(request.channel).dead_letters(min(request.limit or 50, _MAX_LETTERS))
+        morgue = self._morgue(request.channel)
+        letters = morgue.dead_letters(min(request.limit or 50, _MAX_LETTERS))
         return messages.ListDeadLettersResponse(
+            total=morgue.count_dead_letters() if isinstance(morgue, CountingMorgue) else len(letters),
             letters=[
                 messages.DeadLetter(
                     id=each.id,
@@ -82,7 +84,7 @@ class Servicer(ConnectorServicer):
                     context_json=json.dumps(dict(each.context)).encode(),
                 )
                 for each in letters
-            ]
+            ],
         )
 
     def RedriveDeadLetters(
@@ -96,7 +98,7 @@ class Servicer(ConnectorServicer):
         return messages.SettleDeadLettersResponse(count=self._morgue(request.channel).purge(_which(request)))
 
     def _morgue(self, channel: str) -> Morgue:
-        running = self._keeper.find(channel, "channel-").running
+        running = self._keeper.find(channel, "channel-").worker
         if not isinstance(running, Morgue):
             raise NotImplementedHere(f"The channel '{channel}' keeps no dead letters")
         return running
