@@ -131,7 +131,7 @@ def job_actions(jobs: Jobs, kinds: KindRegistry) -> dict[str, Action]:
     def alias(operation: str, do: Do) -> Action:
         target = f"zato.{KIND}.{operation}"
         described = ActionDescription(f"The same as {target}", {"type": "object"}, anything(), _SCHEDULER.tag)
-        return Action(run(do), ROLES[operation], lambda: described, alias_of=target)
+        return Action(run(do), ROLES[operation], lambda: described, alias_of=(target,))
 
     def job() -> Schema:
         made = object_schema(kinds.get(KIND)) if KIND in kinds else {"type": "object"}
