@@ -143,6 +143,31 @@ class Deployments:
             for row in newest
         ]
 
+    def get_history(self, file_name: str) -> list[dict[str, Any]]:
+        """Return all versions of a file, the newest first, without their source. Raises NotFound."""
+        row = DeploymentRow
+        columns = (row.version, row.action, row.digest, row.reason, row.created_at, row.created_by)
+        with self._database.reading() as session:
+            statement = select(*columns).where(row.file_name == file_name).order_by(row.version.desc())
+            found = session.execute(statement).all()
+        if not found:
+            raise NotFound(f"There never was a file '{file_name:.120}': see 'zato deployment list'", file_name=file_name)
+        return [{**each._mapping, "created_at": each.created_at.isoformat()} for each in found]
+
+    def get_source(self, file_name: str, version: int) -> dict[str, Any]:
+        """Return one version of a file. Raises NotFound."""
+        with self._database.reading() as session:
+            statement = select(DeploymentRow).where(DeploymentRow.file_name == file_name, DeploymentRow.version == version)
+            found = session.execute(statement).scalar_one_or_none()
+        if found is None:
+            raise NotFound(f"There is no version {version} of a file '{file_name:.120}'", file_name=file_name)
+        return {
+            "file_name": file_name,
+            "version": version,
+            "action": found.action,
+            "source": found.source.decode(errors="replace"),
+        }
+
     def _store(self, file: SourceFile, action: str, reason: str, author: Author) -> int:
         """Store and return the file's version; it may have moved on since we looked."""
         is_live = action != "reject"

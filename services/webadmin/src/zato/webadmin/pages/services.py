@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from zato.common.errors import BadRequest, NotFound, PayloadTooLarge, Unavailable, ZatoError
 from zato.webadmin.context import tell, webadmin
 from zato.webadmin.forms import form_of, values_of
-from zato.webadmin.highlighting import coloured, pretty
+from zato.webadmin.highlighting import coloured, line_diff, pretty
 from zato.webadmin.invoking import Answer, input_fields, input_of
 from zato.webadmin.kinds import Kind
 from zato.webadmin.menu import Entry
@@ -82,6 +82,39 @@ def undeploy(file_name: str) -> ResponseReturnValue:
     person().deploy(file_name, b"", wait_s=_DEPLOY_S, undeploy=True)
     tell(person(), f"{file_name} is not deployed any more")
     return redirect(url_for("services.index"))
+
+
+@PAGE.get("/files/<file_name>")
+def versions(file_name: str) -> ResponseReturnValue:
+    found = person().ask("zato.deployment.get-history", {"file_name": file_name})
+    return render_template("services/versions.html", file_name=file_name, versions=found)
+
+
+@PAGE.get("/files/<file_name>/<int:version>")
+def version(file_name: str, version: int) -> ResponseReturnValue:
+    """One version, and what it made different from the one before it that has a source."""
+    history = person().ask("zato.deployment.get-history", {"file_name": file_name})
+    found = _version_source(file_name, version)
+    before = next((each["version"] for each in history if each["version"] < version and each["action"] != "undeploy"), 0)
+    old = _version_source(file_name, before)["source"] if before else ""
+    return render_template(
+        "services/version.html",
+        file_name=file_name,
+        facts=next(each for each in history if each["version"] == version),
+        is_newest=history[0]["version"] == version,
+        before=before,
+        diff=line_diff(old, found["source"]),
+        text=coloured(found["source"], "python", has_lines=True),
+    )
+
+
+@PAGE.post("/files/<file_name>/<int:version>/roll-back")
+def roll_back(file_name: str, version: int) -> ResponseReturnValue:
+    """The old source becomes a new version: what was is kept."""
+    source = _version_source(file_name, version)["source"].encode()
+    outcome = person().deploy(file_name, source, wait_s=_DEPLOY_S)
+    failed = [outcome] if outcome.missing or not all(worker.is_ok for worker in outcome.workers) else []
+    return render_template("services/deployed.html", outcomes=[outcome], failed=failed)
 
 
 @PAGE.get("/<name>")
@@ -181,6 +214,10 @@ def store_settings(name: str) -> ResponseReturnValue:
         return _settings_page(name, values, exc)
     tell(person(), f"{name} is changed")
     return redirect(url_for("services.settings", name=name))
+
+
+def _version_source(file_name: str, version: int) -> dict[str, Any]:
+    return dict(person().ask("zato.deployment.get-source", {"file_name": file_name, "version": version}))
 
 
 def _settings_page(name: str, values: dict[str, Any], error: ZatoError | None = None) -> ResponseReturnValue:
