@@ -49,7 +49,7 @@ def test_a_dictionary_is_filled_tried_exported_and_imported(ann, tmp_path):
 
     ann.open("/dictionary/")
     with page.expect_download() as download:
-        page.click("text=Export")
+        page.get_by_role("link", name="Export", exact=True).click()
     file = tmp_path / "exported"
     download.value.save_as(file)
     page.get_by_role("button", name="Delete").first.click()
