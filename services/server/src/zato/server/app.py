@@ -33,6 +33,7 @@ from zato.server.admin.audit import audit_actions
 from zato.server.admin.caches import cache_actions
 from zato.server.admin.documents import document_actions
 from zato.server.admin.kvdb import kvdb_actions
+from zato.server.admin.packages import package_actions
 from zato.server.admin.pings import ping_actions
 from zato.server.admin.queues import queue_actions
 from zato.server.admin.rate_limits import RateLimits, rate_limit_actions
@@ -121,6 +122,7 @@ from zato.server.security.services import security_services
 from zato.server.service import Service
 from zato.server.services.asynchronous import run_task
 from zato.server.services.broadcast import BroadcastListener
+from zato.server.services.canary import Bounds, Canary
 from zato.server.services.context import KeyValueDB, ServerContext
 from zato.server.services.counts import flush_for_ever
 from zato.server.services.deployer import Deployer, Outcome
@@ -204,7 +206,7 @@ class WorkerApp:
         self._store = ServiceStore()
         self._deployer = Deployer(
             self._store,
-            settings.work_folder / "services",
+            settings.sources_folder,
             partial(older_versions, self._database),
             Schemas(settings.services_folder / "schema" / "json"),
             NamePatterns(settings.deploy_patterns_allowed),
@@ -230,8 +232,23 @@ class WorkerApp:
         self._other_actions |= account_actions(Accounts(self._database, box, settings.cluster))
         self._status = StatusReporter(self._database, settings.name)
         self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
+        canary = Canary(
+            self._deployer,
+            settings.trials_folder,
+            settings.services_folder,
+            settings.deploy_patterns_allowed,
+            Bounds(settings.package_check_timeout_s, settings.package_check_memory_mb),
+        )
         deployments = Deployments(
-            self._database, self._deployer, bus, self._topic, settings.name, self._pid, self._follower.catch_up_with
+            self._database,
+            canary.check,
+            bus,
+            self._topic,
+            settings.name,
+            self._pid,
+            self._follower.catch_up_with,
+            limits=settings.package_limits,
+            keep_versions=settings.package_keep_versions,
         )
         invoker = Invoker(self._store, _invoke_rules(settings))
         self._broadcasts = tasks.broadcasts
@@ -304,6 +321,7 @@ class WorkerApp:
             **rate_limit_actions(limits),
             **server_actions(settings.cluster, settings.name),
             **service_source_actions(settings.name, lambda: self._follower.configuration),
+            **package_actions(),
         }
 
     @property
