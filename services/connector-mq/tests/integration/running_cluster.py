@@ -91,8 +91,8 @@ class Send(Service):
 
     def handle(self):
         wanted = dict(self.request.payload)
-        body, queue = wanted.pop("body"), wanted.pop("queue")
-        self.response.payload = {"id": self.outgoing.jms_wmq.send(body, "out", queue, **wanted)}
+        body, queue, name = wanted.pop("body"), wanted.pop("queue"), wanted.pop("out", "out")
+        self.response.payload = {"id": self.outgoing.jms_wmq.send(body, name, queue, **wanted)}
 '''
 
 

@@ -32,6 +32,10 @@ class DefinitionOptions:
     ssl_cipher_spec: str = option("IBM MQ: the channel's CipherSpec, e.g. TLS_AES_256_GCM_SHA384", default="")
     ssl_key_repository: str = option("mqi: key repository without its suffix, e.g. /var/mqm/ssl/client", default="")
     ssl_ca_file: str = option("amqp10: PEM file with the authorities that the peer's certificate comes from", default="")
+    queue_prefix: str = option(
+        "amqp10: what stands before the names of queues in addresses, e.g. /amq/queue/ for RabbitMQ", default=""
+    )
+    is_queue_capability: bool = option("amqp10: say that addresses are queues, as IBM MQ wants it", default=True)
     use_jms: bool = option("mqi: messages are JMS ones, with an MQRFH2 header", default=True)
     needs_mcd: bool = option("mqi: the header has an mcd folder, which MQ 6 and older want", default=True)
     max_chars_printed: int = option("Characters of a message's body that are logged", default=0, minimum=0, maximum=100_000)

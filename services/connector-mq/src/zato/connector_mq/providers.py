@@ -73,5 +73,11 @@ def _jms(settings: MQSettings, options: DefinitionOptions) -> Provider:
     return JMSProvider(settings, options)
 
 
+def _amqp10(settings: MQSettings, options: DefinitionOptions) -> Provider:
+    from zato.connector_mq.amqp10 import AMQP10Provider
+
+    return AMQP10Provider(settings, options)
+
+
 # Their libraries are imported when a definition wants them.
-_MAKERS: Mapping[str, Callable[[MQSettings, DefinitionOptions], Provider]] = {"jms": _jms}
+_MAKERS: Mapping[str, Callable[[MQSettings, DefinitionOptions], Provider]] = {"jms": _jms, "amqp10": _amqp10}
