@@ -52,7 +52,7 @@ class ZMQChannel:
         self._is_stopped = True
         is_ours = self._engines.release(self._configured.id, engine, self)
         if is_ours:
-            engine.leave(drain_s)
+            engine.leave(drain_s, keeps_address=self._exchange.is_redelivered)
         deadline = time.monotonic() + drain_s
         while self._intake.in_flight and time.monotonic() < deadline and not self._exchange.is_redelivered:
             time.sleep(_POLL_S)

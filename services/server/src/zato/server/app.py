@@ -105,6 +105,7 @@ from zato.server.messaging.forwarding import Forwarder
 from zato.server.messaging.inbox import Inbox
 from zato.server.messaging.leases import Leases
 from zato.server.messaging.outbox import Outbox
+from zato.server.messaging.pings import connector_ping_actions
 from zato.server.messaging.publishing import AMQPSender, ConnectorClient, IBMMQSender, JMSWMQSender, ZMQSender
 from zato.server.messaging.queues import connector_queues, options_of
 from zato.server.metrics import Metrics
@@ -266,9 +267,9 @@ class WorkerApp:
         self._usage = Usage(tasks.conn, f"zato:{settings.cluster}:usage")
         self._outbox = Outbox(tasks.conn, f"zato:{settings.cluster}:outbox")
         self._connectors = {
-            "amqp": self._connector("amqp", settings.connector_amqp_addresses),
-            "zmq": self._connector("zmq", settings.connector_zmq_addresses),
-            "jms-wmq": self._connector("jms-wmq", settings.connector_mq_addresses),
+            "amqp": self._connector("amqp", settings.connector_amqp_addresses, ("definition", "outgoing")),
+            "zmq": self._connector("zmq", settings.connector_zmq_addresses, ("channel", "outgoing")),
+            "jms-wmq": self._connector("jms-wmq", settings.connector_mq_addresses, ("definition", "outgoing")),
         }
         senders = {each.outgoing_kind: each for each in self._connectors.values()}
         self._forwarder = Forwarder(self._outbox, senders, f"{settings.name}/{self._pid}")
@@ -318,6 +319,7 @@ class WorkerApp:
             **kvdb_actions(tasks.conn, kvdb),
             **cache_actions(lambda: context().cache),
             **queue_actions(lambda: [async_queue, *find_queues()]),
+            **connector_ping_actions(self._connectors.values()),
             **rate_limit_actions(limits),
             **server_actions(settings.cluster, settings.name),
             **service_source_actions(settings.name, lambda: self._follower.configuration),
@@ -370,7 +372,7 @@ class WorkerApp:
             configuration=lambda: running_state(self._state).configuration,
         )
 
-    def _connector(self, protocol: str, addresses: tuple[str, ...]) -> ConnectorClient:
+    def _connector(self, protocol: str, addresses: tuple[str, ...], pinged: tuple[str, ...]) -> ConnectorClient:
         settings = self._settings
         return ConnectorClient(
             protocol,
@@ -378,6 +380,7 @@ class WorkerApp:
             lambda address: Client(address, token=settings.token, tls=settings.tls()),
             self._outbox,
             options_of(lambda: self._state.configuration),
+            pinged,
         )
 
     def is_ready(self) -> bool:

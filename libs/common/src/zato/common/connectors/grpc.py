@@ -1,10 +1,12 @@
 """The contract `Connector`, served for every protocol: messages in, messages out; the work is that of what runs."""
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from zato.common.connectors.errors import Refused
 from zato.common.connectors.messages import Outgoing
 from zato.common.connectors.running import CountingMorgue, Keeper, Morgue, Publisher
 from zato.common.errors import BadRequest, DeadlineExceeded, NotImplementedHere, ZatoError
@@ -42,13 +44,20 @@ class Servicer(ConnectorServicer):
         self._ping = ping
         self._version = version
         self._is_connected = is_connected
+        self._counting = threading.Lock()
 
     def Publish(self, request: messages.PublishRequest, context: "grpc.ServicerContext") -> messages.PublishResponse:
-        publisher = self._keeper.find(request.connection, "outgoing-").worker
+        slot = self._keeper.find(request.connection, "outgoing-")
+        publisher = slot.worker
         if not isinstance(publisher, Publisher):
             raise NotImplementedHere(f"'{request.connection}' sends nothing")
         outgoing = [Outgoing(each.id, each.body, _options(each)) for each in request.messages]
         results = publisher.publish(outgoing, _time_left_s(context))
+        counts = slot.context.counts
+        with self._counting:
+            counts.received += len(outgoing)
+            counts.done += sum(isinstance(each, bytes) for each in results)
+            counts.dead += sum(isinstance(each, Refused) for each in results)
         return messages.PublishResponse(
             results=[_result(each.id, result) for each, result in zip(outgoing, results, strict=True)]
         )
@@ -145,8 +154,8 @@ def _running_object(slot: Any) -> messages.RunningObject:
         is_connected=state.is_connected,
         error=state.error,
     )
+    counts = slot.context.counts
+    made.received, made.done, made.retried, made.dead = counts.received, counts.done, counts.retried, counts.dead
     if intake is not None:
-        counts = intake.counts
-        made.received, made.done, made.retried, made.dead = counts.received, counts.done, counts.retried, counts.dead
         made.in_flight = intake.in_flight
     return made

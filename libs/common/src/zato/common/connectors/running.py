@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from zato.common.connectors.intake import Intake, IntakeSettings
+from zato.common.connectors.intake import Counts, Intake, IntakeSettings
 from zato.common.connectors.leases import Lease, Leased
 from zato.common.connectors.messages import DeadLetter, Outgoing
 from zato.common.connectors.objects import Configured
@@ -70,6 +70,7 @@ class Context:
         self.owner = owner
         self.state = State()
         self.made_intake: Intake | None = None
+        self._sent = Counts()
         # Of a channel that one connector of all serves at a time.
         self.lease: Lease | None = None
 
@@ -80,6 +81,11 @@ class Context:
         if before is not None:
             made.counts = before.counts
         return made
+
+    @property
+    def counts(self) -> Counts:
+        """Messages taken up, or for an outgoing connection sent, since the object runs as it does."""
+        return self._sent if self.made_intake is None else self.made_intake.counts
 
     def report(self, is_connected: bool, error: str = "") -> None:
         """Say how the object fares now, e.g. `report(False, "Nobody listens at 10.0.0.1:5672")`."""

@@ -37,6 +37,7 @@ class ConnectorClient:
         connect: Makes a client of an address.
         outbox: Keeps what is to be kept.
         options_of: Returns the options of a connection by its kind and name; None where there is none.
+        pinged: The beginnings of its kinds of which connectors know whether a peer answers.
     """
 
     def __init__(
@@ -46,7 +47,9 @@ class ConnectorClient:
         connect: Callable[[str], "Client"],
         outbox: Outbox,
         options_of: Callable[[str, str], Any],
+        pinged: tuple[str, ...] = (),
     ) -> None:
+        self.pinged = pinged
         self.protocol = protocol
         self.outgoing_kind, self.channel_kind = f"outgoing-{protocol}", f"channel-{protocol}"
         self._addresses = addresses
