@@ -95,7 +95,7 @@ def ping(options: DefinitionOptions) -> None:
 def reason_of(exc: object) -> str:
     """Return what happened: pika wraps it several times, and says nothing outside."""
     while isinstance(exc, BaseException):
-        inner = [*getattr(exc, "exceptions", ()), *exc.args]
+        inner = [*getattr(exc, "exceptions", ()), *exc.args, getattr(exc, "exception", None)]
         wrapped = [each for each in inner if isinstance(each, BaseException)]
         if not wrapped:
             break
