@@ -20,10 +20,12 @@ from zato.common.rpc.client import Client
 from zato.common.secrets import SecretBox
 from zato.proto.control_plane.v1.control_plane_pb2 import RegisterKindsRequest
 from zato.server.accounts.accounts import Accounts
-from zato.server.accounts.http_api import http_api_channel, http_api_service
+from zato.server.accounts.json_api import AdminOverJSON, json_api_channel
+from zato.server.accounts.over_http import made_with
 from zato.server.accounts.rpc import AccountsRPC
 from zato.server.accounts.services import account_actions
 from zato.server.accounts.sign_in import SignIn
+from zato.server.accounts.soap_api import AdminOverSOAP, soap_api_channel
 from zato.server.admin.actions import Action
 from zato.server.admin.async_queue import AsyncQueue
 from zato.server.admin.audit import audit_actions
@@ -434,13 +436,14 @@ class WorkerApp:
         outcomes = self._deployer.apply(update.changed_files, removed)
         log_in_services = security_services(lambda: self._gate.log_in)
         own_services = [*internal_services(), *log_in_services, *admin_services(self._admin, self._other_actions)]
-        own_services += [http_api_service(self._sign_in), *document_services(self.documents, self._settings)]
+        own_services += [made_with(each, self._sign_in) for each in (AdminOverJSON, AdminOverSOAP)]
+        own_services += document_services(self.documents, self._settings)
         self._store.replace_internal(own_services)
         old = self._state
         gate = self._gate = self._gate.follow(configuration)
         own_channels = document_channels(self._settings, gate.guard)
         if self._settings.admin_over_http:
-            own_channels.append(http_api_channel())
+            own_channels += [json_api_channel(), soap_api_channel()]
         router = Router([*own_channels, *compile_channels(configuration, gate)])
         limits = dict(definition_limits(configuration))
         ids = {(each.kind, each.name): each.id for each in configuration.objects.values() if each.kind in SECURITY_KINDS}
