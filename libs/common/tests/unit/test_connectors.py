@@ -14,9 +14,11 @@ from zato.common.connectors.intake import Intake, IntakeSettings
 from zato.common.connectors.messages import Fate, Message, Outcome
 from zato.common.connectors.objects import Configured, Objects
 from zato.common.connectors.running import Context, Keeper
-from zato.common.errors import Conflict, NotFound
+from zato.common.errors import Conflict, NotFound, WorkerLost
 from zato.common.kinds import Kind
 from zato.common.options import option, options
+from zato.common.rpc.calls import ERROR_KEY
+from zato.common.rpc.details import error_detail
 from zato.common.rpc.servers import Servers
 from zato.common.rpc.tls import TLSFiles
 from zato.common.testing.waiting import eventually
@@ -129,12 +131,20 @@ class Server(InvokerServicer):
     def __init__(self) -> None:
         self.failures_left = 0
         self.is_down = False
+        self.killer = ""
+        self.calls: list[list[str]] = []
         self.seen: list[tuple[str, int]] = []
         self._lock = threading.Lock()
 
     def Deliver(self, request: messages.DeliverRequest, context: Any) -> messages.DeliverResponse:
         if self.is_down:
             context.abort(grpc.StatusCode.UNAVAILABLE, "down")
+        ids = [delivery.id for delivery in request.messages]
+        self.calls.append(ids)
+        if self.killer in ids:
+            detail = error_detail(WorkerLost("it went away"), "")
+            context.set_trailing_metadata(((ERROR_KEY, detail.SerializeToString()),))
+            context.abort(grpc.StatusCode.UNAVAILABLE, "")
         with self._lock:
             results = [self._one(delivery) for delivery in request.messages]
         return messages.DeliverResponse(results=results)
@@ -196,6 +206,23 @@ def test_a_server_that_is_down_costs_no_try(server: Server, intake: Intake) -> N
     server.is_down = False
     eventually(lambda: len(outcomes) == 100, timeout_s=15)
     assert {outcome.fate for outcome in outcomes} == {Fate.DONE} and {attempt for _, attempt in server.seen} == {1}
+
+
+def test_a_message_that_kills_its_worker_is_dead_in_the_end_and_those_beside_it_are_done(
+    server: Server, intake: Intake
+) -> None:
+    outcomes: dict[str, Outcome] = {}
+    server.killer = "3"
+    server.is_down = True
+    for number in range(6):
+        intake.submit(Message(str(number), b""), lambda outcome, at=str(number): outcomes.__setitem__(at, outcome))
+    eventually(lambda: intake._pause_s > 0.1, what="a refusal")
+    server.is_down = False
+    eventually(lambda: len(outcomes) == 6, timeout_s=15)
+    dead = outcomes.pop("3")
+    assert {outcome.fate for outcome in outcomes.values()} == {Fate.DONE}
+    assert (dead.fate, dead.count, sum("3" in call for call in server.calls)) == (Fate.DEAD, 3, 3)
+    assert "went away, 3 times" in dead.reason and dead.cid
 
 
 def test_what_was_not_begun_goes_back_when_it_stops(server: Server, intake: Intake) -> None:

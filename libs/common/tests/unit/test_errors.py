@@ -17,6 +17,8 @@ from zato.common.errors import (
     MethodNotAllowed,
     NotFound,
     Unauthorized,
+    Unavailable,
+    WorkerLost,
     ZatoError,
     error_from,
     grpc_code_of,
@@ -121,6 +123,18 @@ def test_the_callers_learn_nothing_of_what_was_not_raised_for_them() -> None:
     error = as_zato_error(KeyError("password of crm: hunter2"))
     assert type(error) is InternalError
     assert "hunter2" not in str(error) + str(error.attributes)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"), [("Stream removed (Socket closed)", WorkerLost), ("failed to connect to all addresses", Unavailable)]
+)
+def test_a_call_that_was_under_way_is_told_from_one_that_nobody_took(words: str, kind: type[ZatoError]) -> None:
+    class Failed(grpc.RpcError):
+        code = staticmethod(lambda: grpc.StatusCode.UNAVAILABLE)
+        details = staticmethod(lambda: words)
+        trailing_metadata = staticmethod(lambda: None)
+
+    assert type(error_from_call(Failed(), "server:1")) is kind
 
 
 @pytest.mark.parametrize(

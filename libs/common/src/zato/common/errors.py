@@ -23,6 +23,7 @@ The platform's errors. Each has one HTTP status and one gRPC code, so it crosses
     ├── InternalError           500  INTERNAL              details stay in the log
     ├── NotImplementedHere      501  UNIMPLEMENTED
     ├── Unavailable             503  UNAVAILABLE
+    │   └── WorkerLost          503  UNAVAILABLE           it went away in the middle of the work
     └── DeadlineExceeded        504  DEADLINE_EXCEEDED     we were too slow
 """
 
@@ -195,8 +196,22 @@ class NotImplementedHere(ZatoError):
 
 
 class Unavailable(ZatoError):
+    """`retry_after_s` is the value of the Retry-After header: whole seconds until it is worth to try again."""
+
     http_status = 503
     grpc_code = "UNAVAILABLE"
+
+    def __init__(
+        self, message: str | None = None, text: str | None = None, /, retry_after_s: int | str = 0, **attributes: object
+    ) -> None:
+        if retry_after_s:
+            attributes["retry_after_s"] = retry_after_s
+        super().__init__(message, text, **attributes)
+        self.retry_after_s = max(1, int(retry_after_s)) if str(retry_after_s).isdecimal() else 1
+
+
+class WorkerLost(Unavailable):
+    """Whoever had taken the work went away before it was done: nobody knows how far it came, or whether it was to blame."""
 
 
 class DeadlineExceeded(ZatoError):

@@ -25,6 +25,8 @@ from zato.connector_amqp.tables import UNREADABLE
 log = get_logger(__name__)
 
 _PUBLISH_S = 10.0
+# A quorum queue without a leader answers nothing, neither yes nor no.
+_CONSUMES_WITHIN_S = 15.0
 _BURY_AGAIN_S = 1.0
 _REASON, _CID, _COUNT, _DIED_AT, _FROM = "x-zato-reason", "x-zato-cid", "x-zato-count", "x-zato-died-at", "x-zato-queue"
 # The last one is what quorum queues add.
@@ -39,6 +41,7 @@ class Consumer:
         self._tag = tag
         self._owner = owner
         self._channel: Any = None
+        self._consuming: Any = None
         self._unsettled = 0
         self._is_cancelled = False
         self._link = Link(definition, tag, self._opened, self._lost)
@@ -69,12 +72,23 @@ class Consumer:
         self._channel, self._unsettled = channel, 0
         channel.add_on_close_callback(self._channel_closed)
         channel.add_on_cancel_callback(lambda _frame: self._reopen(channel, "the broker cancelled the consumer"))
+        channel.connection.ioloop.call_later(_CONSUMES_WITHIN_S, lambda: self._check_consumes(channel))
         channel.basic_qos(prefetch_count=self._options.prefetch_count, callback=lambda _frame: self._consume(channel))
 
     def _consume(self, channel: Any) -> None:
         if not self._is_cancelled:
             channel.basic_consume(
-                self._options.queue, self._take, consumer_tag=self._tag, callback=lambda _frame: self._owner.fares(self, "")
+                self._options.queue, self._take, consumer_tag=self._tag, callback=lambda _frame: self._consumes(channel)
+            )
+
+    def _consumes(self, channel: Any) -> None:
+        self._consuming = channel
+        self._owner.fares(self, "")
+
+    def _check_consumes(self, channel: Any) -> None:
+        if channel is self._channel and channel is not self._consuming and not self._is_cancelled:
+            self._reopen(
+                channel, f"The broker gives no answer to who wants to consume '{self._options.queue}': has it a leader?"
             )
 
     def _channel_closed(self, channel: Any, reason: Any) -> None:

@@ -33,6 +33,8 @@ _PROPERTIES = frozenset(
         "type",
     }
 )
+# What the broker closes a channel with for an exchange that there is not.
+_NOT_FOUND = 404
 _NUMBERS = frozenset({"delivery_mode", "priority", "timestamp"})
 
 
@@ -43,6 +45,18 @@ class _Batch:
     results: list[bytes | ZatoError | None]
     left: int
     done: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _is_taken: bool = False
+
+    def take(self) -> bool:
+        """
+        Return whether the caller is the first to ask: the link's thread, which writes it now, or whoever waited for that.
+
+        What was said not to be sent must not be written a moment later.
+        """
+        with self._lock:
+            is_first, self._is_taken = not self._is_taken, True
+            return is_first
 
     def settle(self, index: int, result: bytes | ZatoError) -> None:
         if self.results[index] is None:
@@ -90,10 +104,10 @@ class Publishing:
 
     def send(self, ready: Sequence[Ready | ZatoError], timeout_s: float) -> list[bytes | ZatoError]:
         batch = _Batch([None] * len(ready), len(ready))
-        begun = threading.Event()
 
         def write() -> None:
-            begun.set()
+            if not batch.take():
+                return
             for index, message in enumerate(ready):
                 if isinstance(message, ZatoError):
                     batch.settle(index, message)
@@ -107,7 +121,7 @@ class Publishing:
             return [self._not_sent() for _ in ready]
         batch.done.wait(max(0.0, deadline - time.monotonic()))
         late: ZatoError = InDoubt(f"The broker of '{self._name}' did not confirm within {timeout_s:.3g} s")
-        if not begun.is_set():
+        if batch.take():
             late = self._not_sent()
         return [result if result is not None else late for result in list(batch.results)]
 
@@ -144,8 +158,9 @@ class Publishing:
         """The broker closes the channel for an exchange that there is not, for one; the others are in doubt by that."""
         if channel is not self._channel:
             return
-        text = str(reason)
-        self._forget(text)
+        # With one message on its way there is no doubt whose fault that was.
+        is_refusal = len(self._unconfirmed) == 1 and getattr(reason, "reply_code", 0) == _NOT_FOUND
+        self._forget(str(reason), is_refusal=is_refusal)
         if channel.connection.is_open:
             channel.connection.channel(on_open_callback=self._channel_opened)
 
@@ -175,11 +190,9 @@ class Publishing:
         self._forget(reason)
         self._report(False, reason)
 
-    def _forget(self, reason: str) -> None:
+    def _forget(self, reason: str, *, is_refusal: bool = False) -> None:
         self._reason, self._channel = reason, None
         unconfirmed, self._unconfirmed, self._returned = self._unconfirmed, {}, {}
-        # With one message on its way there is no doubt whose fault a channel's end was.
-        is_refusal = len(unconfirmed) == 1 and "404" in reason
         for batch, index, _ in unconfirmed.values():
             error: ZatoError = Refused(reason) if is_refusal else InDoubt(f"The broker went away before it confirmed: {reason}")
             batch.settle(index, error)

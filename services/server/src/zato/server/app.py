@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import gevent
+from sqlalchemy.orm import Session
 
 from zato.common import logs
 from zato.common.bus import Bus, RedisBus
@@ -71,10 +72,10 @@ from zato.server.http.encodings import make_decompress_step
 from zato.server.http.endpoint import make_endpoint
 from zato.server.http.errors import make_error_step
 from zato.server.http.finish import finish_response
+from zato.server.http.h1c_tokenizer import H1CTokenizer
 from zato.server.http.limit_options import definition_limits
 from zato.server.http.limits import make_limits_step
 from zato.server.http.match import make_match_step
-from zato.server.http.parser import ParserLimits
 from zato.server.http.probes import make_probe_step
 from zato.server.http.rate_limits import LocalCounter, RateLimiter
 from zato.server.http.redis_counter import RedisCounter
@@ -83,6 +84,8 @@ from zato.server.http.response_cache import make_cache_step
 from zato.server.http.router import Router
 from zato.server.http.soap.contracts import Contracts
 from zato.server.http.steps import Handler, fold
+from zato.server.http.stock_worker import StockWorker
+from zato.server.http.tokenizer import MakeTokenizer, ParserLimits
 from zato.server.http.traffic import Traffic
 from zato.server.http.worker import Worker
 from zato.server.jobs.admin import Jobs
@@ -153,14 +156,14 @@ class ServerApp:
         self._settings = settings
         self._metrics = Metrics()
         defaults.use(defaults.read_defaults(settings.services_folder))
-        self._database = Database(settings.odb_url)
+        self._database = Database(settings.odb_url, settings.odb_limits)
         rehearse(self._database, settings)
 
     @property
     def server_header(self) -> str:
         return self._settings.server_header
 
-    def start_worker(self, worker: Worker) -> "WorkerApp":
+    def start_worker(self, worker: Worker | StockWorker) -> "WorkerApp":
         """Build what a worker runs with. Called in the worker: no connection of any sort may be older than the fork."""
         # Requests leave few cycles behind: with Python's own threshold a tenth of the time would be spent looking for them.
         gc.set_threshold(_COLLECT_AFTER)
@@ -184,8 +187,9 @@ class WorkerApp:
         self._is_loaded = False
         self._is_stopping = False
         self._stop_by = 0.0
+        self._unreported: list[Outcome] = []
         # The master's has compiled our statements already. It has no connections: those come after the fork.
-        self._database = database or Database(settings.odb_url)
+        self._database = database or Database(settings.odb_url, settings.odb_limits)
         self._kinds = Kinds(own_kinds())
         self._store = ServiceStore()
         self._deployer = Deployer(
@@ -203,7 +207,7 @@ class WorkerApp:
         sets = ObjectSets(self._database, self._kinds, box, bus, self._topic)
         recordings = Recordings(tasks.conn, f"zato:{settings.cluster}:runs", settings.name)
         self._statistics = Statistics(tasks.conn, f"zato:{settings.cluster}:stats", recordings)
-        self._traffic = Traffic(tasks.conn, f"zato:{settings.cluster}:http", settings.name)
+        self._traffic = Traffic(tasks.conn, f"zato:{settings.cluster}:http", settings.name, self._metrics.flush)
         self._other_actions: dict[str, Action] = {
             **ping_actions(lambda: self._follower.configuration),
             **set_actions(sets),
@@ -342,7 +346,6 @@ class WorkerApp:
         self._task_consumer.stop(max(0.0, self._stop_by - time.monotonic()))
         self._usage.flush()
         self._statistics.flush()
-        self._traffic.add(self._metrics.flush())
         self._traffic.flush()
         try:
             with self._database.transaction() as session:
@@ -359,7 +362,7 @@ class WorkerApp:
         self._metrics.set_connections(open_connections)
         self._traffic.add(self._metrics.flush())
 
-    def http_settings(self, worker: Worker) -> ConnectionSettings:
+    def http_settings(self, worker: Worker | StockWorker) -> ConnectionSettings:
         settings = self._settings
         limits = ParserLimits(
             settings.max_request_line_bytes, settings.max_headers, settings.max_header_bytes, settings.max_body_bytes
@@ -375,9 +378,10 @@ class WorkerApp:
             lambda: worker.is_stopping,
             BodyBudget(settings.body_budget_bytes),
             self._metrics.count_refused,
+            make_tokenizer=_make_tokenizer(settings.http_parser),
         )
 
-    def rpc_settings(self, worker: Worker) -> ConnectionSettings:
+    def rpc_settings(self, worker: Worker | StockWorker) -> ConnectionSettings:
         """The sidecar is one of us: it keeps connections for as long as it likes, and may send whole packages."""
         limits = ParserLimits(8190, 100, 8190, _RPC_MAX_BODY_BYTES)
         for_ever = Timeouts(header_s=1e9, body_s=1e9, idle_s=1e9, write_s=1e9)
@@ -421,8 +425,13 @@ class WorkerApp:
         return True
 
     def _load_at_last(self) -> None:
-        while not self._try_to_load():
+        is_loaded = False
+        while not is_loaded:
             gevent.sleep(_RETRY_LOAD_S)
+            try:
+                is_loaded = self._try_to_load()
+            except Exception:
+                log.exception("configuration_not_loaded")
 
     def _take_up(self, update: Update) -> None:
         configuration = update.configuration
@@ -470,26 +479,41 @@ class WorkerApp:
                 log.info("deployment_taken_up", **fields)
             else:
                 log.warning("deployment_not_taken_up", reason=outcome.reason, **fields)
+        self._unreported += outcomes
         try:
             with self._database.transaction() as session:
-                report_worker(session, self._settings.name, self._pid, version, outcomes)
+                self._report_worker(session, version)
                 if not self._is_loaded:
                     forget_dead_workers(session, self._settings.name)
         except ZatoError as exc:
             log.warning("worker_report_failed", error=exc.message)
+        else:
+            self._unreported = []
 
     def _say_that_we_live(self) -> None:
         while True:
             gevent.sleep(REPORT_EVERY_S)
-            self._usage.flush()
+            # Whatever the database says of one report, there has to be a next one.
             try:
-                with self._database.transaction() as session:
-                    report_worker(session, self._settings.name, self._pid, self._follower.configuration.version, [])
-                    forget_silent_workers(session)
-                self._job_runs.sweep(self._settings.job_runs_days * _DAY_S)
-                self._audit_retention.sweep()
+                self._report_life()
             except ZatoError as exc:
                 log.warning("worker_report_failed", error=exc.message)
+            except Exception:
+                log.exception("worker_report_failed")
+
+    def _report_life(self) -> None:
+        self._usage.flush()
+        reported = list(self._unreported)
+        with self._database.transaction() as session:
+            self._report_worker(session, self._follower.configuration.version)
+            forget_silent_workers(session)
+        self._unreported = [outcome for outcome in self._unreported if outcome not in reported]
+        self._job_runs.sweep(self._settings.job_runs_days * _DAY_S)
+        self._audit_retention.sweep()
+
+    def _report_worker(self, session: Session, version: int) -> None:
+        """Whoever deployed waits for the outcomes: what could not be written while the ODB was away is written now."""
+        report_worker(session, self._settings.name, self._pid, version, self._unreported)
 
     def _say_how_connections_fare(self) -> None:
         while True:
@@ -498,6 +522,14 @@ class WorkerApp:
 
     def _register_kinds(self, request: RegisterKindsRequest, author: Author) -> None:
         register_kinds(self._database, self._bus, self._topic, request.part, request.kinds, author, _OWN_KINDS)
+
+
+def _make_tokenizer(http_parser: str) -> MakeTokenizer:
+    if http_parser == "httptools":
+        from zato.server.http.httptools_tokenizer import HttptoolsTokenizer
+
+        return HttptoolsTokenizer
+    return H1CTokenizer
 
 
 def _task_settings(settings: ServerSettings) -> TaskSettings:

@@ -17,6 +17,7 @@ from zato.common.logs import get_logger
 from zato.server import metrics
 from zato.server.app import ServerApp
 from zato.server.config import ServerSettings
+from zato.server.http.stock_worker import StockWorker
 from zato.server.http.worker import Worker
 
 log = get_logger(__name__)
@@ -26,6 +27,8 @@ _LONGEST_BACK_OFF_S = 10.0
 _WORKER_TIMEOUT_S = 60
 # A worker ends its requests by itself when their time is up, and then still says so in the log and in the ODB.
 _SIGN_OFF_S = 3
+# More than this gunicorn's own worker does not take.
+_LONGEST_LINE_BYTES = 8190
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -44,7 +47,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         wanted = {
             "bind": [settings.http_address, f"unix:{settings.rpc_socket}"],
             "workers": settings.workers,
-            "worker_class": Worker,
+            "worker_class": StockWorker if settings.http_worker == "gevent" else Worker,
+            **_limits(settings),
             "worker_connections": settings.max_connections,
             "timeout": _WORKER_TIMEOUT_S,
             "graceful_timeout": math.ceil(settings.graceful_timeout_s) + _SIGN_OFF_S,
@@ -64,6 +68,16 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def run(self) -> None:
         _ServerArbiter(self, self._sidecar_command).run()
+
+
+def _limits(settings: ServerSettings) -> dict[str, int]:
+    """For gunicorn's own worker. Ours has these and more from the settings themselves."""
+    return {
+        "keepalive": math.ceil(settings.idle_timeout_s),
+        "limit_request_line": min(settings.max_request_line_bytes, _LONGEST_LINE_BYTES),
+        "limit_request_fields": settings.max_headers,
+        "limit_request_field_size": settings.max_header_bytes,
+    }
 
 
 class _ServerArbiter(Arbiter):  # type: ignore[misc]

@@ -9,6 +9,7 @@ from zato.common.certificates.settings import TrustSettings
 from zato.common.options import option, options
 from zato.common.secrets import CannotDecrypt, SecretBox
 from zato.common.settings import load_settings
+from zato.server.odb.limits import Limits
 from zato.server.services.name_patterns import NamePatterns
 
 PART = "server"
@@ -33,6 +34,22 @@ class ServerSettings(TrustSettings):
 
     odb_url: str = option(
         "Database of the configuration, e.g. postgresql://user@host/zato or sqlite:////path/odb.db", secret=True
+    )
+    odb_pool_size: int = option("PostgreSQL connections that each worker keeps open", default=4, minimum=1, maximum=1000)
+    odb_pool_overflow: int = option(
+        "Further PostgreSQL connections that a worker opens while all of these are busy", default=4, minimum=0, maximum=1000
+    )
+    odb_connect_timeout_s: float = option(
+        "Seconds to get a connection to PostgreSQL, a new one or one that becomes free", default=5.0, minimum=0.1
+    )
+    odb_timeout_s: float = option(
+        "Seconds that a worker waits for all answers of PostgreSQL that one transaction needs, and for that to its commit;"
+        " then the transaction is given up, and who asked for it gets 503",
+        default=10.0,
+        minimum=0.1,
+    )
+    odb_lock_timeout_s: float = option(
+        "Seconds that a change of the configuration waits for another one; then it gets 503", default=5.0, minimum=0.1
     )
     redis_url: str = option("e.g. redis://:password@127.0.0.1:6379/0", default="redis://127.0.0.1:6379/0", secret=True)
     token: str = option("What the parts of the cluster show to one another", secret=True)
@@ -98,6 +115,16 @@ class ServerSettings(TrustSettings):
     job_runs_days: float = option("Days for which runs of scheduled jobs are kept", default=30.0, minimum=0.001)
     audit_days: float = option("Days for which the audit log is kept; 0 for ever", default=0.0, minimum=0.0)
     poll_interval_s: float = option("Seconds between looks for changes when no nudge comes", default=1.0, minimum=0.05)
+    http_worker: str = option(
+        "Which worker of gunicorn answers HTTP: zato is ours, gevent is gunicorn's own, slower and less strict",
+        default="zato",
+        choices=("zato", "gevent"),
+    )
+    http_parser: str = option(
+        "Package that takes HTTP requests apart: both accept and refuse the same, gunicorn_h1c is faster",
+        default="gunicorn_h1c",
+        choices=("gunicorn_h1c", "httptools"),
+    )
     max_connections: int = option("Open connections of one worker", default=10_000, minimum=1)
     max_body_bytes: int = option("Largest request body; larger ones get 413", default=10 * 1024 * 1024, minimum=0)
     max_buffered_bytes: int = option(
@@ -186,6 +213,16 @@ class ServerSettings(TrustSettings):
     def body_budget_bytes(self) -> int:
         """A worker that could not hold one body of the accepted size would accept it and never take it."""
         return max(self.max_buffered_bytes, self.max_body_bytes)
+
+    @property
+    def odb_limits(self) -> Limits:
+        return Limits(
+            self.odb_pool_size,
+            self.odb_pool_overflow,
+            self.odb_connect_timeout_s,
+            self.odb_timeout_s,
+            self.odb_lock_timeout_s,
+        )
 
     @property
     def metrics_folder(self) -> Path:

@@ -4,6 +4,9 @@ Handing messages to a service: many per call, again after a failure, later while
 Two things that go wrong are kept apart. A server that is down or busy, or dies, is not the message's fault: the message
 waits, for as long as it takes, and that counts as no try. A service that fails is tried again, each time after twice the
 time, and when its tries are used up the message is dead.
+
+A message may also be what its worker died of. All that were with a worker that died are suspected: they are tried again one
+at a time, and one that was alone with workers that died, again and again, is dead.
 """
 
 import heapq
@@ -18,7 +21,15 @@ from typing import Any
 
 from zato.common.cid import new_cid
 from zato.common.connectors.messages import Fate, Message, Outcome
-from zato.common.errors import DeadlineExceeded, NotImplementedHere, TooManyRequests, Unauthorized, Unavailable, ZatoError
+from zato.common.errors import (
+    DeadlineExceeded,
+    NotImplementedHere,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+    WorkerLost,
+    ZatoError,
+)
 from zato.common.logs import get_logger
 from zato.common.rpc.servers import Servers
 from zato.proto.invoker.v1 import invoker_pb2 as messages
@@ -33,6 +44,8 @@ _GRACE_S = 5.0
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 1.0
 _LONGEST_WAIT_S = 60.0
+# Fewer can be chance, such as that of servers that are killed twice.
+_LEAST_DEATHS = 3
 # What a server answers, or nobody, when the messages are not to blame.
 _SERVERS_FAULT = (Unavailable, DeadlineExceeded, TooManyRequests, Unauthorized, NotImplementedHere)
 
@@ -78,8 +91,10 @@ class _Entry:
     settle: Settle
     count: int
     cid: str = ""
-    # A call with this message was refused: the next one is to show whose fault that was.
+    # A call with this message was refused, or its worker died: the next one is to show whose fault that was.
     goes_alone: bool = False
+    # Workers that went away while they had it.
+    deaths: int = 0
 
 
 class Intake:
@@ -96,6 +111,7 @@ class Intake:
         self._changed = threading.Condition()
         self._calls = 0
         self._under_way = 0
+        self._has_suspect = False
         self._hold_until = 0.0
         self._pause_s = _FIRST_PAUSE_S
         self._is_stopping = False
@@ -153,11 +169,12 @@ class Intake:
                     return
                 self._calls += 1
                 self._under_way += len(batch)
+                self._has_suspect = self._has_suspect or batch[0].goes_alone
             self._send(batch)
 
     def _wait_s(self) -> float:
         now = time.monotonic()
-        if self._calls >= self._most_calls():
+        if self._calls >= self._most_calls() or (self._has_suspect and self._ready and self._ready[0].goes_alone):
             return _LONGEST_WAIT_S
         moments = [self._hold_until] if self._ready else []
         if self._later:
@@ -173,6 +190,8 @@ class Intake:
             return []
         while self._later and self._later[0][0] <= now:
             self._ready.append(heapq.heappop(self._later)[2])
+        if self._ready and self._ready[0].goes_alone and self._has_suspect:
+            return []
         batch: list[_Entry] = []
         size = 0
         while self._ready and len(batch) < self._settings.batch:
@@ -206,12 +225,16 @@ class Intake:
                 for entry in batch
             ],
         )
+        is_suspect = batch[0].goes_alone
         timeout_s = settings.timeout_s * (len(batch) if settings.is_ordered else 1) + _GRACE_S
         self._servers.start(
-            lambda server: server.invoker.Deliver, request, timeout_s=timeout_s, done=lambda answer: self._heard(batch, answer)
+            lambda server: server.invoker.Deliver,
+            request,
+            timeout_s=timeout_s,
+            done=lambda answer: self._heard(batch, answer, is_suspect=is_suspect),
         )
 
-    def _heard(self, batch: list[_Entry], answer: "messages.DeliverResponse | ZatoError") -> None:
+    def _heard(self, batch: list[_Entry], answer: "messages.DeliverResponse | ZatoError", *, is_suspect: bool) -> None:
         try:
             settled = self._refused(batch, answer) if isinstance(answer, ZatoError) else self._took(batch, answer)
         except Exception:  # the call must be over, whatever we did not think of
@@ -222,6 +245,8 @@ class Intake:
         with self._changed:
             self._calls -= 1
             self._under_way -= len(batch)
+            if is_suspect:
+                self._has_suspect = False
             self._changed.notify_all()
 
     def _refused(self, batch: list[_Entry], error: ZatoError) -> list[tuple[_Entry, Outcome]]:
@@ -231,13 +256,31 @@ class Intake:
                     log.warning("messages_wait_for_servers", channel=self._channel, messages=len(batch), error=error.message)
                     self._hold_until = time.monotonic() + self._pause_s
                     self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
-                return self._again_first(batch)
+                if not isinstance(error, WorkerLost):
+                    return self._again_first(batch)
+            return self._lost(batch, error.message)
         if len(batch) == 1:
             return self._failed(batch[0], error.message)
         for entry in batch:
             entry.goes_alone = True
         with self._changed:
             return self._again_first(batch)
+
+    def _lost(self, batch: list[_Entry], reason: str) -> list[tuple[_Entry, Outcome]]:
+        """The worker went away in the middle: perhaps of one of these."""
+        settled: list[tuple[_Entry, Outcome]] = []
+        for entry in reversed(batch):
+            entry.deaths += 1
+            if entry.goes_alone and entry.deaths >= max(self._settings.tries, _LEAST_DEATHS):
+                entry.count += entry.deaths
+                settled.append(self._dead(entry, f"Whichever worker had it went away, {entry.deaths} times: {reason}"))
+                continue
+            # What was with others is to show at once that it was not to blame.
+            wait_s = self._back_off_s(entry.deaths - 1) if entry.goes_alone else 0.0
+            entry.goes_alone = True
+            with self._changed:
+                settled += self._again_later(entry, wait_s)
+        return settled
 
     def _again_first(self, entries: list[_Entry]) -> list[tuple[_Entry, Outcome]]:
         if self._is_stopping:
@@ -277,21 +320,27 @@ class Intake:
     def _failed(self, entry: _Entry, reason: str) -> list[tuple[_Entry, Outcome]]:
         entry.count += 1
         if entry.count >= self._settings.tries:
-            self.counts.dead += 1
-            log.error(
-                "message_dead", channel=self._channel, id=entry.message.id, cid=entry.cid, count=entry.count, reason=reason
-            )
-            return [(entry, Outcome(Fate.DEAD, reason, entry.cid, entry.count))]
-        wait_s = min(self._settings.retry_after_s * 2 ** (entry.count - 1), _LONGEST_WAIT_S)
+            return [self._dead(entry, reason)]
         with self._changed:
-            if self._is_stopping:
-                return [(entry, Outcome(Fate.RETURNED))]
-            self.counts.retried += 1
-            if self._settings.is_ordered:
-                self._ready.appendleft(entry)
-                self._hold_until = time.monotonic() + wait_s
-            else:
-                heapq.heappush(self._later, (time.monotonic() + wait_s, next(self._numbers), entry))
+            return self._again_later(entry, self._back_off_s(entry.count))
+
+    def _dead(self, entry: _Entry, reason: str) -> tuple[_Entry, Outcome]:
+        self.counts.dead += 1
+        log.error("message_dead", channel=self._channel, id=entry.message.id, cid=entry.cid, count=entry.count, reason=reason)
+        return entry, Outcome(Fate.DEAD, reason, entry.cid, entry.count)
+
+    def _back_off_s(self, tries: int) -> float:
+        return float(min(self._settings.retry_after_s * 2 ** (tries - 1), _LONGEST_WAIT_S))
+
+    def _again_later(self, entry: _Entry, wait_s: float) -> list[tuple[_Entry, Outcome]]:
+        if self._is_stopping:
+            return [(entry, Outcome(Fate.RETURNED))]
+        self.counts.retried += 1
+        if self._settings.is_ordered or not wait_s:
+            self._ready.appendleft(entry)
+            self._hold_until = max(self._hold_until, time.monotonic() + wait_s)
+        else:
+            heapq.heappush(self._later, (time.monotonic() + wait_s, next(self._numbers), entry))
         return []
 
 

@@ -113,7 +113,7 @@ def create_cluster(
     wanted = [
         Member(f"{role.part}{number}" if role.is_many else role.part, role.part, _preferred(role.ports, number))
         for role in ROLES
-        if role.part != AUTHORITY or (not is_clear_text and AUTHORITY in parts)
+        if not (role.is_optional and role.part not in parts) and not (role.part == AUTHORITY and is_clear_text)
         for number in range(1, servers + 1 if role.is_many else 2)
     ]
     members, moves = _with_free_ports(wanted, already_running=frozenset())

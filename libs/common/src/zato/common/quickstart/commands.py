@@ -47,6 +47,12 @@ def _load_balancer(cluster: "Cluster") -> str:
     return cluster.wiring.address("lb-agent", "frontend_address")
 
 
+def _webadmin(cluster: "Cluster") -> str:
+    """Return the URL to open in a browser, "" in clusters that were made before there was one."""
+    addresses = cluster.wiring.addresses("webadmin", "http_address")
+    return f"http://{addresses[0]}" if addresses else ""
+
+
 # Create
 
 
@@ -126,6 +132,7 @@ def _described(cluster: "Cluster") -> dict[str, Any]:
         "path": str(cluster.path),
         "secrets": str(cluster.secrets_file),
         "load_balancer": f"http://{_load_balancer(cluster)}",
+        "webadmin": _webadmin(cluster),
         "parts": [{"name": member.name, "part": member.part, **member.addresses} for member in cluster.members],
     }
 
@@ -235,6 +242,7 @@ def _print_panel(cluster: "Cluster", console: Console, works: str, seconds: floa
     access = _access(cluster)
     address = _load_balancer(cluster)
     rows = [
+        *((("Web admin", _webadmin(cluster)),) if _webadmin(cluster) else ()),
         ("Load-balancer", f"http://{address}"),
         ("Statistics", f"http://{address}{_STATS_PATH}"),
         ("", f"user admin, password {cluster.secrets['stats_password']}"),

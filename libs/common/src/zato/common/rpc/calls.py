@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 
 from zato.common.cid import new_cid
-from zato.common.errors import PUBLIC, Unauthorized, Unavailable, ZatoError, error_from
+from zato.common.errors import PUBLIC, Unauthorized, Unavailable, WorkerLost, ZatoError, error_from
 from zato.proto.errors.v1.errors_pb2 import ErrorDetail
 
 CID_KEY = "zato-cid"
@@ -22,6 +22,8 @@ _details_by_code = {
     grpc.StatusCode.UNAVAILABLE: "Nobody answers at {target}: is it running? ({details})",
     grpc.StatusCode.DEADLINE_EXCEEDED: "{target} did not answer in time ({details})",
 }
+# What gRPC says of a call that was under way when its connection broke; of one that was never taken it says other things.
+_BROKEN = ("Stream removed", "Socket closed", "recvmsg:", "Connection reset", "Broken pipe")
 _PUBLIC = "A part of the platform that this needs cannot be used now: try again in a moment"
 
 
@@ -89,4 +91,6 @@ def error_from_call(call: Any, target: str) -> ZatoError:
     if code is grpc.StatusCode.CANCELLED:
         return Unavailable(f"The call to {target} was cancelled", public=_PUBLIC)
     template = _details_by_code.get(code, "{target}: {details}")
-    return error_from("", template.format(target=target, details=details), {PUBLIC: _PUBLIC}, code.name)
+    is_lost = code is grpc.StatusCode.UNAVAILABLE and details.startswith(_BROKEN)
+    type_name = WorkerLost.__name__ if is_lost else ""
+    return error_from(type_name, template.format(target=target, details=details), {PUBLIC: _PUBLIC}, code.name)

@@ -16,6 +16,7 @@ PACKAGES = {
     "sshd": "openssh-server",
     "rabbitmq-server": "rabbitmq-server",
     "faketime": "faketime",
+    "chromium": "chromium",
 }
 
 # Installed ones count first, wherever an environment's own folder is on the PATH: packages of Python bring servers too,

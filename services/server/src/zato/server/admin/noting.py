@@ -11,7 +11,7 @@ from zato.common.errors import ZatoError
 from zato.common.logs import get_logger
 from zato.server.control.audit_chain import BEGUN, FAILED, REFUSED
 from zato.server.control.changes import Author, audit
-from zato.server.odb.database import Database
+from zato.server.odb.database import Database, ODBUnavailable
 
 if TYPE_CHECKING:
     from zato.server.admin.actions import Run
@@ -40,6 +40,11 @@ def attempts_noted(database: Database, service: str, values: Mapping[str, Any], 
     """
     try:
         yield
+    except ODBUnavailable as exc:
+        # Nor can the log be written, and whoever asked need not wait for that too.
+        if not only_looks(service):
+            log.error("attempt_not_audited", service=service, actor=author.name, reason=exc.message)
+        raise
     except Exception as exc:
         if not only_looks(service):
             _note(database, service, values, author, exc)

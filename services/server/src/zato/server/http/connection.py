@@ -3,6 +3,7 @@
 import contextlib
 import math
 import socket as standard_socket
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,12 +14,15 @@ from gevent.hub import get_hub
 
 from zato.common.cid import new_cid
 from zato.common.errors import RequestTimeout, ZatoError
-from zato.common.logs import get_logger
+from zato.common.logs import bind_cid, get_logger
 from zato.server.http.body_budget import BodyBudget
 from zato.server.http.errors import make_error_response
-from zato.server.http.parser import ParserLimits, RequestParser
+from zato.server.http.h1c_tokenizer import H1CTokenizer
+from zato.server.http.parser import RequestParser
 from zato.server.http.request import Request, Response
-from zato.server.http.wire import CONTINUE, HeadWriter
+from zato.server.http.streams import Stream
+from zato.server.http.tokenizer import MakeTokenizer, ParserLimits
+from zato.server.http.wire import CONTINUE, LAST_CHUNK, NO_BODY, HeadWriter
 
 log = get_logger(__name__)
 
@@ -29,6 +33,7 @@ _JOIN_BELOW_BYTES = 65536
 _LINGER_S = 1.0
 _LINGER_BYTES = 1024 * 1024
 _READ, _WRITE = 1, 2
+_RESET = struct.pack("ii", 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class ConnectionSettings:
     is_stopping: Callable[[], bool]
     budget: BodyBudget = field(default_factory=BodyBudget)
     count_refused: Callable[[int], None] = lambda status: None
+    make_tokenizer: MakeTokenizer = H1CTokenizer
     clock: Callable[[], float] = time.monotonic
 
 
@@ -70,7 +76,7 @@ class Connection:
         self._remote_address = remote_address
         self._settings = settings
         self._clock = settings.clock
-        self._parser = RequestParser(settings.limits, settings.budget)
+        self._parser = RequestParser(settings.limits, settings.budget, settings.make_tokenizer)
         hub = get_hub()
         self._wait = hub.wait
         self._readable = hub.loop.io(socket.fileno(), _READ)
@@ -181,6 +187,9 @@ class Connection:
         )
         response = self._handle(request)
         keep_alive = parser.should_keep_alive and not self._settings.is_stopping()
+        if response.stream is not None and parser.is_http_1_0:
+            # Only the connection's end tells such a client where the body's is.
+            keep_alive = False
         self._send(response, request.cid, is_head=request.method == "HEAD", keep_alive=keep_alive)
         return keep_alive
 
@@ -199,8 +208,14 @@ class Connection:
             head, body = encode(response, cid, is_head=is_head, keep_alive=keep_alive, is_http_1_0=is_http_1_0)
         except ZatoError as error:
             log.error("response_not_sendable", cid=cid, error=error.message)
+            if response.stream is not None:
+                response.stream.close()
             response = make_error_response(error, cid)
             head, body = encode(response, cid, is_head=is_head, keep_alive=keep_alive, is_http_1_0=is_http_1_0)
+        if response.stream is not None:
+            has_body = not is_head and response.status not in NO_BODY
+            self._send_stream(head, response.stream, cid, has_body=has_body, is_chunked=not is_http_1_0)
+            return
         self.deadline = self._clock() + self._settings.timeouts.write_s + len(body) / _MIN_BYTES_PER_S
         if len(body) < _JOIN_BELOW_BYTES:
             answer = head + body
@@ -210,6 +225,36 @@ class Connection:
         else:
             self._socket.sendall(head)
             self._socket.sendall(body)
+        self.deadline = math.inf
+
+    def _send_stream(self, head: bytes, stream: Stream, cid: str, *, has_body: bool, is_chunked: bool) -> None:
+        """The next piece is made when the client has taken the one before. One that can't be made ends the connection."""
+        with contextlib.suppress(OSError):
+            # Pieces are for the client to see when they are made, not when there are enough of them.
+            self._socket.setsockopt(standard_socket.IPPROTO_TCP, standard_socket.TCP_NODELAY, 1)
+        with bind_cid(cid), contextlib.closing(stream):
+            while has_body and (piece := self._make_piece(stream, cid)):
+                self._send_piece(head + (b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece))
+                head = b""
+                gevent.sleep(0)
+            self._send_piece(head + (LAST_CHUNK if has_body and is_chunked else b""))
+
+    def _make_piece(self, stream: Stream, cid: str) -> bytes:
+        try:
+            return next(stream, b"")
+        except gevent.GreenletExit:
+            raise
+        # A service may leave in any way, as in `errors.py`; here it is too late for an answer.
+        except BaseException as exc:
+            log.exception("stream_failed", cid=cid, sent_bytes=stream.sent_bytes)
+            # With a reset, since a client that has been promised nothing of its length takes any other end for the body's.
+            with contextlib.suppress(OSError):
+                self._socket.setsockopt(standard_socket.SOL_SOCKET, standard_socket.SO_LINGER, _RESET)
+            raise ConnectionAbortedError("The body could not be made") from exc
+
+    def _send_piece(self, data: bytes) -> None:
+        self.deadline = self._clock() + self._settings.timeouts.write_s + len(data) / _MIN_BYTES_PER_S
+        self._socket.sendall(data)
         self.deadline = math.inf
 
     def _refuse(self, error: ZatoError) -> None:

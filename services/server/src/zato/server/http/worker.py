@@ -17,7 +17,7 @@ from zato.server.http.wire import HeadWriter
 
 log = get_logger(__name__)
 
-_TICK_S = 0.5
+TICK_S = 0.5
 _BETWEEN_REQUESTS_S = 0.5
 
 
@@ -26,7 +26,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def run(self) -> None:
         """Serve until told to stop; then close connections as they become idle, and give running requests their time."""
-        gevent.get_hub().handle_error = _log_uncaught  # type: ignore[method-assign,assignment]
+        gevent.get_hub().handle_error = log_uncaught  # type: ignore[method-assign,assignment]
         self._open: set[Connection] = set()
         self._head_writer = HeadWriter(self.wsgi.server_header)
         self._insides = self.wsgi.start_worker(self)
@@ -78,7 +78,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _tick(self) -> None:
         while True:
-            gevent.sleep(_TICK_S)
+            gevent.sleep(TICK_S)
             self._head_writer.refresh_date()
             now = time.monotonic()
             for connection in tuple(self._open):
@@ -103,7 +103,7 @@ def _host(address: Any) -> str:
     return str(address[0]) if isinstance(address, tuple) else ""
 
 
-def _log_uncaught(context: Any, kind: Any, value: Any, traceback: Any) -> None:
+def log_uncaught(context: Any, kind: Any, value: Any, traceback: Any) -> None:
     """Greenlets print whole tracebacks to stderr by themselves; this is one line in the log instead."""
     if not issubclass(kind, gevent.GreenletExit | SystemExit):
         log.error("greenlet_failed", greenlet=str(context)[:200], exc_info=(kind, value, traceback))

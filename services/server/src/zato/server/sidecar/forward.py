@@ -10,7 +10,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from zato.common.errors import BadRequest, DeadlineExceeded, Unavailable, ZatoError, error_from, grpc_code_of
+from zato.common.errors import BadRequest, DeadlineExceeded, Unavailable, WorkerLost, ZatoError, error_from, grpc_code_of
 from zato.proto.errors.v1.errors_pb2 import ErrorDetail
 
 _CONNECT_S = 2.0
@@ -127,7 +127,7 @@ class Workers:
             reply, keeps_alive = await _read_reply(reader)
         except (OSError, EOFError, ValueError, LookupError) as exc:
             writer.close()
-            raise Unavailable(f"The worker that took {path} went away before it answered") from exc
+            raise WorkerLost(f"The worker that took {path} went away before it answered") from exc
         except BaseException:
             # Cancelled or out of time: closing tells the worker, and nobody reads a late answer as the next one.
             writer.close()
