@@ -23,10 +23,12 @@ from zato.common.rpc.client import Client
 from zato.common.secrets import SecretBox
 from zato.proto.control_plane.v1.control_plane_pb2 import RegisterKindsRequest
 from zato.server.accounts.accounts import Accounts
-from zato.server.accounts.http_api import http_api_channel, http_api_service
+from zato.server.accounts.json_api import AdminOverJSON, json_api_channel
+from zato.server.accounts.over_http import made_with
 from zato.server.accounts.rpc import AccountsRPC
 from zato.server.accounts.services import account_actions
 from zato.server.accounts.sign_in import SignIn
+from zato.server.accounts.soap_api import AdminOverSOAP, soap_api_channel
 from zato.server.admin.actions import Action
 from zato.server.admin.async_queue import AsyncQueue
 from zato.server.admin.audit import audit_actions
@@ -512,7 +514,7 @@ class WorkerApp:
         gate = self._gate = self._gate.follow(configuration)
         own_channels = document_channels(self._settings, gate.guard)
         if self._settings.admin_over_http:
-            own_channels.append(http_api_channel())
+            own_channels += [json_api_channel(), soap_api_channel()]
         router = Router([*own_channels, *self._channels.of(configuration, gate)])
         limits = dict(definition_limits(configuration))
         ids = {(each.kind, each.name): each.id for each in configuration.objects.values() if each.kind in SECURITY_KINDS}
@@ -534,7 +536,8 @@ class WorkerApp:
         """Hundreds of classes are made for these: not with each change, only when kinds have come."""
         log_in_services = security_services(lambda: self._gate.log_in)
         own_services = [*internal_services(), *log_in_services, *admin_services(self._admin, self._other_actions)]
-        return [*own_services, http_api_service(self._sign_in), *document_services(self.documents, self._settings)]
+        own_services += [made_with(each, self._sign_in) for each in (AdminOverJSON, AdminOverSOAP)]
+        return [*own_services, *document_services(self.documents, self._settings)]
 
     def _report(self, version: int, outcomes: list[Outcome]) -> None:
         self._metrics.set_config_version(version, self._pid)

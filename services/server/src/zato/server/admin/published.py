@@ -12,9 +12,10 @@ from zato.common.errors import BadRequest, InvalidOptions, NotFound, Unavailable
 from zato.common.kinds import Kind, KindRegistry
 from zato.common.options import Option, declared_options
 from zato.server.admin.actions import Action, Run, Values
-from zato.server.admin.pages import listed
+from zato.server.admin.pages import TAKES, listed
 from zato.server.control.changes import Author
 from zato.server.describe.kinds import ActionDescription
+from zato.server.describe.schemas import record
 from zato.server.enmasse.published import SERVICES, PublishedKind, PublishedServices
 from zato.server.security.kinds import SEC_TYPES
 
@@ -63,8 +64,11 @@ def published_actions(actions: Mapping[str, Action], kinds: KindRegistry) -> dic
 
 
 def _described(targets: tuple[str, ...]) -> Callable[[], ActionDescription]:
-    anything = {"type": "object", "description": "As it was published"}
-    return lambda: ActionDescription(f"The same as {' or '.join(targets)}", anything, anything, "Published names")
+    def describe() -> ActionDescription:
+        takes, returns = record(TAKES, "As it was published", optional=TAKES), {"type": "object"}
+        return ActionDescription(f"The same as {' or '.join(targets)}", takes, returns, "Published names")
+
+    return describe
 
 
 @dataclass(frozen=True, slots=True)
