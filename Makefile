@@ -66,6 +66,11 @@ bench-scheduler: venv ## How late jobs start at 100 fires a second, and how long
 	@scripts/system-packages quickstart
 	@$(BIN)/python -m bench.scheduler
 
+.PHONY: bench-webadmin
+bench-webadmin: venv ## How long pages take with 1,000 objects and 100,000 rows in the audit log; about two minutes
+	@scripts/system-packages quickstart
+	@$(BIN)/python -m bench.webadmin
+
 .PHONY: bench-instructions
 bench-instructions: venv ## Machine instructions that a request takes, and whether they are in their budget
 	@scripts/system-packages test
