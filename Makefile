@@ -72,6 +72,11 @@ bench-propagation: venv ## How soon changes and deployments are live on four ser
 	@scripts/system-packages bench
 	@$(BIN)/python -m bench.propagation
 
+.PHONY: bench-webadmin
+bench-webadmin: venv ## How long pages take with 1,000 objects and 100,000 rows in the audit log; about two minutes
+	@scripts/system-packages quickstart
+	@$(BIN)/python -m bench.webadmin
+
 .PHONY: bench-instructions
 bench-instructions: venv ## Machine instructions that a request takes, and whether they are in their budget
 	@scripts/system-packages test

@@ -49,8 +49,7 @@ _RANKED = {
     "n_type": text("What they are ranked by", enum=list(_RANKS), default="usage"),
     "is_internal": boolean("Whether the platform's own services count too", default=False),
 }
-_SUMMARY = {
-    "service_name": text("Name of the service; empty for all together"),
+_FARED = {
     "usage": integer("How often it ran"),
     "errors": integer("How often it failed"),
     "error_perc": number("The same in percent"),
