@@ -140,7 +140,7 @@ class Generation:
         # Dataclasses and type hints look their module up while it is being imported.
         sys.modules[module.__name__] = module
         try:
-            exec(compile(file.source, str(path), "exec", dont_inherit=True), module.__dict__)  # noqa: S102 (this is what we are for)
+            exec(compile(file.source, str(path), "exec", dont_inherit=True), module.__dict__)  # noqa: S102 (what we are for)  # nosec B102
         except (Exception, SystemExit) as exc:
             del self._modules[file.module_name]
             raise _explain(file, path, exc) from exc
