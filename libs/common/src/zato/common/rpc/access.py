@@ -27,7 +27,11 @@ _ALL = "*"
 
 # By contract and method; "*" is every method that has no row of its own.
 _ROLES: Mapping[str, Mapping[str, frozenset[str]]] = {
-    _V1.format("invoker", "Invoker"): {"Invoke": _PEOPLE | _FOLLOWERS, "Deliver": frozenset({CONNECTOR})},
+    _V1.format("invoker", "Invoker"): {
+        "Invoke": _PEOPLE | _FOLLOWERS,
+        "Deliver": frozenset({CONNECTOR}),
+        "HoldLease": frozenset({CONNECTOR}),
+    },
     _V1.format("control_plane", "ControlPlane"): {
         "RegisterKinds": _FOLLOWERS,
         "Watch": _FOLLOWERS,

@@ -129,7 +129,7 @@ def package_actions() -> dict[str, Action]:
     )
     return {
         "zato.package.get-list": get_list,
-        "zato.deployment.get-list": replace(get_list, alias_of="zato.package.get-list"),
+        "zato.deployment.get-list": replace(get_list, alias_of=("zato.package.get-list",)),
         "zato.package.get-history": _PACKAGES.action(
             lambda admin, values, _author: listed(package_history(admin.database, _text(values, "name")), values),
             Role.VIEWER,

@@ -16,6 +16,7 @@ from zato.server.accounts.roles import Role, check_service
 from zato.server.admin.actions import Action, Area, Values
 from zato.server.admin.kinds import kind_actions
 from zato.server.admin.noting import attempts_noted
+from zato.server.admin.published import published_actions
 from zato.server.admin.service_states import SERVICE_ACTIONS
 from zato.server.admin.tasks import TASK_ACTIONS
 from zato.server.control.changes import Author
@@ -81,6 +82,12 @@ class Ping(Service):
         self.response.payload = {"pong": "zato"}
 
 
+class SecondPing(Ping):
+    """`zato.ping2`: the same, under its other published name."""
+
+    name = "zato.ping2"
+
+
 class InvokeByName(Service):
     """`zato.api.invoke`: invokes the user's service that the path names, for the channel /zato/api/invoke/{service_name}."""
 
@@ -124,7 +131,7 @@ def _check(name: str, service: type[Service], identity: Identity | None) -> None
 
 def internal_services() -> list[ServiceEntry]:
     """Return the services that are no administration: channels may be made for them."""
-    classes: tuple[type[Service], ...] = (Ping, InvokeByName, *HELPERS)
+    classes: tuple[type[Service], ...] = (Ping, SecondPing, InvokeByName, *HELPERS)
     return [describe_service(cls, cls.__module__) for cls in classes]
 
 
@@ -137,6 +144,7 @@ def admin_services(admin: Admin, others: Mapping[str, Action] = MappingProxyType
     actions |= {**_FIXED, **SERVICE_ACTIONS, **TASK_ACTIONS, **others}
     if admin.jobs is not None:
         actions |= job_actions(admin.jobs, admin.kinds.registry)
+    actions = {**published_actions(actions, admin.kinds.registry), **actions}
     return [_entry(name, action, admin) for name, action in actions.items()]
 
 

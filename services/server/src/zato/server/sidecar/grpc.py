@@ -43,7 +43,7 @@ _WATCH_WAIT_S = 20.0
 _WATCH_RETRY_S = 0.5
 
 _UNARY = {
-    INVOKER: ("Invoke", "Deliver"),
+    INVOKER: ("Invoke", "Deliver", "HoldLease"),
     CONTROL_PLANE: ("RegisterKinds", "ReportStatus", "Deploy"),
     ACCOUNTS: ("SignIn", "SignOut"),
     JOBS: ("Lead", "Resign", "GetState", "Claim", "Run", "SetPaused"),
