@@ -19,6 +19,7 @@ from zato.server.admin.noting import attempts_noted
 from zato.server.admin.published import published_actions
 from zato.server.admin.service_states import SERVICE_ACTIONS
 from zato.server.admin.tasks import TASK_ACTIONS
+from zato.server.admin.waiting import ACCEPTED, waited, without_wait
 from zato.server.control.changes import Author
 from zato.server.control.deployments import Deployments
 from zato.server.control.kinds import Kinds
@@ -69,7 +70,20 @@ class AdminService(Service):
         values = as_mapping(self.request.payload)
         with attempts_noted(self.admin.database, self.name, values, author):
             _check(self.name, type(self), identity)
-            self.response.payload = type(self).action.run(self.admin, values, author)
+            self.response.payload = self._act(values, author)
+
+    def _act(self, values: Values, author: Author) -> Any:
+        action = type(self).action
+        if not action.changes:
+            return action.run(self.admin, values, author)
+        wait_s, rest = without_wait(values)
+        answer = action.run(self.admin, rest, author)
+        if not wait_s:
+            return answer
+        live = waited(self.admin.database, wait_s)
+        if not live["is_live"]:
+            self.response.status_code = ACCEPTED
+        return {**answer, **live}
 
 
 class Ping(Service):
