@@ -4,6 +4,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -154,7 +155,7 @@ def test_the_scheduler_knows_all_servers(tmp_path: Path, take: Callable[..., Non
     assert settings.server_addresses == ("127.0.0.1:17110", "127.0.0.1:17111")
 
 
-def test_connectors_that_are_installed_take_part_and_servers_know_them(tmp_path: Path, take: Callable[..., None]) -> None:
+def test_connectors_that_were_asked_for_take_part_and_servers_know_them(tmp_path: Path, take: Callable[..., None]) -> None:
     @options
     class Newer(ServerSettings):
         connector_amqp_addresses: tuple[str, ...] = option("AMQP connectors", default=("127.0.0.1:31531",))
@@ -163,8 +164,11 @@ def test_connectors_that_are_installed_take_part_and_servers_know_them(tmp_path:
     take(31531)
     amqp = part("connector-amqp", ConnectorSettings)
     parts = Parts({**{each.name: each for each in PARTS}, "server": part("server", Newer), "connector-amqp": amqp}, {})
-    cluster, _ = create_cluster(tmp_path / "c", name="demo", servers=1, version="1.0", parts=parts)
-    assert "connector-zmq" not in [member.name for member in cluster.members]
+    values: dict[str, Any] = {"name": "demo", "servers": 1, "version": "1.0", "parts": parts}
+    assert "connector-amqp" not in [member.name for member in create_cluster(tmp_path / "b", **values)[0].members]
+    with pytest.raises(NotFound, match="'connector-zmq' is not installed"):
+        create_cluster(tmp_path / "d", **values, extras=["connector-zmq"])
+    cluster, _ = create_cluster(tmp_path / "c", **values, extras=["connector-amqp"])
     assert addresses(cluster)["connector-amqp.grpc_address"] == "127.0.0.1:31532"
     server = cluster.folder(cluster.servers[0]).load_settings(parts.get("server"), {})
     assert server.connector_amqp_addresses == ("127.0.0.1:31532",)

@@ -26,6 +26,8 @@ class Metrics:
     """Requests are counted in memory first, since prometheus_client's files cost more than many a request: see `flush`."""
 
     def __init__(self) -> None:
+        # Of this process, up to the last time they were made known.
+        self.requests = 0
         self._answered: Count[tuple[str, str, int]] = Count()
         self._durations: dict[str, Counts] = {}
         # What is read comes from the files: see `render`. A registry of its own keeps several in a process apart.
@@ -73,6 +75,7 @@ class Metrics:
         durations, self._durations = self._durations, {}
         for labels, count in answered.items():
             self._requests.labels(*labels).inc(count)
+            self.requests += count
         for channel, each in durations.items():
             histogram = self._seconds.labels(channel)
             # The package takes one value at a time only; each of these is what `observe` adds to, a bucket by itself.

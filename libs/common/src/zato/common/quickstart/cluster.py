@@ -14,7 +14,7 @@ move and the folder can be moved. Everything else in their settings is the user'
 
 import shutil
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -96,13 +96,21 @@ class Cluster:
 
 
 def create_cluster(
-    path: Path, *, name: str, servers: int, version: str, parts: Parts, is_clear_text: bool = False
+    path: Path,
+    *,
+    name: str,
+    servers: int,
+    version: str,
+    parts: Parts,
+    is_clear_text: bool = False,
+    extras: Collection[str] = (),
 ) -> tuple[Cluster, list[Moved]]:
     """
     Make the folder and all parts' folders in it, on ports that are free now.
 
     Args:
         is_clear_text: Without an authority, so that parts need no certificates. So it is where the authority is not installed.
+        extras: Of EXTRAS, what the cluster has beside the usual parts.
 
     Raises:
         AlreadyExists: There is something in `path`.
@@ -113,7 +121,9 @@ def create_cluster(
     wanted = [
         Member(f"{role.part}{number}" if role.is_many else role.part, role.part, _preferred(role.ports, number))
         for role in ROLES
-        if not (role.is_optional and role.part not in parts) and not (role.part == AUTHORITY and is_clear_text)
+        if not (role.is_optional and role.part not in parts)
+        and not (role.is_extra and role.part not in extras)
+        and not (role.part == AUTHORITY and is_clear_text)
         for number in range(1, servers + 1 if role.is_many else 2)
     ]
     members, moves = _with_free_ports(wanted, already_running=frozenset())

@@ -12,6 +12,7 @@ from zato.common.cli.console import Console
 from zato.common.cli.parts import load_parts
 from zato.common.cli.units import duration, mebibytes
 from zato.common.errors import AlreadyExists
+from zato.common.quickstart.roles import EXTRAS
 
 if TYPE_CHECKING:
     from collections.abc import Set
@@ -61,6 +62,14 @@ def _create_configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--servers", metavar="N", type=int, help=f"How many servers (default: {_DEFAULT_SERVERS})")
     parser.add_argument("--clear-text", action="store_true", help="No certificates: parts talk in clear text, on this machine")
     parser.add_argument("--name", metavar="NAME", help="Name of the cluster (default: the folder's name)")
+    parser.add_argument(
+        "--with",
+        metavar="PART",
+        dest="extras",
+        action="append",
+        default=[],
+        help=f"What else it has, of {', '.join(EXTRAS)}; may be repeated, or separated by commas",
+    )
 
 
 def _create(options: argparse.Namespace, console: Console) -> int:
@@ -77,6 +86,9 @@ def _create(options: argparse.Namespace, console: Console) -> int:
         servers = _DEFAULT_SERVERS if options.servers is None else options.servers
         if not 1 <= servers <= _MAX_SERVERS:
             raise UsageError(f"--servers takes a number from 1 to {_MAX_SERVERS}, not {servers}")
+        extras = [name for text in options.extras for name in text.split(",")]
+        if unknown := [name for name in extras if name not in EXTRAS]:
+            raise UsageError(f"--with takes {', '.join(EXTRAS)}, not {unknown[0]!r}")
         parts = load_parts()
         name = options.name or path.resolve().name
         cluster, moves = create_cluster(
@@ -86,6 +98,7 @@ def _create(options: argparse.Namespace, console: Console) -> int:
             version=parts.version("redis"),
             parts=parts,
             is_clear_text=options.clear_text,
+            extras=extras,
         )
         console.data({**_described(cluster), "was_created": True})
         for move in moves:
@@ -108,6 +121,13 @@ def _path_of_new(options: argparse.Namespace) -> Path:
 
 
 def _refuse_other_options(options: argparse.Namespace, cluster: "Cluster") -> None:
+    present_parts = [member.part for member in cluster.members]
+    for name in options.extras:
+        if missing := [part for part in name.split(",") if part not in present_parts]:
+            raise AlreadyExists(
+                f"There is a cluster in {cluster.path} already, without {missing[0]}: "
+                "create one in another folder, or 'zato quickstart destroy' this one first"
+            )
     present = {"servers": len(cluster.servers), "name": cluster.name}
     for option, value in present.items():
         asked = getattr(options, option)
@@ -373,7 +393,10 @@ COMMANDS: tuple[Command | Group, ...] = (
         help="Make a cluster: Redis, load-balancer and servers, on free ports",
         configure=_create_configure,
         run=_create,
-        examples=("zato quickstart create", "zato quickstart create ~/zato/demo --servers 3"),
+        examples=(
+            "zato quickstart create",
+            "zato quickstart create ~/zato/demo --servers 3 --with connector-amqp",
+        ),
     ),
     Command(
         path=("quickstart", "start"),

@@ -65,6 +65,7 @@ class Role:
         is_many: There can be several, named with a number: "server1", "server2".
         certificate: Its role towards the others, see `zato.common.rpc.roles`; "" for what speaks no gRPC, or has its own.
         is_optional: A new cluster does without it where it is not installed.
+        is_extra: A new cluster does without it unless it is asked for.
         is_door: Clients come in through it. It stops first, so that requests which are on their way find all the rest.
     """
 
@@ -75,6 +76,7 @@ class Role:
     is_many: bool = False
     certificate: str = ""
     is_optional: bool = False
+    is_extra: bool = False
     is_door: bool = False
 
 
@@ -97,8 +99,8 @@ def _server(wiring: Wiring, member: Member) -> Mapping[str, object]:
         "secret_key": wiring.secrets["secret_key"],
         # Of those that the cluster has: clusters of earlier releases have none.
         **{
-            setting: list(addresses)
-            for part, setting in (("connector-amqp", "connector_amqp_addresses"), ("connector-zmq", "connector_zmq_addresses"))
+            f"{part.replace('-', '_')}_addresses": list(addresses)
+            for part in ("connector-amqp", "connector-zmq", "connector-mq")
             if (addresses := wiring.addresses(part, "grpc_address"))
         },
     }
@@ -149,9 +151,13 @@ ROLES = (
     Role("server", {"http_address": 17010, "grpc_address": 17110}, _server, certificate=SERVER, is_many=True),
     Role("scheduler", {"grpc_address": 31530}, _follower, certificate=SCHEDULER),
     Role("webadmin", {"http_address": 8183}, _webadmin, certificate=WEBADMIN, is_optional=True),
-    Role("connector-amqp", {"grpc_address": 31531}, _follower, certificate=CONNECTOR, is_optional=True),
-    Role("connector-zmq", {"grpc_address": 31532}, _follower, certificate=CONNECTOR, is_optional=True),
+    Role("connector-amqp", {"grpc_address": 31531}, _follower, certificate=CONNECTOR, is_extra=True),
+    Role("connector-zmq", {"grpc_address": 31532}, _follower, certificate=CONNECTOR, is_extra=True),
+    Role("connector-mq", {"grpc_address": 31533}, _follower, certificate=CONNECTOR, is_extra=True),
 )
+
+
+EXTRAS = tuple(role.part for role in ROLES if role.is_extra)
 
 
 def role_of(part: str) -> Role:

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -25,16 +26,17 @@ class RabbitMQServer:
 
     Args:
         folder: An empty folder for its files.
+        plugins: Those that it has, e.g. "rabbitmq_amqp1_0".
     """
 
-    def __init__(self, folder: Path, port: int = 0) -> None:
+    def __init__(self, folder: Path, port: int = 0, plugins: Sequence[str] = ()) -> None:
         self.port = port or free_port()
         self._folder = folder
         self._pid_file = folder / "pid"
         self._node = f"zato-test-{self.port}@localhost"
         epmd_port = free_port()
         (folder / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\nlog.console.level = warning\n")
-        (folder / "enabled_plugins").write_text("[].")
+        (folder / "enabled_plugins").write_text(f"[{','.join(plugins)}].")
         self._environment = {
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",

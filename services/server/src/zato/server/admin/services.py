@@ -201,30 +201,6 @@ _DEFINITION = {
     ),
     "additionalProperties": True,
 }
-_DEPLOYMENT = record(
-    {
-        "file_name": text("Name of the file"),
-        "version": integer("Its version"),
-        "action": text("deploy, undeploy or reject"),
-        "digest": text("SHA-256 of its content"),
-        "reason": text("Why it was rejected"),
-        "created_at": text("When, UTC", format="date-time"),
-        "created_by": text("Who deployed it"),
-        "workers": array(
-            record(
-                {
-                    "server": text("Name of the server"),
-                    "pid": integer("Process id"),
-                    "version": integer("Version that it has heard of"),
-                    "version_running": integer("Version that it runs"),
-                    "is_ok": boolean("Whether it could take it up"),
-                    "reason": text("Why it could not"),
-                }
-            ),
-            "What each worker made of it",
-        ),
-    }
-)
 _CLUSTER = record(
     {
         "config_version": integer("Newest configuration version"),
@@ -265,12 +241,6 @@ _FIXED: Mapping[str, Action] = {
         Role.VIEWER,
         "Return all security definitions, whatever their kind, by name",
         returns=array(_DEFINITION),
-    ),
-    "zato.deployment.get-list": Area("Deployments").action(
-        lambda admin, _values, _author: admin.deployments.get_list(),
-        Role.VIEWER,
-        "Return the latest version of each file of services, and what each worker made of it",
-        returns=array(_DEPLOYMENT),
     ),
     "zato.cluster.get-status": Area("Cluster").action(
         lambda admin, _values, _author: cluster_status(admin.database),

@@ -42,6 +42,12 @@ function followChoices(within) {
   }
 }
 
+// What can't be taken back is asked for once more.
+addEventListener("submit", (event) => {
+  const question = event.submitter?.dataset.ask ?? event.target.dataset?.confirm;
+  if (question && !confirm(question)) event.preventDefault();
+});
+
 // What stands in a form but must not be sent twice.
 addEventListener("submit", (event) => {
   if (event.defaultPrevented) return;
@@ -49,12 +55,31 @@ addEventListener("submit", (event) => {
 });
 addEventListener("pageshow", () => all("button[type=submit]").forEach((button) => (button.disabled = false)));
 
+// One box ticks all others of its table.
+addEventListener("change", (event) => {
+  const name = event.target.dataset?.all;
+  if (name) for (const box of all(`input[name="${CSS.escape(name)}"]`, event.target.form)) box.checked = event.target.checked;
+});
+
 // Menus under buttons close when something else is meant.
 addEventListener("click", (event) => {
   for (const menu of all("details.dropdown[open]")) if (!menu.contains(event.target)) menu.open = false;
   const copied = event.target.closest?.("[data-copy]");
   if (copied) navigator.clipboard?.writeText(copied.dataset.copy);
 });
+
+// Editors indent with Tab, until Escape says that Tab is to leave them.
+addEventListener("keydown", (event) => {
+  const editor = event.target;
+  if (!(editor instanceof HTMLTextAreaElement) || !editor.hasAttribute("data-tabs")) return;
+  if (event.key === "Escape") editor.dataset.leaves = "yes";
+  if (event.key !== "Tab" || event.shiftKey || editor.dataset.leaves) return;
+  event.preventDefault();
+  const { selectionStart: start, selectionEnd: end } = editor;
+  editor.setRangeText("    ", start, end, "end");
+  editor.dispatchEvent(new Event("input", { bubbles: true }));
+});
+addEventListener("focusin", (event) => delete event.target.dataset?.leaves);
 
 // Keys: / searches, n makes a new one, ? tells them, Escape closes.
 const isTyping = (element) => element.closest?.("input, textarea, select, [contenteditable]");
