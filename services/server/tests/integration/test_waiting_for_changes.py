@@ -82,6 +82,15 @@ def test_who_has_not_got_it_in_time_is_named_and_the_change_is_there(server: Ser
     assert answer.status == 200 and "is_live" not in made(answer), "nobody asked to wait"
 
 
+def test_deployments_are_waited_for_in_the_same_way(server: Server, ghost: str) -> None:
+    source = base64.b64encode(b"from zato.server.service import Service\n").decode()
+    deploy = ("zato.service.upload-package", {"payload": source, "payload_name": "late.py"})
+    for name in ("wait_s", "wait"):
+        answer = post(server, deploy[0], **deploy[1], **{name: 0.3})
+        assert answer.status == 202 and ghost in made(answer)["missing"]
+    assert post(server, deploy[0], **deploy[1]).status == 200
+
+
 def test_it_is_the_same_over_grpc_and_by_the_command(server: Server, ghost: str, tmp_path: Path) -> None:
     response = server.invoke("zato.security-basic-auth.create", {"name": "b", "username": "b", "wait_s": 0.1})
     assert response.status == 202 and ghost in json.loads(response.payload)["missing"]

@@ -19,7 +19,7 @@ from zato.server.admin.noting import attempts_noted
 from zato.server.admin.published import published_actions
 from zato.server.admin.service_states import SERVICE_ACTIONS
 from zato.server.admin.tasks import TASK_ACTIONS
-from zato.server.admin.waiting import ACCEPTED, waited, without_wait
+from zato.server.admin.waiting import ACCEPTED, is_waited_for, waited, without_wait
 from zato.server.control.changes import Author
 from zato.server.control.deployments import Deployments
 from zato.server.control.kinds import Kinds
@@ -74,16 +74,14 @@ class AdminService(Service):
 
     def _act(self, values: Values, author: Author) -> Any:
         action = type(self).action
-        if not action.changes:
-            return action.run(self.admin, values, author)
-        wait_s, rest = without_wait(values)
+        wait_s, rest = without_wait(values) if action.changes else (0.0, values)
         answer = action.run(self.admin, rest, author)
-        if not wait_s:
-            return answer
-        live = waited(self.admin.database, wait_s)
-        if not live["is_live"]:
+        if wait_s:
+            answer = {**answer, **waited(self.admin.database, wait_s)}
+        # Deployments wait by themselves.
+        if is_waited_for(values) and isinstance(answer, Mapping) and answer.get("missing"):
             self.response.status_code = ACCEPTED
-        return {**answer, **live}
+        return answer
 
 
 class Ping(Service):

@@ -61,6 +61,10 @@ def without_wait(values: Values) -> tuple[float, Values]:
     return float(wait_s), {name: value for name, value in values.items() if name != NAME}
 
 
+def is_waited_for(values: Values) -> bool:
+    return bool(values.get(NAME) or values.get("wait"))
+
+
 def waited(database: Database, wait_s: float) -> dict[str, Any]:
     """Return whether all living workers run the configuration that is the newest now, or one after it; and which do not."""
     deadline = time.monotonic() + wait_s
