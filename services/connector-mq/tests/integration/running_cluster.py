@@ -4,7 +4,6 @@ import contextlib
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,29 +95,39 @@ class Send(Service):
 '''
 
 
-class Cluster:
-    def __init__(self, java: str, odb_url: str, redis_url: str) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="zato-test-files-"))
-        broker_folder = self.folder / "broker"
-        broker_folder.mkdir()
-        self.broker = ActiveMQServer(java, broker_folder)
+class Broker:
+    """ActiveMQ, and how to get at it from here, in a Java virtual machine of the tests' own."""
+
+    def __init__(self, java: str, folder: Path) -> None:
+        self.server = ActiveMQServer(java, folder)
+        self.settings = MQSettings(token="-", jars=CLIENT_JARS)
         self.options: dict[str, Any] = {
             "provider": "jms",
             "host": "127.0.0.1",
-            "port": self.broker.port,
+            "port": self.server.port,
             "connection_factory": ACTIVEMQ_FACTORY,
             "heartbeat_s": 4,
         }
-        self.settings = MQSettings(token="-", jars=CLIENT_JARS)
+
+    def connect(self, **options: Any) -> JMSSession:
+        return JMSProvider(self.settings, DefinitionOptions(**{**self.options, **options})).connect()
+
+
+class Cluster:
+    def __init__(self, broker: Broker, odb_url: str, redis_url: str, mq_library: Path) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="zato-test-files-"))
+        self.broker = broker.server
+        self.options = broker.options
+        self.session = lambda: contextlib.closing(broker.connect())
         addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
         self.server = Server("server1", odb_url, redis_url, f"test-{free_port()}", connector_mq_addresses=addresses)
+        libraries = {"jars": list(CLIENT_JARS), "mq_library": str(mq_library)}
         self.connectors = [
-            Connector("zato.connector_mq", f"mq{at}", address, [self.server.address], jars=list(CLIENT_JARS))
+            Connector("zato.connector_mq", f"mq{at}", address, [self.server.address], **libraries)
             for at, address in enumerate(addresses, 1)
         ]
 
     def start(self) -> "Cluster":
-        self.broker.start()
         self.server.start()
         self.server.deploy("mq_services.py", SERVICES.replace("@FOLDER@", str(self.folder)))
         self.connectors[0].start()
@@ -129,7 +138,6 @@ class Cluster:
     def end(self) -> None:
         for part in (*self.connectors, self.server):
             part.end()
-        self.broker.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def create(self, kind: str, name: str, **options: Any) -> bool:
@@ -143,12 +151,6 @@ class Cluster:
         values = {"name": name, "definition": "broker", "queue": name, "service": service, **options}
         self.server.invoke("zato.channel-jms-wmq.create", values)
         eventually(lambda: self.connectors[0].is_connected(name), timeout_s=10, what=f"{name} to be read")
-
-    @contextlib.contextmanager
-    def session(self) -> Iterator[JMSSession]:
-        """A session of the test's own, in its own Java virtual machine."""
-        with contextlib.closing(JMSProvider(self.settings, DefinitionOptions(**self.options)).connect()) as session:
-            yield session
 
     def put(self, queue: str, bodies: list[str], **fields: Any) -> None:
         """Put messages into a queue, all in one unit of work."""

@@ -27,7 +27,7 @@ class DefinitionOptions:
     cache_open_receive_queues: bool = option(
         "Taken since definitions have it: the queue of a channel is open anyway", default=True
     )
-    use_shared_connections: bool = option("mqi: handles that threads share; off for z/OS", default=True)
+    use_shared_connections: bool = option("Taken for compatibility: no two threads use a handle", default=True)
     ssl: bool = option("Speak TLS", default=False)
     ssl_cipher_spec: str = option("IBM MQ: the channel's CipherSpec, e.g. TLS_AES_256_GCM_SHA384", default="")
     ssl_key_repository: str = option("mqi: key repository without its suffix, e.g. /var/mqm/ssl/client", default="")
