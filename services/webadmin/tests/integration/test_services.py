@@ -84,3 +84,18 @@ def test_a_file_that_was_chosen_is_deployed_at_once(ann, tmp_path):
     page = ann.open("/services/")
     page.set_input_files("#files", file)
     expect(page.locator("#deployed")).to_contain_text("chosen.py is live in version 1")
+
+
+def test_a_deployment_is_compared_with_the_one_before_and_rolled_back(ann, cluster):
+    for version in (1, 2):
+        deploy(ann, SOURCE.replace("greet", "rolled") % version)
+    page = ann.open("/services/files/greet.py")
+    page.click("tbody a >> nth=0")
+    expect(page.locator(".diff-lines .added")).to_contain_text('"version": 2')
+    expect(page.locator(".diff-lines .removed")).to_contain_text('"version": 1')
+    assert ann.serious_findings() == []
+    ann.open("/services/files/greet.py")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Roll back").first.click()
+    expect(page.locator(".notice.done")).to_contain_text("is live in version", timeout=30_000)
+    assert cluster.invoke("rolled", {"name": "Ann"})["version"] == 1

@@ -1,11 +1,13 @@
 """Services: which there are and how they fare, their source, deploying and invoking them, and runs that are worth a look."""
 
+import base64
 import json
 import time
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 from zato.common.errors import BadRequest, NotFound, PayloadTooLarge, Unavailable, ZatoError
 from zato.webadmin.context import tell, webadmin
@@ -53,6 +55,7 @@ def index() -> ResponseReturnValue:
 
 @PAGE.get("/new")
 def new() -> ResponseReturnValue:
+    person().need("deployer")
     return render_template("services/edit.html", file_name="hello.py", source=NEW_FILE, is_new=True, outcome=None)
 
 
@@ -64,7 +67,7 @@ def deploy() -> ResponseReturnValue:
     if typed is not None:
         uploads.append((request.form.get("file_name", "").strip(), typed.replace("\r\n", "\n").encode()))
     if not uploads:
-        raise BadRequest("Choose a file of services, which ends in .py")
+        raise BadRequest("Choose a file of services, which ends in .py, or a package: .zip or .whl")
     outcomes = []
     for name, source in uploads:
         _check_upload(name, source)
@@ -79,9 +82,56 @@ def deploy() -> ResponseReturnValue:
 
 @PAGE.post("/files/<file_name>/undeploy")
 def undeploy(file_name: str) -> ResponseReturnValue:
-    person().deploy(file_name, b"", wait_s=_DEPLOY_S, undeploy=True)
+    person().do("zato.package.undeploy", {"name": file_name, "wait": _DEPLOY_S}, timeout_s=2 * _DEPLOY_S)
     tell(person(), f"{file_name} is not deployed any more")
     return redirect(url_for("services.index"))
+
+
+@PAGE.get("/files/<file_name>")
+def versions(file_name: str) -> ResponseReturnValue:
+    found = person().ask("zato.package.get-history", {"name": file_name})
+    return render_template("services/versions.html", file_name=file_name, versions=found)
+
+
+@PAGE.get("/files/<file_name>/<int:version>")
+def version(file_name: str, version: int) -> ResponseReturnValue:
+    """One version of a file or package, and what it made different from the one before it that has something."""
+    history = person().ask("zato.package.get-history", {"name": file_name})
+    found = person().ask("zato.package.get", {"name": file_name, "version": version})
+    before = next((each["version"] for each in history if each["version"] < version and each["action"] != "undeploy"), 0)
+    compared = {"name": file_name, "from_version": before, "to_version": version}
+    return render_template(
+        "services/version.html",
+        file_name=file_name,
+        facts=found,
+        is_live=any(each["version"] == version and each["is_live"] for each in history),
+        before=before,
+        differences=person().ask("zato.package.diff", compared)["files"] if before else [],
+        text=_text_of(file_name, found),
+    )
+
+
+@PAGE.get("/files/<file_name>/<int:version>/content")
+def content(file_name: str, version: int) -> ResponseReturnValue:
+    """As it can be deployed elsewhere: a Python file, or a zip archive."""
+    found = person().ask("zato.package.get-source", {"name": file_name, "version": version})
+    headers = {"Content-Disposition": f'attachment; filename="{found["payload_name"]}"'}
+    return Response(base64.b64decode(found["payload"]), mimetype="application/octet-stream", headers=headers)
+
+
+@PAGE.post("/files/<file_name>/<int:version>/roll-back")
+def roll_back(file_name: str, version: int) -> ResponseReturnValue:
+    """The old content becomes a new version: what was is kept."""
+    wanted = {"name": file_name, "version": version, "wait": _DEPLOY_S}
+    made = person().do("zato.package.roll-back", wanted, timeout_s=2 * _DEPLOY_S)
+    if made["is_ok"]:
+        tell(person(), f"{file_name} is live in version {made['version']}, with what version {version} had")
+    else:
+        missing = f"not heard of in time: {', '.join(made['missing'])}"
+        tell(
+            person(), f"Version {made['version']} of {file_name} is not live everywhere: {made['reason'] or missing}", "problem"
+        )
+    return redirect(url_for("services.versions", file_name=file_name))
 
 
 @PAGE.get("/<name>")
@@ -115,6 +165,7 @@ def edit(name: str) -> ResponseReturnValue:
 
 @PAGE.get("/<name>/invoke")
 def ask_input(name: str) -> ResponseReturnValue:
+    person().need("developer")
     service, schema = _service(name), _schema(name)
     fields = input_fields(schema)
     example = json.dumps({field.name: field.value or "" for field in fields}, indent=2) if fields else "{}"
@@ -123,6 +174,7 @@ def ask_input(name: str) -> ResponseReturnValue:
 
 @PAGE.post("/<name>/invoke")
 def invoke(name: str) -> ResponseReturnValue:
+    person().need("developer")
     if request.form.get("as") == "form":
         payload, data_format = json.dumps(input_of(_schema(name), request.form)).encode(), "json"
     else:
@@ -181,6 +233,14 @@ def store_settings(name: str) -> ResponseReturnValue:
         return _settings_page(name, values, exc)
     tell(person(), f"{name} is changed")
     return redirect(url_for("services.settings", name=name))
+
+
+def _text_of(name: str, package: dict[str, Any]) -> Markup | None:
+    """The source of what is one file, in colours."""
+    if package["file_count"] != 1 or not name.endswith(".py"):
+        return None
+    found = person().ask("zato.package.get-source", {"name": name, "version": package["version"]})
+    return coloured(base64.b64decode(found["payload"]).decode(errors="replace"), "python", has_lines=True)
 
 
 def _settings_page(name: str, values: dict[str, Any], error: ZatoError | None = None) -> ResponseReturnValue:
@@ -243,7 +303,7 @@ def _check_upload(name: str, source: bytes) -> None:
     most = webadmin().settings.max_upload_bytes
     if len(source) > most:
         raise PayloadTooLarge(f"'{name:.100}' has {len(source):,} bytes; at most {most:,} are taken")
-    if b"\0" in source:
+    if name.endswith(".py") and b"\0" in source:
         raise BadRequest(f"'{name:.100}' is no text: a file of services is Python")
 
 

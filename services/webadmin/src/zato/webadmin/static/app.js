@@ -42,12 +42,24 @@ function followChoices(within) {
   }
 }
 
+// What can't be taken back is asked for once more.
+addEventListener("submit", (event) => {
+  const question = event.submitter?.dataset.ask ?? event.target.dataset?.confirm;
+  if (question && !confirm(question)) event.preventDefault();
+});
+
 // What stands in a form but must not be sent twice.
 addEventListener("submit", (event) => {
   if (event.defaultPrevented) return;
   for (const button of all("button[type=submit]", event.target)) setTimeout(() => (button.disabled = true));
 });
 addEventListener("pageshow", () => all("button[type=submit]").forEach((button) => (button.disabled = false)));
+
+// One box ticks all others of its table.
+addEventListener("change", (event) => {
+  const name = event.target.dataset?.all;
+  if (name) for (const box of all(`input[name="${CSS.escape(name)}"]`, event.target.form)) box.checked = event.target.checked;
+});
 
 // Menus under buttons close when something else is meant.
 addEventListener("click", (event) => {
