@@ -87,7 +87,7 @@ def test_who_is_not_there_or_not_known_is_named(rabbit: Rabbit) -> None:
 def test_services_get_and_send_messages_and_a_killed_broker_loses_none(cluster: "Cluster", rabbit: Rabbit) -> None:
     cluster.server.invoke("zato.definition-jms-wmq.create", {"name": "rabbit", **rabbit.options})
     cluster.create("outgoing-jms-wmq", "out10", definition="rabbit", queue="amqp10")
-    cluster.channel("amqp10", "mq.note", definition="rabbit")
+    cluster.channel("amqp10", "jms-wmq.note", definition="rabbit")
     eventually(lambda: cluster.connectors[0].is_connected("out10"), timeout_s=10)
     sent = [f"r-{number}" for number in range(300)]
     with rabbit.session() as session:
@@ -98,14 +98,14 @@ def test_services_get_and_send_messages_and_a_killed_broker_loses_none(cluster: 
     rabbit.server.start()
     counts = cluster.await_all("amqp10", sent)
     assert sum(counts.values()) - len(sent) <= 5
-    message_id = cluster.server.invoke("mq.send", {"body": "by a service", "queue": "", "out": "out10"})["id"]
+    message_id = cluster.server.invoke("jms-wmq.send", {"body": "by a service", "queue": "", "out": "out10"})["id"]
     cluster.await_all("amqp10", ["by a service"])
     assert message_id
 
 
 def test_a_poison_message_is_backed_out_and_redriven(cluster: "Cluster", rabbit: Rabbit) -> None:
     cluster.create("definition-jms-wmq", "rabbit", **rabbit.options)
-    cluster.channel("died", "mq.fail", definition="rabbit", backout_threshold=2, retry_after_s=0.05)
+    cluster.channel("died", "jms-wmq.fail", definition="rabbit", tries=2, retry_after_s=0.05)
     with rabbit.session() as session:
         session.send("died", MQMessage(b"bad", message_id="bad-1", properties={"kept": "yes"}))
 

@@ -168,7 +168,7 @@ def test_services_get_and_send_messages_while_the_queue_manager_and_the_connecto
     manager.define("IN", "IN.BACKOUT")
     cluster.create("definition-jms-wmq", "qm1", **OPTIONS)
     cluster.create("outgoing-jms-wmq", "out-mqi", definition="qm1", queue="IN")
-    cluster.channel("IN", "mq.note", definition="qm1")
+    cluster.channel("IN", "jms-wmq.note", definition="qm1")
     eventually(lambda: cluster.connectors[0].is_connected("out-mqi"), timeout_s=10)
     sent = [f"m-{number}" for number in range(300)]
     with session(manager) as mq:
@@ -186,7 +186,7 @@ def test_services_get_and_send_messages_while_the_queue_manager_and_the_connecto
     # Of the connector's death. What was in services when the queue manager went is known to be done.
     assert sum(counts.values()) - len(sent) <= 5
     eventually(lambda: cluster.connectors[0].is_connected("out-mqi"), timeout_s=10)
-    message_id = cluster.server.invoke("mq.send", {"body": "by a service", "queue": "", "out": "out-mqi"})["id"]
+    message_id = cluster.server.invoke("jms-wmq.send", {"body": "by a service", "queue": "", "out": "out-mqi"})["id"]
     assert message_id.startswith("ID:")
     cluster.await_all("IN", ["by a service"])
     eventually(lambda: manager.size("IN") == 0, timeout_s=10)
@@ -198,7 +198,7 @@ def test_a_poison_message_goes_where_its_queue_says_after_exactly_its_tries(
     manager.define("POISON", "POISON.OTHERS")
     (manager.folder / "POISON" / ".boqname").write_text("POISON.OTHERS")
     cluster.create("definition-jms-wmq", "qm1", **OPTIONS)
-    cluster.channel("POISON", "mq.fail", definition="qm1", backout_threshold=3, retry_after_s=0.05)
+    cluster.channel("POISON", "jms-wmq.fail", definition="qm1", tries=3, retry_after_s=0.05)
     with session(manager) as mq:
         mq.send("POISON", MQMessage(b"bad", properties={"kept": "yes"}))
         mq._put("POISON", mq._mq.MD(Format=b"MQHRF2  "), b"RFH and nothing of it")
