@@ -199,7 +199,7 @@ def test_none_is_in_what_commands_show_and_export(cluster: UsedCluster) -> None:
         ("--json", "quickstart", "status"),
         ("lb", "config"),
         ("--json", "cluster", "status"),
-        ("--json", "deployment", "list"),
+        ("--json", "package", "list"),
         ("ca", "audit", "--last", "0"),
         ("--json", "ca", "list", "--all"),
         *(("--json", "object", "get", kind, name) for kind, name, _option, _more in OBJECTS),

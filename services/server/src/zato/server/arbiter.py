@@ -19,6 +19,7 @@ from zato.server.app import ServerApp
 from zato.server.config import ServerSettings
 from zato.server.http.stock_worker import StockWorker
 from zato.server.http.worker import Worker
+from zato.server.http.worker_marks import is_serving, is_worn
 
 log = get_logger(__name__)
 
@@ -49,6 +50,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "workers": settings.workers,
             "worker_class": StockWorker if settings.http_worker == "gevent" else Worker,
             **_limits(settings),
+            "max_requests": settings.max_requests,
+            "max_requests_jitter": settings.max_requests_jitter,
             "worker_connections": settings.max_connections,
             "timeout": _WORKER_TIMEOUT_S,
             "graceful_timeout": math.ceil(settings.graceful_timeout_s) + _SIGN_OFF_S,
@@ -86,8 +89,20 @@ class _ServerArbiter(Arbiter):  # type: ignore[misc]
         super().__init__(app)
 
     def manage_workers(self) -> None:
-        super().manage_workers()
+        worn = [worker for worker in self.WORKERS.values() if is_worn(worker)]
+        if worn:
+            self._replace(worn)
+        else:
+            super().manage_workers()
         self._sidecar.keep_alive([listener.fileno() for listener in self.LISTENERS])
+
+    def _replace(self, worn: Sequence[Any]) -> None:
+        """Those who want to be replaced go when their successors serve, and beside these they do not count."""
+        for _ in range(self.num_workers - (len(self.WORKERS) - len(worn))):
+            self.spawn_worker()
+        missing = self.num_workers - sum(is_serving(worker) for worker in self.WORKERS.values())
+        for worker in worn[max(0, missing) :]:
+            self.kill_worker(worker.pid, signal.SIGTERM)
 
     def stop(self, graceful: bool = True) -> None:
         """First the sidecar, which takes the server out of the load-balancer while the workers still answer."""

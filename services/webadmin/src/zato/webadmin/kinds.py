@@ -64,6 +64,11 @@ class Kind:
         return short[0].upper() + short[1:]
 
     @property
+    def plural(self) -> str:
+        """The label for many of them; what is no common noun, such as "HTTP Basic Auth", stays as it is."""
+        return f"{self.label}s" if self.label.split()[-1].islower() else self.label
+
+    @property
     def family(self) -> str:
         """The first word of the name; "" for a kind of one word, which has a page of its own."""
         first, dash, _ = self.name.partition("-")

@@ -1,6 +1,7 @@
 """What all templates know: icons, times, the menu, and addresses of files that change with each release."""
 
 import hashlib
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ from zato.webadmin.context import take_notices, webadmin
 from zato.webadmin.forms import label_of
 from zato.webadmin.menu import menu_for
 from zato.webadmin.person import Person
+from zato.webadmin.times import parsed
 
 
 def install(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(static=static, icons=lambda: static("vendor/lucide/icons.svg"), label_of=label_of)
-    app.jinja_env.filters.update(time=_time, ago=_ago, number=_number)
+    app.jinja_env.filters.update(time=_time, ago=_ago, number=_number, took=_took)
     app.context_processor(_context)
 
 
@@ -68,3 +70,12 @@ def _number(value: object) -> str:
     if isinstance(value, float) and not value.is_integer():
         return f"{value:,.2f}".rstrip("0").rstrip(".")
     return f"{int(value):,}" if isinstance(value, int | float) else str(value)
+
+
+def _took(run: Mapping[str, Any]) -> str:
+    """Return how long something with `started_at` and `ended_at` took, e.g. "1.2 s"."""
+    started, ended = parsed(run.get("started_at")), parsed(run.get("ended_at"))
+    if started is None or ended is None:
+        return "—"
+    seconds = (ended - started).total_seconds()
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:,.1f} s"

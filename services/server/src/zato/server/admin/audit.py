@@ -1,4 +1,4 @@
-"""Admin services for the audit log: `zato.audit-log.get-list|get|verify|prune`."""
+"""Admin services for the audit log: `zato.audit-log.get-list|get|add|verify|prune`."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,8 +13,8 @@ from zato.common.text_formats import parse_time
 from zato.server.accounts.roles import Role
 from zato.server.admin.actions import Action, Area, options_schema
 from zato.server.admin.pages import NAMES, TAKES, Page, page_schema, read_page
-from zato.server.control.audit_chain import CHAIN_KIND, PRUNE, RESULTS, Entry, Expected, prune, verify
-from zato.server.control.changes import Author
+from zato.server.control.audit_chain import BEGUN, CHAIN_KIND, PRUNE, RESULTS, Entry, Expected, prune, verify
+from zato.server.control.changes import Author, audit
 from zato.server.describe.schemas import array, boolean, integer, nullable, number, record, text
 from zato.server.odb.database import Database
 from zato.server.odb.tables import AuditRow
@@ -38,6 +38,16 @@ class AuditFilter:
     cid: str = option("Correlation id of the request", default="", max_length=64)
     since: str = option("At this time or later, ISO 8601, UTC unless it says otherwise", default="", format="date-time")
     until: str = option("Before this time", default="", format="date-time")
+
+
+@options
+class Deed:
+    """What is about to be done with a part of the cluster that keeps no audit log itself."""
+
+    kind: str = option("The part", choices=("load-balancer", "certificate-authority", "scheduler", "connector"))
+    action: str = option("What is done, e.g. drain", max_length=100)
+    name: str = option("What it is done to, e.g. server1", default="", max_length=200)
+    details: str = option("With what, e.g. weight 50", default="", max_length=2000)
 
 
 _AUDIT = Area("Audit")
@@ -101,6 +111,13 @@ def audit_actions() -> dict[str, Action]:
             "Return one entry of the audit log, with its hashes",
             takes=record({"id": integer("Number of the entry")}),
             returns=record({**_ENTRY["properties"], **_HASHES}),
+        ),
+        "zato.audit-log.add": _AUDIT.action(
+            lambda admin, values, author: add(admin.database, values, author),
+            Role.OPERATOR,
+            "Write down what is about to be done with a part of the cluster that keeps no audit log itself",
+            takes=options_schema(Deed),
+            returns=record({}),
         ),
         "zato.audit-log.verify": _AUDIT.action(
             lambda admin, values, _author: verified(admin.database, values),
@@ -178,6 +195,14 @@ def get(database: Database, values: Mapping[str, Any]) -> dict[str, Any]:
         if row is None:
             raise NotFound(f"There is no entry {id} in the audit log: it was never written, or pruned")
         return {**_public(row), "previous_hash": row.previous_hash, "hash": row.hash}
+
+
+def add(database: Database, values: Mapping[str, Any], author: Author) -> dict[str, Any]:
+    """Raises InvalidOptions when it is no such thing."""
+    deed = parse_options(Deed, values, what="an entry of the audit log")
+    with database.transaction() as session:
+        audit(session, author, deed.action, kind=deed.kind, name=deed.name, result=BEGUN, details=deed.details)
+    return {}
 
 
 def verified(database: Database, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ ROLES = {
     "get": Role.VIEWER,
     "get-list": Role.VIEWER,
     "get-status": Role.VIEWER,
+    "get-users": Role.VIEWER,
     "ping": Role.OPERATOR,
 }
 
@@ -38,6 +39,7 @@ def kind_actions(kind: Kind) -> dict[str, Action]:
         "delete": lambda admin, values, author: admin.objects.delete(name, values, author),
         "get": lambda admin, values, author: admin.objects.get(name, values),
         "get-list": lambda admin, values, author: listed(admin.objects.get_list(name), values),
+        "get-users": lambda admin, values, author: admin.objects.get_users(name, values),
         "get-status": lambda admin, values, author: object_statuses(admin.database, name),
     }
     if len(kind.secret_names) == 1:

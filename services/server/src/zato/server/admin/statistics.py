@@ -49,8 +49,7 @@ _RANKED = {
     "n_type": text("What they are ranked by", enum=list(_RANKS), default="usage"),
     "is_internal": boolean("Whether the platform's own services count too", default=False),
 }
-_SUMMARY = {
-    "service_name": text("Name of the service; empty for all together"),
+_FARED = {
     "usage": integer("How often it ran"),
     "errors": integer("How often it failed"),
     "error_perc": number("The same in percent"),
@@ -63,8 +62,7 @@ _SUMMARY = {
     "min_resp_time": number("Milliseconds of the shortest run"),
     "max_resp_time": number("Milliseconds of the longest run"),
 }
-_FARED = {name: each for name, each in _SUMMARY.items() if name != "service_name"}
-_OF_SUBJECT = record({"name": text("Of the channel, server or service; empty where no channel matched"), **_FARED})
+_SUMMARY = {"service_name": text("Name of the service; empty for all together"), **_FARED}
 _SHARE = {
     "all_services_usage": integer("How often all services ran"),
     "all_services_time": number("Milliseconds that all of them took together"),
@@ -79,7 +77,16 @@ _TRENDS = {
 _POINT = record(
     {
         "start": text("Where this part of the time begins, UTC", format="date-time"),
-        **{name: _SUMMARY[name] for name in ("usage", "errors", "mean", "p50", "p95", "p99", "rate")},
+        **{name: _FARED[name] for name in ("usage", "errors", "mean", "p50", "p95", "p99", "rate")},
+    }
+)
+_SUBJECTS = array(record({"name": text("Of the channel, server or service; empty where no channel matched"), **_FARED}))
+_TRAFFIC = record(
+    {
+        **_FARED,
+        "resolution_s": integer("Seconds that each part of the time has"),
+        "points": array(_POINT),
+        **dict.fromkeys(("channels", "servers", "services"), _SUBJECTS),
     }
 )
 _RANKING = record({**_SUMMARY, **_SHARE})
@@ -172,16 +179,7 @@ def _number_actions(reader: StatisticsReader, http: StatisticsReader) -> dict[st
             lambda _admin, values, _author: traffic(reader, http, values),
             help="Return HTTP requests over time, and by channel, server and service, up to the last second",
             takes=record(in_traffic, optional=in_traffic),
-            returns=record(
-                {
-                    **_FARED,
-                    "resolution_s": integer("Seconds that each part of the time has"),
-                    "points": array(_POINT),
-                    "channels": array(_OF_SUBJECT),
-                    "servers": array(_OF_SUBJECT),
-                    "services": array(_OF_SUBJECT),
-                }
-            ),
+            returns=_TRAFFIC,
         ),
         "delete": _STATISTICS.action(
             noted(delete, "start", "stop"),

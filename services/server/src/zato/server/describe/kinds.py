@@ -70,6 +70,7 @@ _STATUS = record(
         "since": text("Since when, UTC", format="date-time"),
     }
 )
+_USER = record({"id": integer("Number of the object"), "kind": text("Its kind"), "name": text("Its name")})
 _PINGED = record(
     {
         "is_ok": boolean("Whether the other side answered"),
@@ -134,6 +135,9 @@ OPERATIONS: Mapping[str, Callable[[Kind], ActionDescription]] = {
         "Return an object with all of its options but secrets", which({}), object_schema(kind)
     ),
     "get-list": _get_list,
+    "get-users": lambda kind: ActionDescription(
+        "Return the objects that refer to an object; while there are any it can't be deleted", which({}), array(_USER)
+    ),
     "get-status": lambda kind: ActionDescription(
         "Return what each worker or part says of each object: whether it works, since when, and why not",
         record({}),

@@ -13,7 +13,9 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from zato.common.logs import get_logger
 from zato.server.http.connection import Connection, ConnectionSettings
+from zato.server.http.opening import close
 from zato.server.http.wire import HeadWriter
+from zato.server.http.worker_marks import is_worn, say_serving, say_worn
 
 log = get_logger(__name__)
 
@@ -32,6 +34,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         self._insides = self.wsgi.start_worker(self)
         self._ticker = gevent.spawn(self._tick)
         servers = [self._listen(socket) for socket in self.sockets]
+        say_serving(self)
         while self.alive:
             self.notify()
             gevent.sleep(0.2)
@@ -65,12 +68,19 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         return server
 
     def _serve(self, settings: ConnectionSettings, socket: Any, address: Any) -> None:
-        connection = Connection(socket, _host(address), settings)
+        host = _host(address)
+        if settings.opening is not None:
+            opened = settings.opening.open(socket, host)
+            if opened is None:
+                return
+            socket, host = opened
+        connection = Connection(socket, host, settings)
         self._open.add(connection)
         try:
             connection.serve()
         finally:
             self._open.discard(connection)
+            close(socket)
 
     @property
     def head_writer(self) -> HeadWriter:
@@ -84,7 +94,10 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             for connection in tuple(self._open):
                 if connection.deadline < now:
                     connection.expire()
-            self._insides.tick(len(self._open))
+            # Until the master has a successor for it that serves, it goes on.
+            if self._insides.tick(len(self._open)) >= self.max_requests and not is_worn(self):
+                log.info("worker_worn", pid=self.pid, max_requests=self.max_requests)
+                say_worn(self)
 
     def _drain(self) -> None:
         deadline = time.monotonic() + self._insides.graceful_timeout_s

@@ -6,10 +6,42 @@ has in the menu, then a word in `_SCREENS`; its templates are in `templates/<its
 from flask import Blueprint
 
 from zato.webadmin.menu import Entry
-from zato.webadmin.pages import account, health, home, objects
+from zato.webadmin.pages import (
+    account,
+    accounts,
+    audit,
+    certificates,
+    cluster,
+    dictionary,
+    health,
+    home,
+    kvdb,
+    load_balancer,
+    objects,
+    queues,
+    scheduler,
+    services,
+    sets,
+)
 
 # In the order of the menu.
-_SCREENS = (home, objects, account, health)
+_SCREENS = (
+    home,
+    services,
+    scheduler,
+    queues,
+    cluster,
+    load_balancer,
+    objects,
+    dictionary,
+    kvdb,
+    sets,
+    audit,
+    certificates,
+    accounts,
+    account,
+    health,
+)
 
 PAGES: tuple[Blueprint, ...] = tuple(screen.PAGE for screen in _SCREENS)
 ENTRIES: tuple[Entry, ...] = tuple(entry for screen in _SCREENS for entry in screen.MENU)

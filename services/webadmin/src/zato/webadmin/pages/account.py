@@ -1,19 +1,21 @@
 """Signing in and out, and a person's own account: password, second factor, how pages look."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
+import segno
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from zato.common.errors import BadRequest, TooManyRequests, Unauthorized, ZatoError
+from zato.common.errors import BadRequest, Conflict, TooManyRequests, Unauthorized, ZatoError
 from zato.common.logs import get_logger
 from zato.webadmin.context import tell, webadmin
 from zato.webadmin.guard import open_before_password, open_to_strangers, set_cookie
 from zato.webadmin.menu import Entry
-from zato.webadmin.person import person
+from zato.webadmin.person import ROLES, person
 from zato.webadmin.preferences import THEMES, TIME_FORMATS, Preferences
 
 log = get_logger(__name__)
@@ -116,6 +118,70 @@ def store_settings() -> ResponseReturnValue:
     webadmin().preferences.keep(person().name, chosen)
     tell(person(), "Your settings are kept")
     return redirect(url_for("account.settings"))
+
+
+@PAGE.get("/account/security")
+def security() -> ResponseReturnValue:
+    return _security_page()
+
+
+@PAGE.post("/account/second-factor/begin")
+def begin_second_factor() -> ResponseReturnValue:
+    return _factor_page(person().do("zato.account.begin-second-factor"))
+
+
+@PAGE.post("/account/second-factor/confirm")
+def confirm_second_factor() -> ResponseReturnValue:
+    try:
+        person().do("zato.account.confirm-second-factor", {"code": request.form.get("code", "").strip()})
+    except (Unauthorized, BadRequest) as exc:
+        again = {"key": request.form.get("key", ""), "url": request.form.get("url", "")}
+        return _factor_page(again, exc.message), 422
+    tell(person(), "From now on you sign in with a code, too; all your other sessions have ended")
+    return redirect(url_for("account.security"))
+
+
+@PAGE.post("/account/second-factor/remove")
+def remove_second_factor() -> ResponseReturnValue:
+    try:
+        person().do("zato.account.remove-second-factor", {"password": request.form.get("password", "")})
+    except (Unauthorized, BadRequest) as exc:
+        return _security_page(exc.message), 422
+    tell(person(), "You sign in without a code from now on")
+    return redirect(url_for("account.security"))
+
+
+@PAGE.post("/account/tokens")
+def create_token() -> ResponseReturnValue:
+    days = request.form.get("expires_days", "")
+    values = {"name": request.form.get("name", "").strip(), "role": request.form.get("role", ""), "expires_days": days}
+    try:
+        made = person().do("zato.account.create-token", values)
+    except (BadRequest, Conflict) as exc:
+        return _security_page(exc.message), 422
+    return render_template("account/token.html", made=made)
+
+
+@PAGE.post("/account/tokens/<int:token_id>/delete")
+def delete_token(token_id: int) -> ResponseReturnValue:
+    person().do("zato.account.delete-token", {"id": token_id})
+    tell(person(), "It is good for nothing any more")
+    return redirect(url_for("account.security"))
+
+
+def _security_page(problem: str = "") -> str:
+    return render_template(
+        "account/security.html",
+        own=person().ask("zato.account.get-own"),
+        tokens=person().ask("zato.account.get-token-list"),
+        roles=[role for role in ROLES if person().may(role)],
+        problem=problem,
+    )
+
+
+def _factor_page(begun: Mapping[str, str], problem: str = "") -> str:
+    picture = segno.make(begun["url"], error="m").svg_data_uri(scale=5, border=2, dark="#000", light="#fff")
+    return render_template("account/factor.html", begun=begun, picture=picture, problem=problem)
 
 
 def _sign_in_page(problem: str = "", *, status: int = 200, needs_code: bool = False) -> tuple[str, int, dict[str, str]]:

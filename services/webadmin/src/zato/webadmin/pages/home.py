@@ -18,7 +18,7 @@ from zato.webadmin.traffic import LIVE, SPANS, Traffic, traffic_of
 
 PAGE = Blueprint("home", __name__)
 MENU = (Entry("Overview", "home.page", "layout-dashboard"),)
-_EVERY_S = 1.0
+_EVERY_S = 0.5
 # Browsers come back by themselves: so a page that was left open takes no thread for ever.
 _MOST_S = 600.0
 _DEPLOY_S = 15.0
@@ -54,7 +54,7 @@ def traffic() -> ResponseReturnValue:
 
 @PAGE.get("/traffic/live")
 def live() -> ResponseReturnValue:
-    """The numbers each second, for as long as the page is open and its session lasts (server-sent events)."""
+    """The numbers twice a second, for as long as the page is open and its session lasts (server-sent events)."""
     sessions, lifetime, cookie = webadmin().sessions, webadmin().lifetime, g.cookie
 
     def goes_on() -> bool:

@@ -1,14 +1,15 @@
 """Objects of every kind, by what the kind declares: list, form, status, history, export."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import yaml
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from zato.common.errors import BadRequest, Conflict, InvalidOptions, ZatoError
+from zato.common.errors import BadRequest, Conflict, InvalidOptions, NotFound, ZatoError
 from zato.webadmin.context import tell, webadmin
+from zato.webadmin.exporting import to_yaml
 from zato.webadmin.forms import changed, form_of, values_of
 from zato.webadmin.kinds import Kind
 from zato.webadmin.menu import Entry
@@ -210,6 +211,21 @@ def pick() -> ResponseReturnValue:
     return render_template("objects/picked.html", found=found[:_PICKED])
 
 
+@PAGE.get("/find")
+def find() -> ResponseReturnValue:
+    """To an object whose name and possible kinds are known, as another object refers to it."""
+    name = request.args.get("name", "")
+    for kind_name in request.args.getlist("kind"):
+        if kind_name == "service":
+            return redirect(url_for("services.show", name=name))
+        kind = webadmin().kinds.all(person()).get(kind_name)
+        if kind is not None:
+            with contextlib.suppress(NotFound):
+                found = person().ask(kind.service("get"), {"name": name})
+                return redirect(url_for("objects.show", kind_name=kind.name, object_id=found["id"]))
+    raise NotFound(f"There is nothing that is called '{name:.200}'")
+
+
 def _kind(name: str) -> Kind:
     return webadmin().kinds.get(person(), name)
 
@@ -266,15 +282,10 @@ def _back(kind: Kind, object_id: int) -> str:
     return url_for("objects.show", kind_name=kind.name, object_id=object_id)
 
 
-def _exported(kind: Kind, is_wanted: Any, file_name: str) -> Response:
+def _exported(kind: Kind, is_wanted: Callable[[str], bool], file_name: str) -> Response:
     """As `zato enmasse` takes it, so without secrets."""
     exported = person().ask("zato.enmasse.export")["objects"]
-    rows = [
-        {"name": each["name"], **({} if each["is_active"] else {"is_active": False}), **each["options"]}
-        for each in exported
-        if each["kind"] == kind.name and is_wanted(each["name"])
-    ]
-    text = yaml.safe_dump({kind.name: rows}, sort_keys=False, allow_unicode=True, width=120)
+    rows = [each for each in exported if each["kind"] == kind.name and is_wanted(each["name"])]
     safe = "".join(character if character.isalnum() or character in "-._" else "_" for character in file_name)
     headers = {"Content-Disposition": f'attachment; filename="{safe.encode("ascii", "replace").decode()}.yaml"'}
-    return Response(text, mimetype="application/yaml", headers=headers)
+    return Response(to_yaml(rows, {kind.name: kind}), mimetype="application/yaml", headers=headers)

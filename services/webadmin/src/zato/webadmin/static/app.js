@@ -42,6 +42,12 @@ function followChoices(within) {
   }
 }
 
+// What can't be taken back is asked for once more.
+addEventListener("submit", (event) => {
+  const question = event.submitter?.dataset.ask ?? event.target.dataset?.confirm;
+  if (question && !confirm(question)) event.preventDefault();
+});
+
 // What stands in a form but must not be sent twice.
 addEventListener("submit", (event) => {
   if (event.defaultPrevented) return;
@@ -49,12 +55,31 @@ addEventListener("submit", (event) => {
 });
 addEventListener("pageshow", () => all("button[type=submit]").forEach((button) => (button.disabled = false)));
 
+// One box ticks all others of its table.
+addEventListener("change", (event) => {
+  const name = event.target.dataset?.all;
+  if (name) for (const box of all(`input[name="${CSS.escape(name)}"]`, event.target.form)) box.checked = event.target.checked;
+});
+
 // Menus under buttons close when something else is meant.
 addEventListener("click", (event) => {
   for (const menu of all("details.dropdown[open]")) if (!menu.contains(event.target)) menu.open = false;
   const copied = event.target.closest?.("[data-copy]");
   if (copied) navigator.clipboard?.writeText(copied.dataset.copy);
 });
+
+// Editors indent with Tab, until Escape says that Tab is to leave them.
+addEventListener("keydown", (event) => {
+  const editor = event.target;
+  if (!(editor instanceof HTMLTextAreaElement) || !editor.hasAttribute("data-tabs")) return;
+  if (event.key === "Escape") editor.dataset.leaves = "yes";
+  if (event.key !== "Tab" || event.shiftKey || editor.dataset.leaves) return;
+  event.preventDefault();
+  const { selectionStart: start, selectionEnd: end } = editor;
+  editor.setRangeText("    ", start, end, "end");
+  editor.dispatchEvent(new Event("input", { bubbles: true }));
+});
+addEventListener("focusin", (event) => delete event.target.dataset?.leaves);
 
 // Keys: / searches, n makes a new one, ? tells them, Escape closes.
 const isTyping = (element) => element.closest?.("input, textarea, select, [contenteditable]");
@@ -81,6 +106,12 @@ addEventListener("keydown", (event) => {
   if (target instanceof HTMLDialogElement) target.showModal();
   else if (target.matches("input")) target.focus();
   else target.click();
+});
+
+// What comes anew every few seconds does not take away a field that somebody types in.
+addEventListener("htmx:beforeRequest", (event) => {
+  const part = event.target;
+  if (part.getAttribute("hx-trigger")?.startsWith("every") && isTyping(document.activeElement) && part.contains(document.activeElement)) event.preventDefault();
 });
 
 function look(within) {
