@@ -102,7 +102,7 @@ lock: venv ## Pin what the pyproject.toml files ask for; UPGRADE=1 takes the new
 	@PATH=$(abspath $(BIN)):$$PATH requirements/lock.sh $(if $(UPGRADE),--upgrade)
 
 .PHONY: release
-release: venv ## The wheels of a part and the list of what it runs with: SERVICE=server, AUDIT=1 looks for known weaknesses
+release: venv ## Wheels, image, news of a part and the list of what it runs with: SERVICE=server; AUDIT=1 looks for known weaknesses
 	@scripts/release $(SERVICE)
 
 .PHONY: quickstart
