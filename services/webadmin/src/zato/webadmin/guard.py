@@ -68,6 +68,11 @@ def set_cookie(response: BaseResponse, value: str, *, most_s: int | None = None)
     )
 
 
+def forget_cookie(response: BaseResponse) -> None:
+    is_secure = webadmin().settings.has_secure_cookies
+    response.delete_cookie(cookie_name(), httponly=True, samesite="Lax", secure=is_secure)
+
+
 def form_token() -> str:
     """Return what each form has in its field `csrf`."""
     return csrf_token(g.cookie)
@@ -91,6 +96,11 @@ def _begin() -> BaseResponse | None:
     if view is None or getattr(view, OPEN, False):
         return None
     return to_sign_in()
+
+
+def _is_by_itself() -> bool:
+    """Whether a page that stays up to date asks, rather than whoever has it open."""
+    return "X-Poll" in request.headers or "text/event-stream" in request.headers.get("Accept", "")
 
 
 def _find_cookie() -> None:
