@@ -25,6 +25,7 @@ from zato.common.cli.commands import Command
 from zato.common.cli.main import load_commands
 from zato.common.cli.parser import Parser
 from zato.common.cli.parts import Part, load_parts
+from zato.common.errors import Unavailable
 from zato.common.kinds import Kind
 from zato.common.options import Option, declared_options, default_json
 from zato.common.secrets import generate_key
@@ -73,9 +74,15 @@ def kinds_of(part: Part) -> Iterator[Kind]:
     """Yield the kinds that a part other than the server declares, in whichever of its modules."""
     package = importlib.import_module(part.module)
     for found in pkgutil.walk_packages(getattr(package, "__path__", ()), f"{part.module}."):
-        if not found.name.endswith("__main__"):
-            for value in vars(importlib.import_module(found.name)).values():
-                yield from (each for each in (value if isinstance(value, tuple) else (value,)) if isinstance(each, Kind))
+        if found.name.endswith("__main__"):
+            continue
+        try:
+            module = importlib.import_module(found.name)
+        except Unavailable:
+            # It takes a library that is an extra, and declares nothing.
+            continue
+        for value in vars(module).values():
+            yield from (each for each in (value if isinstance(value, tuple) else (value,)) if isinstance(each, Kind))
 
 
 def all_kinds(parts: Iterable[Part]) -> tuple[list[Kind], dict[str, list[Kind]]]:

@@ -70,7 +70,7 @@ def test_a_part_gets_what_it_needs_and_no_more(tmp_path: Path) -> None:
     lb_agent = "".join(contents(tmp_path / "lb-agent").values())
     assert secrets["token"] in lb_agent
     assert not [name for name in ("secret_key", "postgres_password", "redis_password") if secrets[name] in lb_agent]
-    for name in ("scheduler", "connector-amqp", "connector-zmq"):
+    for name in ("scheduler", "connector-amqp", "connector-zmq", "connector-mq"):
         assert contents(tmp_path / name) == {"token": secrets["token"]}
     assert secrets["rabbitmq_password"] in contents(tmp_path / "rabbitmq")["rabbitmq.conf"]
 

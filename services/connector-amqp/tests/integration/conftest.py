@@ -20,6 +20,7 @@ def cluster(_redis_url: str, new_postgresql_url: Callable[[], str]) -> Iterator[
     require_program("rabbitmq-server")
     made = Cluster(new_postgresql_url(), redis_servers.fresh_database(_redis_url))
     try:
-        yield made.start()
+        made.start()
+        yield made
     finally:
         made.end()

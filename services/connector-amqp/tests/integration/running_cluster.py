@@ -1,47 +1,29 @@
-"""A broker, servers and connectors as child processes, ended by their process ids."""
+"""A broker, a server and connectors as child processes, ended by their process ids."""
 
 import contextlib
-import shutil
-import tempfile
-from collections import Counter
+import random
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pika
 
 from zato.common.errors import ZatoError
-from zato.common.testing.connector_parts import Connector, Server
-from zato.common.testing.processes import free_port
+from zato.common.testing.certificates import CertificateAuthority
+from zato.common.testing.connector_cluster import PATIENCE_S, ConnectorCluster
 from zato.common.testing.rabbitmq_server import RabbitMQServer
 from zato.common.testing.waiting import eventually
 
-# On a machine that is busy with other things, and whose disk takes long to confirm what was written.
-PATIENCE_S = 60.0
 _PUT_BESIDE_EACH_OTHER = 10
 
-SERVICES = '''
-import json
-import os
 
-from zato.server.service import Service
-
-FOLDER = "@FOLDER@"
-
-
-def note(name, line):
-    with open(os.path.join(FOLDER, name), "a") as file:
-        file.write(line + chr(10))
-
-
-class Note(Service):
-    """Writes the body to a file named after its channel."""
-
-    name = "amqp.note"
-
-    def handle(self):
-        note(self.channel.name, self.request.raw_request.decode())
-
+class Cluster(ConnectorCluster):
+    protocol = "amqp"
+    module = "zato.connector_amqp"
+    prefetch = "prefetch_count"
+    services = """
 
 class Seen(Service):
     name = "amqp.seen"
@@ -51,23 +33,12 @@ class Seen(Service):
         note(self.channel.name, json.dumps([self.channel.type, self.request.payload, message.properties, message.headers]))
 
 
-class Fail(Service):
-    name = "amqp.fail"
+class Nap(Service):
+    name = "amqp.nap"
 
     def handle(self):
+        time.sleep(7)
         note(self.channel.name, self.request.raw_request.decode())
-        raise ValueError("the reason")
-
-
-class Kill(Service):
-    """Ends its worker, as a crash in C code or a lack of memory does."""
-
-    name = "amqp.kill"
-
-    def handle(self):
-        note(self.channel.name, self.request.raw_request.decode())
-        if self.request.raw_request == b"bad":
-            os.kill(os.getpid(), 9)
 
 
 class Send(Service):
@@ -76,38 +47,26 @@ class Send(Service):
     def handle(self):
         wanted = self.request.payload
         more = {"properties": {"priority": 7}, "headers": {"a": 1}, "timeout_s": wanted["timeout_s"]}
-        self.outgoing.amqp.send(wanted["body"], "out", "", wanted["queue"], **more)
-'''
+        self.outgoing.amqp.send(wanted["body"], wanted.get("out", "out"), "", wanted["queue"], **more)
+"""
 
-
-class Cluster:
     def __init__(self, odb_url: str, redis_url: str) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="zato-test-files-"))
+        super().__init__(odb_url, redis_url)
         broker_folder = self.folder / "broker"
         broker_folder.mkdir()
-        self.broker = RabbitMQServer(broker_folder)
-        addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
-        self.server = Server("server1", odb_url, redis_url, f"test-{free_port()}", connector_amqp_addresses=addresses)
-        self.connectors = [
-            Connector("zato.connector_amqp", f"amqp{at}", address, [self.server.address])
-            for at, address in enumerate(addresses, 1)
-        ]
+        self.authority = CertificateAuthority(self.folder)
+        self.broker = RabbitMQServer(broker_folder, tls=self.authority.issue("broker"))
 
-    def start(self) -> "Cluster":
+    def start(self) -> None:
         self.broker.start()
-        self.server.start()
-        self.server.deploy("amqp_services.py", SERVICES.replace("@FOLDER@", str(self.folder)))
-        self.connectors[0].start()
+        super().start()
         options = {"host": "127.0.0.1", "port": self.broker.port, "password": "guest"}
         eventually(lambda: self.create("definition-amqp", "broker", **options), timeout_s=PATIENCE_S, what="the kind")
         self.create("outgoing-amqp", "out", definition="broker")
-        return self
 
     def end(self) -> None:
-        for part in (*self.connectors, self.server):
-            part.end()
+        super().end()
         self.broker.end()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def create(self, kind: str, name: str, **options: Any) -> bool:
         with contextlib.suppress(ZatoError):
@@ -121,7 +80,35 @@ class Cluster:
             channel.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum"})
         values = {"name": name, "definition": "broker", "queue": name, "service": service, **options}
         self.server.invoke("zato.channel-amqp.create", values)
-        eventually(lambda: self.connectors[0].is_connected(name), timeout_s=PATIENCE_S, what=f"{name} to consume")
+        self.await_connected(name)
+
+    safe_channel = channel
+
+    def give(self, name: str, bodies: Sequence[str]) -> None:
+        self.put_fast(name, list(bodies))
+
+    def give_malformed(self, name: str) -> None:
+        made = random.Random(6)
+        table = {"t": datetime(2026, 1, 1, tzinfo=UTC), "d": Decimal("1.5"), "b": b"\xff\x00", "l": [None, {"n": -(2**40)}]}
+        texts = [b"\xff\xfe", "ü" * 100, "", "\x00"]
+        with self.amqp() as channel:
+            for number in range(500):
+                properties = pika.BasicProperties(
+                    content_type=made.choice(texts),
+                    app_id=made.choice(texts),
+                    timestamp=made.choice([0, 2**62]),
+                    headers=made.choice([None, {}, table]),
+                )
+                channel.basic_publish("", name, f"strange-{number}".encode(), properties)
+
+    def is_empty(self, name: str) -> bool:
+        return self.size(name) == 0
+
+    def broken_options(self, name: str) -> dict[str, Any]:
+        return {"queue": "nowhere"}
+
+    def whole_options(self, name: str) -> dict[str, Any]:
+        return {"queue": name}
 
     @contextlib.contextmanager
     def amqp(self) -> Any:
@@ -148,12 +135,3 @@ class Cluster:
     def size(self, queue: str) -> int:
         with self.amqp() as channel:
             return int(channel.queue_declare(queue, passive=True).method.message_count)
-
-    def lines(self, name: str) -> list[str]:
-        path = self.folder / name
-        return path.read_text().splitlines() if path.exists() else []
-
-    def await_all(self, name: str, bodies: list[str], timeout_s: float = PATIENCE_S) -> Counter[str]:
-        """Wait until each of them was written at least once; return how often each was."""
-        eventually(lambda: set(self.lines(name)) >= set(bodies), timeout_s=timeout_s, what=f"all messages of {name}")
-        return Counter(self.lines(name))

@@ -2,15 +2,13 @@
 
 import json
 import struct
-from datetime import UTC, datetime
-from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pika
 import pytest
-from running_cluster import PATIENCE_S
 
 from zato.common.errors import ZatoError
+from zato.common.testing.connector_cluster import PATIENCE_S
 from zato.common.testing.waiting import eventually
 
 if TYPE_CHECKING:
@@ -40,46 +38,6 @@ def test_an_ordered_channel_keeps_the_order(cluster: "Cluster") -> None:
     assert cluster.lines("ordered") == sent
 
 
-def test_a_poison_message_is_dead_after_exactly_its_tries_and_can_be_looked_at_redriven_and_purged(cluster: "Cluster") -> None:
-    cluster.channel("poison", "amqp.fail", tries=3, retry_after_s=0.05)
-    connector = cluster.connectors[0]
-    cluster.put("poison", ["bad"], headers={"kept": "yes"})
-    eventually(lambda: connector.call("GetStatus") and len(cluster.lines("poison")) == 3, timeout_s=PATIENCE_S)
-
-    def letters() -> list[object]:
-        try:
-            return list(connector.call("ListDeadLetters", channel="poison").letters)
-        except ZatoError:
-            return []
-
-    (letter,) = eventually(letters, timeout_s=PATIENCE_S, what="the dead letter")
-    assert letter.body == b"bad" and letter.count == 3 and letter.cid and "ValueError: the reason" in letter.reason
-    assert json.loads(letter.context_json)["headers"] == {"kept": "yes"}
-    assert connector.call("RedriveDeadLetters", channel="poison", ids=["bad"]).count == 1
-    eventually(lambda: len(cluster.lines("poison")) == 6, timeout_s=PATIENCE_S)
-    eventually(letters, timeout_s=PATIENCE_S, what="the dead letter again")
-    assert connector.call("PurgeDeadLetters", channel="poison", is_all=True).count == 1
-    assert not letters() and cluster.size("poison") == 0
-
-
-def test_a_message_that_kills_its_worker_ends_among_the_dead_and_takes_no_other_along(cluster: "Cluster") -> None:
-    cluster.channel("killing", "amqp.kill", tries=3, retry_after_s=0.05)
-    sent = bodies("g", 20)
-    cluster.put("killing", [*sent[:10], "bad", *sent[10:]])
-
-    def letters() -> list[object]:
-        try:
-            return list(cluster.connectors[0].call("ListDeadLetters", channel="killing").letters)
-        except ZatoError:
-            return []
-
-    (letter,) = eventually(letters, timeout_s=PATIENCE_S, what="the dead letter")
-    assert (letter.body, letter.count, letter.cid != "") == (b"bad", 3, True) and "went away, 3 times" in letter.reason
-    counts = cluster.await_all("killing", sent)
-    assert counts["bad"] == 3
-    eventually(lambda: cluster.size("killing") == 0, timeout_s=PATIENCE_S)
-
-
 def test_a_service_sends_and_hears_of_what_reaches_nobody(cluster: "Cluster") -> None:
     with cluster.amqp() as channel:
         channel.queue_declare("sent", durable=True)
@@ -91,17 +49,6 @@ def test_a_service_sends_and_hears_of_what_reaches_nobody(cluster: "Cluster") ->
         cluster.server.invoke("amqp.send", {"body": "x", "queue": "nobody", "timeout_s": 10})
 
 
-def test_messages_wait_for_a_server_that_was_killed(cluster: "Cluster") -> None:
-    cluster.channel("served", "amqp.note", tries=1, prefetch_count=PREFETCH)
-    sent = bodies("s", 1000)
-    cluster.put_fast("served", sent)
-    cluster.server.kill()
-    cluster.server.start()
-    counts = cluster.await_all("served", sent)
-    assert sum(counts.values()) - len(sent) <= PREFETCH
-    eventually(lambda: cluster.size("served") == 0, timeout_s=PATIENCE_S)
-
-
 def test_effects_are_once_with_an_inbox_though_each_message_comes_twice(cluster: "Cluster") -> None:
     cluster.channel("once", "amqp.note", inbox_s=600, prefetch_count=PREFETCH)
     sent = bodies("i", 200)
@@ -111,19 +58,82 @@ def test_effects_are_once_with_an_inbox_though_each_message_comes_twice(cluster:
     assert set(counts.values()) == {1} and len(cluster.lines("once")) == len(sent)
 
 
-def test_a_killed_connector_loses_nothing_and_the_other_replica_goes_on(cluster: "Cluster") -> None:
-    cluster.channel("killed", "amqp.note", prefetch_count=PREFETCH)
+@pytest.mark.timeout(400)
+def test_what_is_sent_while_the_broker_is_away_is_refused_or_kept_and_sent_in_its_order(cluster: "Cluster") -> None:
+    with cluster.amqp() as channel:
+        channel.queue_declare("kept", durable=True)
+    cluster.create("outgoing-amqp", "keeps", definition="broker", routing_key="kept", when_away="store", store_limit=30)
+    cluster.create("outgoing-amqp", "refuses", definition="broker", when_away="refuse")
+    eventually(lambda: cluster.connectors[0].is_connected("keeps"), timeout_s=PATIENCE_S, what="the connection")
+    sent = bodies("k", 31)
+
+    def send(body: str, out: str = "keeps") -> None:
+        cluster.server.invoke("amqp.send", {"body": body, "queue": "kept", "timeout_s": 5, "out": out})
+
+    send(sent[0])
+    cluster.broker.stop()
+    for body in sent[1:]:
+        send(body)
+    with pytest.raises(ZatoError, match="keeps 30 messages already"):
+        send("one too many")
+    with pytest.raises(ZatoError, match="did not confirm"):
+        send("not for me", "refuses")
+    assert cluster.queues()["outgoing-amqp:keeps"]["waiting"] == 30
+    cluster.server.kill()
+    cluster.server.start()
+    cluster.broker.start()
+    eventually(lambda: cluster.size("kept") == 31, timeout_s=PATIENCE_S, what="what was kept")
+    with cluster.amqp() as channel:
+        taken = [channel.basic_get("kept", auto_ack=True)[2].decode() for _ in sent]
+    assert taken == sent
+    assert cluster.queues()["outgoing-amqp:keeps"]["waiting"] == 0
+
+
+def test_dead_letters_are_in_one_place_with_all_other_queues(cluster: "Cluster") -> None:
+    cluster.channel("buried", "amqp.fail", tries=1)
+    assert cluster.queues()["channel-amqp:buried"]["dead"] == 0
+    cluster.put("buried", ["one"])
+    with cluster.amqp() as channel:
+        channel.basic_publish("", "buried", b"nameless")
+    eventually(lambda: cluster.queues()["channel-amqp:buried"]["dead"] == 2, timeout_s=PATIENCE_S)
+
+    def ask(action: str, **values: object) -> dict[str, Any]:
+        answer: dict[str, Any] = cluster.server.invoke(f"zato.queue.{action}", {"queue": "channel-amqp:buried", **values})
+        return answer
+
+    letters = ask("get-messages")["data"]
+    assert {each["target"] for each in letters} == {"amqp.fail"} and all("the reason" in each["reason"] for each in letters)
+    (nameless,) = [each for each in letters if each["id"] != "one"]
+    assert ask("get-message", id=nameless["id"])["payload"].startswith("nameless")
+    assert ask("purge", ids=[nameless["id"]]) == {"deleted": 1}
+    assert ask("redrive", ids=["one"]) == {"redriven": 1}
+    eventually(lambda: cluster.lines("buried").count("one") == 2, timeout_s=PATIENCE_S)
+    eventually(lambda: ask("purge", all=True) == {"deleted": 1}, timeout_s=PATIENCE_S)
+
+
+def test_a_channel_that_runs_once_has_one_consumer_and_the_other_replica_takes_over(cluster: "Cluster") -> None:
     first, second = cluster.connectors
+    cluster.channel("single", "amqp.note", runs_once=True, is_ordered=True)
     second.start()
-    eventually(lambda: second.is_connected("killed"), timeout_s=PATIENCE_S)
-    sent = bodies("k", 1000)
-    cluster.put_fast("killed", sent)
+
+    def status(connector: Any) -> Any:
+        return next((each for each in connector.call("GetStatus").objects if each.name == "single"), None)
+
+    eventually(lambda: "stands by" in status(second).error, timeout_s=PATIENCE_S, what="the other one to stand by")
+    with cluster.amqp() as channel:
+        assert channel.queue_declare("single", passive=True).method.consumer_count == 1
+    sent = bodies("s", 100)
+    cluster.put("single", sent[:50])
+    cluster.server.invoke("zato.channel-amqp.edit", {"name": "single", "prefetch_count": 10})
+    eventually(lambda: status(first).version > 0 and first.is_connected("single"), timeout_s=PATIENCE_S)
     first.kill()
-    counts = cluster.await_all("killed", sent)
-    assert sum(counts.values()) - len(sent) <= PREFETCH
+    cluster.put("single", sent[50:])
+    counts = cluster.await_all("single", sent)
+    assert second.is_connected("single") and sum(counts.values()) - len(sent) <= PREFETCH
     first.start()
+    eventually(lambda: "stands by" in status(first).error, timeout_s=PATIENCE_S)
     second.process.stop(20)
-    eventually(lambda: first.is_connected("killed"), timeout_s=PATIENCE_S)
+    eventually(lambda: first.is_connected("single"), timeout_s=PATIENCE_S)
 
 
 # A broker takes a minute to start on a machine that is busy.
@@ -161,20 +171,6 @@ def test_a_channel_is_edited_switched_off_and_deleted_under_load(cluster: "Clust
             return bool(channel.queue_declare("edited", passive=True).method.consumer_count == 0)
 
     eventually(has_no_consumer, timeout_s=PATIENCE_S, what="the consumer to go")
-
-
-def test_messages_with_whatever_in_their_properties_end_at_the_service_or_among_the_dead(cluster: "Cluster") -> None:
-    cluster.channel("strange", "amqp.note")
-    table = {"t": datetime(2026, 1, 1, tzinfo=UTC), "d": Decimal("1.5"), "b": b"\xff\x00", "l": [None, True, {"n": -(2**40)}]}
-    texts = [b"\xff\xfe", "ü" * 100, "", "\x00"]
-    sent = bodies("x", 500)
-    with cluster.amqp() as channel:
-        for number, body in enumerate(sent):
-            text = texts[number % len(texts)]
-            made = pika.BasicProperties(content_type=text, app_id=text, timestamp=2**62 if number % 2 else 0, headers=table)
-            channel.basic_publish("", "strange", body.encode(), made)
-    cluster.await_all("strange", sent)
-    eventually(lambda: cluster.size("strange") == 0, timeout_s=PATIENCE_S)
 
 
 class Unreadable(pika.BasicProperties):

@@ -18,6 +18,7 @@ from running_cluster import Cluster
 def cluster(_redis_url: str, new_postgresql_url: Callable[[], str]) -> Iterator[Cluster]:
     made = Cluster(new_postgresql_url(), redis_servers.fresh_database(_redis_url))
     try:
-        yield made.start()
+        made.start()
+        yield made
     finally:
         made.end()

@@ -1,51 +1,29 @@
-"""Servers and connectors as child processes, ended by their process ids."""
+"""A server and connectors as child processes, ended by their process ids."""
 
-import contextlib
-import shutil
-import tempfile
-from collections import Counter
-from pathlib import Path
+import os
+import random
+import time
+from collections.abc import Sequence
 from typing import Any
 
-from zato.common.errors import ZatoError
-from zato.common.testing.connector_parts import Connector, Server
+import zmq
+
+from zato.common.testing.connector_cluster import PATIENCE_S, ConnectorCluster
 from zato.common.testing.processes import free_port
 from zato.common.testing.waiting import eventually
 
-SERVICES = """
-import json
-import os
 
-from zato.server.service import Service
-
-FOLDER = "@FOLDER@"
-
-
-def note(name, line):
-    with open(os.path.join(FOLDER, name), "a") as file:
-        file.write(line + chr(10))
-
-
-class Note(Service):
-    name = "zmq.note"
-
-    def handle(self):
-        note(self.channel.name, self.request.raw_request.decode())
-
+class Cluster(ConnectorCluster):
+    protocol = "zmq"
+    module = "zato.connector_zmq"
+    prefetch = "prefetch"
+    services = """
 
 class Echo(Service):
     name = "zmq.echo"
 
     def handle(self):
         self.response.payload = "echo " + self.request.raw_request.decode()
-
-
-class Fail(Service):
-    name = "zmq.fail"
-
-    def handle(self):
-        note(self.channel.name, self.request.raw_request.decode())
-        raise ValueError("the reason")
 
 
 class Send(Service):
@@ -57,53 +35,59 @@ class Send(Service):
         self.response.payload = {"answer": answer.decode()}
 """
 
-
-class Cluster:
     def __init__(self, odb_url: str, redis_url: str) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="zato-test-files-"))
-        addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
-        self.server = Server("server1", odb_url, redis_url, f"test-{free_port()}", connector_zmq_addresses=addresses[:1])
-        self.connectors = [
-            Connector("zato.connector_zmq", f"zmq{at}", address, [self.server.address], redis_url=redis_url)
-            for at, address in enumerate(addresses, 1)
-        ]
-
-    def start(self) -> "Cluster":
-        self.server.start()
-        self.server.deploy("zmq_services.py", SERVICES.replace("@FOLDER@", str(self.folder)))
-        self.connectors[0].start()
-        eventually(self._is_registered, timeout_s=20, what="the kinds")
-        return self
-
-    def end(self) -> None:
-        for part in (*self.connectors, self.server):
-            part.end()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _is_registered(self) -> bool:
-        with contextlib.suppress(ZatoError):
-            self.server.invoke("zato.channel-zmq.get-list", {})
-            return True
-        return False
+        super().__init__(odb_url, redis_url, redis_url=redis_url)
+        self._addresses: dict[str, str] = {}
 
     def channel(self, name: str, service: str, **options: Any) -> str:
         """Make a channel, and return its address once it listens there."""
-        address = f"tcp://127.0.0.1:{free_port()}"
+        address = str(options.pop("address", f"tcp://127.0.0.1:{free_port()}"))
         self.server.invoke("zato.channel-zmq.create", {"name": name, "address": address, "service": service, **options})
-        eventually(lambda: self.connectors[0].is_connected(name), timeout_s=10, what=f"{name} to listen")
+        self.await_connected(name)
+        self._addresses[name] = address
         return address
+
+    def safe_channel(self, name: str, service: str, **options: Any) -> None:
+        self.channel(name, service, socket_type="ROUTER", **options)
+
+    def give(self, name: str, bodies: Sequence[str]) -> None:
+        """As a peer of the acknowledged protocol has to: each is sent again until it is acknowledged."""
+        waiting = {body.encode(): body.encode() for body in bodies}
+        deadline = time.monotonic() + PATIENCE_S * 2
+        with zmq.Context() as context, context.socket(zmq.DEALER) as dealer:
+            dealer.linger = 0
+            dealer.connect(self._addresses[name])
+            while waiting:
+                assert time.monotonic() < deadline, f"{len(waiting)} were not acknowledged"
+                for message_id, body in list(waiting.items()):
+                    dealer.send_multipart([b"ZATO1", b"MSG", message_id, body])
+                until = time.monotonic() + 2
+                while waiting and dealer.poll(max(0, int((until - time.monotonic()) * 1000))):
+                    waiting.pop(dealer.recv_multipart()[2], None)
+
+    def give_malformed(self, name: str) -> None:
+        made = random.Random(1)
+        parts = [b"", b"ZATO1", b"MSG", b"ACK", b"id", b"\xff\xfe", os.urandom(300)]
+        with zmq.Context() as context, context.socket(zmq.DEALER) as dealer:
+            dealer.linger, dealer.sndhwm = 10_000, 0
+            dealer.connect(self._addresses[name])
+            for _ in range(10_000):
+                frames = [made.choice(parts) for _ in range(made.randrange(1, 7))]
+                if frames[:2] != [b"ZATO1", b"MSG"]:
+                    dealer.send_multipart(frames)
+
+    def is_empty(self, name: str) -> bool:
+        # Peers keep what is not acknowledged, and `give` waits for that.
+        return int(self.status(name).in_flight) == 0
+
+    def broken_options(self, name: str) -> dict[str, Any]:
+        # Of no machine: 192.0.2.0/24 is for documentation.
+        return {"address": "tcp://192.0.2.1:5555"}
+
+    def whole_options(self, name: str) -> dict[str, Any]:
+        return {"address": self._addresses[name]}
 
     def outgoing(self, name: str, address: str, **options: Any) -> None:
         """Make an outgoing connection, and wait until the connector has it; its peer need not be there."""
         self.server.invoke("zato.outgoing-zmq.create", {"name": name, "address": address, **options})
-        connector = self.connectors[0]
-        eventually(lambda: any(each.name == name for each in connector.call("GetStatus").objects), what=f"{name} to be known")
-
-    def lines(self, name: str) -> list[str]:
-        path = self.folder / name
-        return path.read_text().splitlines() if path.exists() else []
-
-    def await_all(self, name: str, bodies: list[str], timeout_s: float = 30) -> Counter[str]:
-        """Wait until each of them was written at least once; return how often each was."""
-        eventually(lambda: set(self.lines(name)) >= set(bodies), timeout_s=timeout_s, what=f"all messages of {name}")
-        return Counter(self.lines(name))
+        eventually(lambda: self.status(name), timeout_s=PATIENCE_S, what=f"{name} to be known")

@@ -1,8 +1,6 @@
 """Messages between real ZeroMQ peers and services, while the connector, the server and peers die and come back."""
 
 import contextlib
-import os
-import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -67,27 +65,14 @@ def test_the_answer_is_the_response_of_the_service(cluster: "Cluster", socket_ty
             assert req.recv() == b"echo " + body
 
 
-@pytest.mark.parametrize("victim", ["connector", "server", "peer"])
-def test_no_acknowledged_message_is_lost_when_one_is_killed(cluster: "Cluster", victim: str) -> None:
-    name = f"killed-{victim}"
-    address = cluster.channel(name, "zmq.note", socket_type="ROUTER")
+def test_no_acknowledged_message_is_lost_when_its_sender_is_killed(cluster: "Cluster") -> None:
+    address = cluster.channel("killed-peer", "zmq.note", socket_type="ROUTER")
     with peer("send", address, "1000") as sender:
-        eventually(lambda: cluster.lines(name), what="the first messages")
-        if victim == "peer":
-            sender.kill()
-        else:
-            part = cluster.connectors[0] if victim == "connector" else cluster.server
-            part.kill()
-            part.start()
-        if victim != "peer":
-            out, _ = sender.communicate(timeout=60)
-            print("sent again:", out)
-    if victim == "peer":
-        with peer("send", address, "1000") as successor:
-            successor.communicate(timeout=60)
-    counts = cluster.await_all(name, bodies(1000))
-    print("done twice:", sum(counts.values()) - 1000)
-    assert set(counts) == set(bodies(1000))
+        eventually(lambda: cluster.lines("killed-peer"), what="the first messages")
+        sender.kill()
+    with peer("send", address, "1000") as successor:
+        successor.communicate(timeout=60)
+    assert set(cluster.await_all("killed-peer", bodies(1000))) == set(bodies(1000))
 
 
 def test_a_message_sent_by_a_service_is_done_though_its_peer_is_killed(cluster: "Cluster", tmp_path: Path) -> None:
@@ -113,39 +98,6 @@ def test_a_service_hears_when_nobody_takes_what_it_pushes(cluster: "Cluster") ->
         pull.bind(address)
         cluster.server.invoke("zmq.send", {"body": "x", "out": "push"})
         assert pull.poll(5000) and pull.recv() == b"x"
-
-
-def test_a_poison_message_is_a_dead_letter_that_can_be_redriven_and_purged(cluster: "Cluster") -> None:
-    connector = cluster.connectors[0]
-    with socket(zmq.PUSH, cluster.channel("poison", "zmq.fail", tries=3, retry_after_s=0.05)) as push:
-        push.send(b"bad")
-        (letter,) = eventually(lambda: connector.call("ListDeadLetters", channel="poison").letters)
-    assert (letter.body, letter.count, len(cluster.lines("poison"))) == (b"bad", 3, 3)
-    assert "the reason" in letter.reason and letter.cid
-    assert connector.call("RedriveDeadLetters", channel="poison", ids=[letter.id]).count == 1
-
-    def is_dead_anew() -> bool:
-        letters = connector.call("ListDeadLetters", channel="poison").letters
-        return len(letters) == 1 and letters[0].id != letter.id
-
-    eventually(is_dead_anew, what="it to die again")
-    assert connector.call("PurgeDeadLetters", channel="poison", is_all=True).count == 1
-    assert not connector.call("ListDeadLetters", channel="poison").letters
-
-
-def test_malformed_frames_harm_nobody(cluster: "Cluster") -> None:
-    address = cluster.channel("malformed", "zmq.note", socket_type="ROUTER")
-    made = random.Random(1)
-    parts = [b"", b"ZATO1", b"MSG", b"ACK", b"id", b"\xff\xfe", os.urandom(300)]
-    with socket(zmq.DEALER, address, sndhwm=0) as dealer:
-        for _ in range(10_000):
-            frames = [made.choice(parts) for _ in range(made.randrange(1, 7))]
-            if frames[:2] != [b"ZATO1", b"MSG"]:
-                dealer.send_multipart(frames)
-        dealer.send_multipart([b"ZATO1", b"MSG", b"good", b"good"])
-        assert dealer.poll(30_000)
-        assert dealer.recv_multipart() == [b"ZATO1", b"ACK", b"good", b""]
-    assert cluster.lines("malformed") == ["good"]
 
 
 def test_a_channel_is_edited_moved_and_deleted(cluster: "Cluster") -> None:
@@ -195,17 +147,3 @@ def test_curve_lets_in_whom_it_should_only(cluster: "Cluster") -> None:
         known.send(b"known")
         cluster.await_all("curve", ["known"])
     assert cluster.lines("curve") == ["known"]
-
-
-def test_another_replica_goes_on_when_one_is_killed(cluster: "Cluster") -> None:
-    address = cluster.channel("replicas", "zmq.note", socket_type="ROUTER")
-    first, second = cluster.connectors
-    second.start()
-    with peer("send", address, "1000") as sender:
-        eventually(lambda: cluster.lines("replicas"), what="the first messages")
-        first.kill()
-        sender.communicate(timeout=60)
-        assert second.is_connected("replicas")
-    cluster.await_all("replicas", bodies(1000))
-    second.process.stop(20)
-    first.start()

@@ -343,3 +343,17 @@ def test_head_of_a_stream_makes_none_of_it(client: Client) -> None:
     client.send(b"HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n")
     assert client.socket.recv(1024).endswith(b"\r\n\r\n")
     assert ends == [0]
+
+
+def test_who_sends_small_requests_and_takes_no_answers_gets_them_all_in_the_end_in_their_order(client: Client) -> None:
+    client.handle = lambda request: Response(200, request.path.encode() + b"=" * 10_000)
+    count = 200
+    for number in range(count):
+        client.socket.sendall(b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % number)
+        gevent.sleep(0.001)
+    client.socket.shutdown(socket.SHUT_WR)
+    answers = client.read_to_end().split(b"HTTP/1.1 200 OK")[1:]
+    assert [answer.split(b"\r\n\r\n")[1].partition(b"=")[0] for answer in answers] == [
+        b"/%d" % number for number in range(count)
+    ]
+    assert all(answer.count(b"=") == 10_000 for answer in answers)

@@ -94,7 +94,7 @@ def test_a_deployment_is_compared_with_the_one_before_and_rolled_back(ann, clust
     expect(page.locator(".diff-lines .added")).to_contain_text('"version": 2')
     expect(page.locator(".diff-lines .removed")).to_contain_text('"version": 1')
     assert ann.serious_findings() == []
-    page.go_back()
+    ann.open("/services/files/greet.py")
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Roll back").first.click()
     expect(page.locator(".notice.done")).to_contain_text("is live in version", timeout=30_000)

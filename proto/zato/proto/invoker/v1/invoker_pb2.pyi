@@ -138,6 +138,8 @@ class DeliverRequest(_message.Message):
     IS_ORDERED_FIELD_NUMBER: _builtins.int
     TIMEOUT_S_FIELD_NUMBER: _builtins.int
     INBOX_S_FIELD_NUMBER: _builtins.int
+    LEASE_FIELD_NUMBER: _builtins.int
+    LEASE_EPOCH_FIELD_NUMBER: _builtins.int
     service: _builtins.str
     data_format: _builtins.str
     """As in InvokeRequest."""
@@ -150,6 +152,9 @@ class DeliverRequest(_message.Message):
     """Of each message, in seconds; 0 for no limit but the call's deadline."""
     inbox_s: _builtins.int
     """Remember for so many seconds, in Redis, which messages were done, by channel and id, and do none of them again; 0 does not."""
+    lease: _builtins.str
+    """Of the lease that the caller holds, with its name; nothing is done for an epoch that is over."""
+    lease_epoch: _builtins.int
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Delivery]: ...
     def __init__(
@@ -163,14 +168,76 @@ class DeliverRequest(_message.Message):
         is_ordered: _builtins.bool = ...,
         timeout_s: _builtins.float = ...,
         inbox_s: _builtins.int = ...,
+        lease: _builtins.str = ...,
+        lease_epoch: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "channel_type", b"channel_type", "data_format", b"data_format", "inbox_s", b"inbox_s", "is_ordered", b"is_ordered", "messages", b"messages", "service", b"service", "timeout_s", b"timeout_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "channel_type", b"channel_type", "data_format", b"data_format", "inbox_s", b"inbox_s", "is_ordered", b"is_ordered", "lease", b"lease", "lease_epoch", b"lease_epoch", "messages", b"messages", "service", b"service", "timeout_s", b"timeout_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeliverRequest: _TypeAlias = DeliverRequest  # noqa: Y015
+
+@_typing.final
+class HoldLeaseRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    HOLDER_FIELD_NUMBER: _builtins.int
+    LEASE_MS_FIELD_NUMBER: _builtins.int
+    GIVES_UP_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Of what is leased, e.g. "channel-amqp:orders"."""
+    holder: _builtins.str
+    """Unique to one process, e.g. "connector-amqp1/4f2a"."""
+    lease_ms: _builtins.int
+    """How long it lasts unless it is renewed."""
+    gives_up: _builtins.bool
+    """Give it back."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        holder: _builtins.str = ...,
+        lease_ms: _builtins.int = ...,
+        gives_up: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gives_up", b"gives_up", "holder", b"holder", "lease_ms", b"lease_ms", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HoldLeaseRequest: _TypeAlias = HoldLeaseRequest  # noqa: Y015
+
+@_typing.final
+class HoldLeaseResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IS_HELD_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    HOLDER_FIELD_NUMBER: _builtins.int
+    is_held: _builtins.bool
+    """By the caller, from now on."""
+    epoch: _builtins.int
+    """Of the present holder; grows with each new one."""
+    holder: _builtins.str
+    """Who holds it."""
+    def __init__(
+        self,
+        *,
+        is_held: _builtins.bool = ...,
+        epoch: _builtins.int = ...,
+        holder: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "holder", b"holder", "is_held", b"is_held"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HoldLeaseResponse: _TypeAlias = HoldLeaseResponse  # noqa: Y015
 
 @_typing.final
 class Delivered(_message.Message):

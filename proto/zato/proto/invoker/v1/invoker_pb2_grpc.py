@@ -44,6 +44,11 @@ class InvokerStub:
                 request_serializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.DeliverRequest.SerializeToString,
                 response_deserializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.DeliverResponse.FromString,
                 _registered_method=True)
+        self.HoldLease = channel.unary_unary(
+                '/zato.proto.invoker.v1.Invoker/HoldLease',
+                request_serializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.HoldLeaseRequest.SerializeToString,
+                response_deserializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.HoldLeaseResponse.FromString,
+                _registered_method=True)
 
 
 class InvokerServicer:
@@ -65,6 +70,13 @@ class InvokerServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def HoldLease(self, request, context):
+        """Asks for a lease of a channel that one connector of all may serve at a time, renews it, or gives it back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InvokerServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +89,11 @@ def add_InvokerServicer_to_server(servicer, server):
                     servicer.Deliver,
                     request_deserializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.DeliverRequest.FromString,
                     response_serializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.DeliverResponse.SerializeToString,
+            ),
+            'HoldLease': grpc.unary_unary_rpc_method_handler(
+                    servicer.HoldLease,
+                    request_deserializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.HoldLeaseRequest.FromString,
+                    response_serializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.HoldLeaseResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -133,6 +150,33 @@ class Invoker:
             '/zato.proto.invoker.v1.Invoker/Deliver',
             zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.DeliverRequest.SerializeToString,
             zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.DeliverResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HoldLease(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zato.proto.invoker.v1.Invoker/HoldLease',
+            zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.HoldLeaseRequest.SerializeToString,
+            zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.HoldLeaseResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,8 @@ class InvokerStub:
     """Runs a service once per message, for connectors. Fails as a whole when the server could not do it, which is no fault
     of a message; that a service failed is said per message.
     """
+    HoldLease: _grpc.UnaryUnaryMultiCallable[_invoker_pb2.HoldLeaseRequest, _invoker_pb2.HoldLeaseResponse]
+    """Asks for a lease of a channel that one connector of all may serve at a time, renews it, or gives it back."""
 
 @_typing.type_check_only
 class InvokerAsyncStub(InvokerStub):
@@ -53,6 +55,8 @@ class InvokerAsyncStub(InvokerStub):
     """Runs a service once per message, for connectors. Fails as a whole when the server could not do it, which is no fault
     of a message; that a service failed is said per message.
     """
+    HoldLease: _aio.UnaryUnaryMultiCallable[_invoker_pb2.HoldLeaseRequest, _invoker_pb2.HoldLeaseResponse]  # type: ignore[assignment]
+    """Asks for a lease of a channel that one connector of all may serve at a time, renews it, or gives it back."""
 
 class InvokerServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -74,5 +78,13 @@ class InvokerServicer(metaclass=_abc_1.ABCMeta):
         """Runs a service once per message, for connectors. Fails as a whole when the server could not do it, which is no fault
         of a message; that a service failed is said per message.
         """
+
+    @_abc_1.abstractmethod
+    def HoldLease(
+        self,
+        request: _invoker_pb2.HoldLeaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_invoker_pb2.HoldLeaseResponse, _abc.Awaitable[_invoker_pb2.HoldLeaseResponse]]:
+        """Asks for a lease of a channel that one connector of all may serve at a time, renews it, or gives it back."""
 
 def add_InvokerServicer_to_server(servicer: InvokerServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -12,7 +12,6 @@ from zato.ca.grpc import (
     EnrolmentService,
 )
 from zato.ca.hierarchy import Hierarchy
-from zato.ca.http import PublicServer
 from zato.ca.imports import Imported
 from zato.ca.issuing import Addresses, Issuing
 from zato.ca.metrics import Metrics
@@ -23,6 +22,7 @@ from zato.common.certificates.identity import Identity
 from zato.common.clock import Clock, SystemClock
 from zato.common.errors import InvalidOptions
 from zato.common.logs import get_logger
+from zato.common.plain_http import PublicServer
 from zato.common.rpc.server import ThreadedServer
 from zato.common.secrets import CannotDecrypt, SecretBox
 from zato.proto.certificate_authority.v1.certificate_authority_pb2_grpc import (

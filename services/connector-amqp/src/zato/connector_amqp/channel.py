@@ -29,8 +29,10 @@ _PUBLISH_S = 10.0
 _CONSUMES_WITHIN_S = 15.0
 _BURY_AGAIN_S = 1.0
 _REASON, _CID, _COUNT, _DIED_AT, _FROM = "x-zato-reason", "x-zato-cid", "x-zato-count", "x-zato-died-at", "x-zato-queue"
+# Of a message whose sender gave it none.
+_ID = "x-zato-id"
 # The last one is what quorum queues add.
-_OURS = (_REASON, _CID, _COUNT, _DIED_AT, _FROM, "x-delivery-count")
+_OURS = (_REASON, _CID, _COUNT, _DIED_AT, _FROM, _ID, "x-delivery-count")
 
 
 class Consumer:
@@ -210,6 +212,8 @@ class AMQPChannel:
             _DIED_AT: datetime.now(UTC).isoformat(),
             _FROM: self._options.queue,
         }
+        if not properties.message_id:
+            headers[_ID] = os.urandom(8).hex()
         message = Ready("", self._dead_queue, body, _changed(properties, headers), True)
 
         def work() -> None:
@@ -229,6 +233,10 @@ class AMQPChannel:
 
     def dead_letters(self, limit: int) -> list[DeadLetter]:
         return self._walk(lambda _channel, _properties, _body: False, limit, None)[0]
+
+    def count_dead_letters(self) -> int:
+        with _blocking(self._definition) as connection:
+            return _size(connection.channel(), self._dead_queue)
 
     def redrive(self, ids: Sequence[str] | None) -> int:
         def send_back(channel: Any, properties: Any, body: bytes) -> bool:
@@ -251,7 +259,7 @@ class AMQPChannel:
         with _blocking(self._definition) as connection:
             channel = connection.channel()
             channel.confirm_delivery()
-            size = _declare(channel, self._dead_queue)
+            size = _size(channel, self._dead_queue)
             for _ in range(size if limit is None else min(size, limit)):
                 method, properties, body = channel.basic_get(self._dead_queue)
                 if method is None:
@@ -288,16 +296,20 @@ def _blocking(definition: DefinitionOptions) -> Any:
     raise Unavailable(f"The broker cannot be reached: {reason}")
 
 
-def _declare(channel: Any, queue: str) -> int:
-    """Return how many messages the queue has; make it when there is none."""
+def _declare(channel: Any, queue: str) -> None:
+    """See to it that there is such a queue; one that is there stays as it is."""
     try:
-        found = channel.queue_declare(queue, passive=True)
+        channel.queue_declare(queue, passive=True)
     except pika.exceptions.ChannelClosedByBroker:
-        other = channel.connection.channel()
-        found = other.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
-        other.close()
-        channel.open()
-    return int(found.method.message_count)
+        channel.connection.channel().queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
+
+
+def _size(channel: Any, queue: str) -> int:
+    """Return how many messages a queue has; none when there is no such queue, which looking does not make."""
+    try:
+        return int(channel.queue_declare(queue, passive=True).method.message_count)
+    except pika.exceptions.ChannelClosedByBroker:
+        return 0
 
 
 def _changed(properties: Any, headers: dict[str, Any]) -> pika.BasicProperties:
@@ -310,7 +322,7 @@ def _changed(properties: Any, headers: dict[str, Any]) -> pika.BasicProperties:
 def _letter(properties: Any, body: bytes) -> DeadLetter:
     headers = properties.headers or {}
     return DeadLetter(
-        id=str(properties.message_id or ""),
+        id=str(properties.message_id or headers.get(_ID, "")),
         body=body,
         reason=str(headers.get(_REASON, "")),
         cid=str(headers.get(_CID, "")),

@@ -1,5 +1,7 @@
 """The kinds of this connector: a broker, what is taken from it, and what is sent to it."""
 
+from zato.common.connectors.leases import runs_once
+from zato.common.connectors.sending import store_limit, when_away
 from zato.common.kinds import Kind
 from zato.common.options import option, options
 
@@ -46,6 +48,7 @@ class ChannelOptions:
     retry_after_s: float = option("Seconds before the second try; doubles each time, up to a minute", default=1.0, minimum=0)
     timeout_s: float = option("Seconds that the service may take", default=60.0, minimum=0.1)
     inbox_s: int = option("Seconds for which a message that was done is not done again; 0 for no memory", default=0, minimum=0)
+    runs_once: bool = runs_once()
     dead_letter_queue: str = option("Where dead letters are kept; empty: the queue's name and .dead-letters", default="")
 
 
@@ -64,6 +67,8 @@ class OutgoingOptions:
     user_id: str = option("User id, which has to be the definition's user", default="")
     app_id: str = option("Application id", default="")
     is_mandatory: bool = option("A message that reaches no queue is an error", default=True)
+    when_away: str = when_away()
+    store_limit: int = store_limit()
 
 
 KINDS = (

@@ -52,7 +52,7 @@ class ZMQChannel:
         self._is_stopped = True
         is_ours = self._engines.release(self._configured.id, engine, self)
         if is_ours:
-            engine.leave(drain_s)
+            engine.leave(drain_s, keeps_address=self._exchange.is_redelivered)
         deadline = time.monotonic() + drain_s
         while self._intake.in_flight and time.monotonic() < deadline and not self._exchange.is_redelivered:
             time.sleep(_POLL_S)
@@ -97,6 +97,9 @@ class ZMQChannel:
 
     def dead_letters(self, limit: int) -> list[DeadLetter]:
         return self._letters.all(self._configured.name, limit)
+
+    def count_dead_letters(self) -> int:
+        return self._letters.count(self._configured.name)
 
     def redrive(self, ids: Any) -> int:
         """Hand dead letters to the service again; each is gone only once that went well or it is dead anew."""

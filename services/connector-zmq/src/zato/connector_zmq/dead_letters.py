@@ -32,6 +32,9 @@ class DeadLetters:
     def all(self, channel: str, limit: int) -> list[DeadLetter]:
         return [_letter(entry_id, fields) for entry_id, fields in self._conn.xrange(_KEY + channel, count=limit)]
 
+    def count(self, channel: str) -> int:
+        return int(self._conn.xlen(_KEY + channel))
+
     def chosen(self, channel: str, ids: Sequence[str] | None) -> list[DeadLetter]:
         """Return those of `ids` that are there; all, up to ten thousand, when None."""
         if ids is None:

@@ -70,6 +70,7 @@ class Engine:
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._wake_lock = threading.Lock()
         self._is_leaving = threading.Event()
+        self._keeps_address = False
         self._has_left = threading.Event()
         self._is_closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"zmq-{name}", daemon=True)
@@ -96,8 +97,15 @@ class Engine:
                 with contextlib.suppress(BlockingIOError):
                     os.eventfd_write(self._wake, 1)
 
-    def leave(self, timeout_s: float) -> None:
-        """Take no new peers, and hand on what is in the socket. Returns when that is done, or the time is up."""
+    def leave(self, timeout_s: float, *, keeps_address: bool = False) -> None:
+        """
+        Take no new messages. Returns when that is so, or the time is up.
+
+        Args:
+            keeps_address: Peers get their answers still, and keep what they have not sent. Otherwise the address is free
+                for a successor, connections end, and what is in the socket is handed on.
+        """
+        self._keeps_address = keeps_address
         self._is_leaving.set()
         self.wake()
         self._has_left.wait(timeout_s)
@@ -159,8 +167,10 @@ class Engine:
         poller.register(configured.monitor, zmq.POLLIN)
         while not self._is_closing.is_set():
             if self._is_leaving.is_set() and not self._has_left.is_set():
-                configured.leave()
-                self._read_rest(socket)
+                if not self._keeps_address:
+                    # With its address libzmq ends the connections that came in there.
+                    configured.leave()
+                    self._read_rest(socket)
                 self._has_left.set()
             can_read = not self._has_left.is_set() and self.receiver.has_room()
             poller.register(socket, zmq.POLLIN if can_read else 0)

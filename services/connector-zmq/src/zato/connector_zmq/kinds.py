@@ -2,6 +2,8 @@
 
 import zmq.utils.z85
 
+from zato.common.connectors.leases import runs_once
+from zato.common.connectors.sending import store_limit, when_away
 from zato.common.kinds import Kind
 from zato.common.options import option, options
 from zato.connector_zmq.addresses import check_address
@@ -115,6 +117,8 @@ class ChannelOptions(SocketOptions):
         "Seconds for which an acknowledged message that was done is not done again; 0 for none", default=0, minimum=0
     )
 
+    runs_once: bool = runs_once()
+
     def topics(self) -> tuple[bytes, ...]:
         return tuple(part.strip().encode() for part in self.sub_key.split(",")) if self.sub_key else (b"",)
 
@@ -135,6 +139,8 @@ class OutgoingOptions(SocketOptions):
     wait_for_subscriber_s: float = option(
         "PUB: seconds that the first message waits for somebody to subscribe", default=1.0, minimum=0.0, maximum=60.0
     )
+    when_away: str = when_away()
+    store_limit: int = store_limit()
 
 
 CHANNEL = Kind("channel-zmq", "ZeroMQ channel", ChannelOptions)

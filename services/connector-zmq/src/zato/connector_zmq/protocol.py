@@ -7,6 +7,7 @@ from zato.connector_zmq.dead_letters import DeadLetters
 from zato.connector_zmq.engine import Engines
 from zato.connector_zmq.kinds import CHANNEL, OUTGOING
 from zato.connector_zmq.outgoing import ZMQOutgoing
+from zato.connector_zmq.pinging import ping_channel, ping_outgoing
 
 
 def make_protocol(settings: ZMQSettings) -> Protocol:
@@ -19,6 +20,7 @@ def make_protocol(settings: ZMQSettings) -> Protocol:
             CHANNEL.name: lambda configured, context: ZMQChannel(configured, context, engines, letters),
             OUTGOING.name: ZMQOutgoing,
         },
+        pings={CHANNEL.name: ping_channel, OUTGOING.name: ping_outgoing},
         # An address that we listen at is free only once the predecessor has left it.
         overlaps={OUTGOING.name: False},
     )

@@ -24,7 +24,7 @@ _TYPES = {
 }
 # The domain has to be one by name: the authenticator does not take "*" for a domain that a socket has set.
 _ZAP_DOMAIN = "zato"
-_REFUSED = {
+REFUSED = {
     zmq.EVENT_HANDSHAKE_FAILED_AUTH: "the peer does not let our CURVE key in",
     zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "the peer does not speak as we do: does only one side have CURVE?",
     zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "the handshake failed: is the peer's CURVE key right?",
@@ -124,8 +124,8 @@ class ConfiguredSocket:
                 self._peers = max(0, self._peers - 1)
                 if not self._peers:
                     self._report(False, f"The peer at {', '.join(self._options.address)} is gone")
-            elif event in _REFUSED and self._method == "connect":
-                self._report(False, f"{', '.join(self._options.address)}: {_REFUSED[event]}")
+            elif event in REFUSED and self._method == "connect":
+                self._report(False, f"{', '.join(self._options.address)}: {REFUSED[event]}")
 
     def close(self) -> None:
         self.socket.disable_monitor()

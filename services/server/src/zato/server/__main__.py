@@ -64,8 +64,10 @@ def _prepare_folders(settings: ServerSettings) -> None:
     settings.work_folder.mkdir(parents=True, exist_ok=True)
     settings.work_folder.chmod(0o700)
     settings.pickup_folder.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(settings.metrics_folder, ignore_errors=True)
-    settings.metrics_folder.mkdir()
+    # Sources are written anew from the ODB: those of versions that nobody runs any more would stay for ever.
+    for folder in (settings.metrics_folder, settings.sources_folder, settings.trials_folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
 
 
 def _upgrade_odb(settings: ServerSettings) -> None:
@@ -79,14 +81,13 @@ def _upgrade_odb(settings: ServerSettings) -> None:
     is_reported = False
     while True:
         try:
-            database.ping()
+            is_migrated = schema.upgrade(database)
             break
         except Unavailable as exc:
             if not is_reported:
                 log.warning("odb_not_reachable", error=exc.message)
             is_reported = True
             time.sleep(_RETRY_ODB_S)
-    is_migrated = schema.upgrade(database)
     # No connection may be older than the fork.
     database.close()
     if is_migrated:

@@ -17,21 +17,25 @@ from zato.common import logs
 from zato.common.bus import Bus, RedisBus
 from zato.common.cid import new_cid
 from zato.common.errors import Unavailable, ZatoError
+from zato.common.kinds import KindRegistry
 from zato.common.logs import get_logger
 from zato.common.rpc.client import Client
 from zato.common.secrets import SecretBox
 from zato.proto.control_plane.v1.control_plane_pb2 import RegisterKindsRequest
 from zato.server.accounts.accounts import Accounts
-from zato.server.accounts.http_api import http_api_channel, http_api_service
+from zato.server.accounts.json_api import AdminOverJSON, json_api_channel
+from zato.server.accounts.over_http import made_with
 from zato.server.accounts.rpc import AccountsRPC
 from zato.server.accounts.services import account_actions
 from zato.server.accounts.sign_in import SignIn
+from zato.server.accounts.soap_api import AdminOverSOAP, soap_api_channel
 from zato.server.admin.actions import Action
 from zato.server.admin.async_queue import AsyncQueue
 from zato.server.admin.audit import audit_actions
 from zato.server.admin.caches import cache_actions
 from zato.server.admin.documents import document_actions
 from zato.server.admin.kvdb import kvdb_actions
+from zato.server.admin.packages import package_actions
 from zato.server.admin.pings import ping_actions
 from zato.server.admin.queues import queue_actions
 from zato.server.admin.rate_limits import RateLimits, rate_limit_actions
@@ -64,7 +68,7 @@ from zato.server.describe.documents import Documents
 from zato.server.describe.serving import document_channels, document_services
 from zato.server.http.access_log import AccessLog, make_access_log_step
 from zato.server.http.body_budget import BodyBudget
-from zato.server.http.channels import compile_channels
+from zato.server.http.channels import Channels
 from zato.server.http.client_address import make_client_address_step, within
 from zato.server.http.connection import ConnectionSettings, Timeouts
 from zato.server.http.deadline import make_deadline_step
@@ -99,8 +103,13 @@ from zato.server.jobs.runner import Runner
 from zato.server.jobs.runs import Runs
 from zato.server.kinds import own_kinds
 from zato.server.messaging.delivery import Deliveries
+from zato.server.messaging.forwarding import Forwarder
 from zato.server.messaging.inbox import Inbox
-from zato.server.messaging.publishing import AMQPSender, ConnectorClient, ZMQSender
+from zato.server.messaging.leases import Leases
+from zato.server.messaging.outbox import Outbox
+from zato.server.messaging.pings import connector_ping_actions
+from zato.server.messaging.publishing import AMQPSender, ConnectorClient, IBMMQSender, JMSWMQSender, ZMQSender
+from zato.server.messaging.queues import connector_queues, options_of
 from zato.server.metrics import Metrics
 from zato.server.odb import gevent_psycopg2
 from zato.server.odb.database import Database
@@ -116,6 +125,7 @@ from zato.server.security.services import security_services
 from zato.server.service import Service
 from zato.server.services.asynchronous import run_task
 from zato.server.services.broadcast import BroadcastListener
+from zato.server.services.canary import Bounds, Canary
 from zato.server.services.context import KeyValueDB, ServerContext
 from zato.server.services.counts import flush_for_ever
 from zato.server.services.deployer import Deployer, Outcome
@@ -130,7 +140,7 @@ from zato.server.services.simpleio import defaults
 from zato.server.services.simpleio.declaration import read_declaration
 from zato.server.services.statistics import Statistics
 from zato.server.services.statistics_reading import StatisticsReader
-from zato.server.services.store import ServiceStore
+from zato.server.services.store import ServiceEntry, ServiceStore
 from zato.server.services.task_consumer import TaskConsumer
 from zato.server.services.tasks import Task, Tasks, TaskSettings
 from zato.server.services.usage import Usage
@@ -191,13 +201,15 @@ class WorkerApp:
         self._is_stopping = False
         self._stop_by = 0.0
         self._unreported: list[Outcome] = []
+        self._channels = Channels()
+        self._registry_of_services: KindRegistry | None = None
         # The master's has compiled our statements already. It has no connections: those come after the fork.
         self._database = database or Database(settings.odb_url, settings.odb_limits)
         self._kinds = Kinds(own_kinds())
         self._store = ServiceStore()
         self._deployer = Deployer(
             self._store,
-            settings.work_folder / "services",
+            settings.sources_folder,
             partial(older_versions, self._database),
             Schemas(settings.services_folder / "schema" / "json"),
             NamePatterns(settings.deploy_patterns_allowed),
@@ -223,8 +235,23 @@ class WorkerApp:
         self._other_actions |= account_actions(Accounts(self._database, box, settings.cluster))
         self._status = StatusReporter(self._database, settings.name)
         self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
+        canary = Canary(
+            self._deployer,
+            settings.trials_folder,
+            settings.services_folder,
+            settings.deploy_patterns_allowed,
+            Bounds(settings.package_check_timeout_s, settings.package_check_memory_mb),
+        )
         deployments = Deployments(
-            self._database, self._deployer, bus, self._topic, settings.name, self._pid, self._follower.catch_up_with
+            self._database,
+            canary.check,
+            bus,
+            self._topic,
+            settings.name,
+            self._pid,
+            self._follower.catch_up_with,
+            limits=settings.package_limits,
+            keep_versions=settings.package_keep_versions,
         )
         invoker = Invoker(self._store, _invoke_rules(settings))
         self._broadcasts = tasks.broadcasts
@@ -240,6 +267,14 @@ class WorkerApp:
         self._other_actions |= document_actions(self.documents)
         self._task_consumer = TaskConsumer(tasks, f"{settings.name}:{self._pid}:{new_cid()}", run_in_time)
         self._usage = Usage(tasks.conn, f"zato:{settings.cluster}:usage")
+        self._outbox = Outbox(tasks.conn, f"zato:{settings.cluster}:outbox")
+        self._connectors = {
+            "amqp": self._connector("amqp", settings.connector_amqp_addresses, ("definition", "outgoing")),
+            "zmq": self._connector("zmq", settings.connector_zmq_addresses, ("channel", "outgoing")),
+            "jms-wmq": self._connector("jms-wmq", settings.connector_mq_addresses, ("definition", "outgoing")),
+        }
+        senders = {each.outgoing_kind: each for each in self._connectors.values()}
+        self._forwarder = Forwarder(self._outbox, senders, f"{settings.name}/{self._pid}")
         invoker.context = self._make_context(invoker, box, tasks)
         self._local_counter, self._shared_counter = LocalCounter(), _shared_counter(settings)
         self._reset_topic = f"zato:{settings.cluster}:rate-reset"
@@ -248,7 +283,8 @@ class WorkerApp:
         watch = Watch(self._database, self._follower)
         jobs_rpc = JobsRPC(leadership, Claims(self._database), self._job_runs, runner)
         inbox = Inbox(tasks.conn, f"zato:{settings.cluster}:inbox")
-        deliveries = Deliveries(settings.name, invoker, self._overseer, inbox)
+        leases = Leases(tasks.conn, f"zato:{settings.cluster}:lease")
+        deliveries = Deliveries(settings.name, invoker, self._overseer, inbox, leases)
         self._rpc = RPC(
             settings.name,
             invoker,
@@ -261,6 +297,7 @@ class WorkerApp:
             more={
                 **jobs_rpc.methods,
                 **RefusalsRPC(self._database).methods,
+                "Invoker/HoldLease": lambda call: leases.hold(call.message),
                 "Invoker/Deliver": lambda call: deliveries.deliver(call.message, call.deadline_s),
             },
         )
@@ -270,7 +307,8 @@ class WorkerApp:
         settings = self._settings
         reader, http = (StatisticsReader(tasks.conn, each.prefix) for each in (self._statistics, self._traffic))
         kvdb = KeyValueDB(settings.redis_url)
-        queues = (AsyncQueue(tasks),)
+        async_queue = AsyncQueue(tasks)
+        find_queues = connector_queues(tuple(self._connectors.values()), self._outbox, lambda: self._follower.configuration)
         limits = RateLimits(
             lambda: self._follower.configuration,
             self._local_counter,
@@ -282,10 +320,12 @@ class WorkerApp:
             **statistics_actions(reader, http, self._statistics.recordings),
             **kvdb_actions(tasks.conn, kvdb),
             **cache_actions(lambda: context().cache),
-            **queue_actions(lambda: queues),
+            **queue_actions(lambda: [async_queue, *find_queues()]),
+            **connector_ping_actions(self._connectors.values()),
             **rate_limit_actions(limits),
             **server_actions(settings.cluster, settings.name),
             **service_source_actions(settings.name, lambda: self._follower.configuration),
+            **package_actions(),
         }
 
     @property
@@ -308,14 +348,17 @@ class WorkerApp:
 
     def _make_context(self, invoker: Invoker, box: SecretBox, tasks: Tasks) -> ServerContext:
         settings = self._settings
+        mq = self._connectors["jms-wmq"]
         return ServerContext(
             settings.name,
             invoker,
             Outgoing(
                 lambda: running_state(self._state).connections,
                 {
-                    "amqp": AMQPSender(self._connector(settings.connector_amqp_addresses)),
-                    "zmq": ZMQSender(self._connector(settings.connector_zmq_addresses)),
+                    "amqp": AMQPSender(self._connectors["amqp"]),
+                    "zmq": ZMQSender(self._connectors["zmq"]),
+                    "jms_wmq": JMSWMQSender(mq),
+                    **dict.fromkeys(("ibm_mq", "wmq"), IBMMQSender(mq)),
                 },
             ),
             KeyValueDB(settings.redis_url, settings.services_folder / "lua" / "user"),
@@ -331,9 +374,16 @@ class WorkerApp:
             configuration=lambda: running_state(self._state).configuration,
         )
 
-    def _connector(self, addresses: tuple[str, ...]) -> ConnectorClient:
+    def _connector(self, protocol: str, addresses: tuple[str, ...], pinged: tuple[str, ...]) -> ConnectorClient:
         settings = self._settings
-        return ConnectorClient(addresses, lambda address: Client(address, token=settings.token, tls=settings.tls()))
+        return ConnectorClient(
+            protocol,
+            addresses,
+            lambda address: Client(address, token=settings.token, tls=settings.tls()),
+            self._outbox,
+            options_of(lambda: self._state.configuration),
+            pinged,
+        )
 
     def is_ready(self) -> bool:
         return self._is_loaded and not self._is_stopping
@@ -360,6 +410,10 @@ class WorkerApp:
         self._shared_counter.close()
         self._bus.close()
         self._database.close()
+
+    def flush_log(self) -> None:
+        """Write the lines of requests that wait for others to be written with."""
+        self._access_log.flush()
 
     def tick(self, open_connections: int) -> int:
         """Return how many requests this worker has answered."""
@@ -432,6 +486,7 @@ class WorkerApp:
             log.warning("configuration_not_loaded", error=exc.message)
             return False
         self._task_consumer.start()
+        self._forwarder.start()
         self._follower.listen(self._bus, self._topic)
         self._bus.subscribe(self._broadcasts, self._hear_broadcast)
         self._bus.subscribe(self._reset_topic, self._local_counter.reset)
@@ -456,16 +511,15 @@ class WorkerApp:
         # Before new services come: one that is switched off must not run in between.
         self._store.replace_states(service_states(configuration))
         outcomes = self._deployer.apply(update.changed_files, removed)
-        log_in_services = security_services(lambda: self._gate.log_in)
-        own_services = [*internal_services(), *log_in_services, *admin_services(self._admin, self._other_actions)]
-        own_services += [http_api_service(self._sign_in), *document_services(self.documents, self._settings)]
-        self._store.replace_internal(own_services)
+        if self._kinds.registry is not self._registry_of_services:
+            self._store.replace_internal(self._own_services())
+            self._registry_of_services = self._kinds.registry
         old = self._state
         gate = self._gate = self._gate.follow(configuration)
         own_channels = document_channels(self._settings, gate.guard)
         if self._settings.admin_over_http:
-            own_channels.append(http_api_channel())
-        router = Router([*own_channels, *compile_channels(configuration, gate)])
+            own_channels += [json_api_channel(), soap_api_channel()]
+        router = Router([*own_channels, *self._channels.of(configuration, gate)])
         limits = dict(definition_limits(configuration))
         ids = {(each.kind, each.name): each.id for each in configuration.objects.values() if each.kind in SECURITY_KINDS}
         self._state = WorkerState(configuration, router, old.connections.follow(configuration), limits, ids)
@@ -481,6 +535,13 @@ class WorkerApp:
             lag_s=round(max(lags_s, default=0.0), 3),
         )
         self._report(configuration.version, outcomes)
+
+    def _own_services(self) -> list[ServiceEntry]:
+        """Hundreds of classes are made for these: not with each change, only when kinds have come."""
+        log_in_services = security_services(lambda: self._gate.log_in)
+        own_services = [*internal_services(), *log_in_services, *admin_services(self._admin, self._other_actions)]
+        own_services += [made_with(each, self._sign_in) for each in (AdminOverJSON, AdminOverSOAP)]
+        return [*own_services, *document_services(self.documents, self._settings)]
 
     def _report(self, version: int, outcomes: list[Outcome]) -> None:
         self._metrics.set_config_version(version, self._pid)

@@ -10,6 +10,7 @@ from zato.common.options import option, options
 from zato.common.secrets import CannotDecrypt, SecretBox
 from zato.common.settings import load_settings
 from zato.server.odb.limits import Limits
+from zato.server.packages.archives import PackageLimits
 from zato.server.services.name_patterns import NamePatterns
 
 PART = "server"
@@ -55,9 +56,26 @@ class ServerSettings(TrustSettings):
     token: str = option("What the parts of the cluster show to one another", secret=True)
     secret_key: str = option("Key of the secrets in the ODB; after a comma older ones that still decrypt", secret=True)
 
-    pickup_folder: Path = option("Files put here are deployed", default=Path("pickup"))
+    pickup_folder: Path = option("Files, archives, wheels and folders put here are deployed", default=Path("pickup"))
     undeploy_deleted: bool = option("Whether deleting a file from the pickup folder undeploys it", default=True)
     work_folder: Path = option("Sockets, deployed files, counters; private to this server", default=Path("work"))
+
+    package_max_bytes: int = option(
+        "Largest upload of a package; over HTTP max_body_bytes has a say too", default=32 * 1024 * 1024, minimum=1024
+    )
+    package_max_unpacked_bytes: int = option(
+        "Most bytes that all files of a package have together", default=128 * 1024 * 1024, minimum=1024
+    )
+    package_max_files: int = option("Most files of a package", default=5000, minimum=1, maximum=60_000)
+    package_keep_versions: int = option(
+        "Versions of each package that are kept to go back to, the live one always among them; 0 for all", default=20, minimum=0
+    )
+    package_check_timeout_s: float = option(
+        "Seconds that importing a package may take when it is tried, in a process of its own", default=30.0, minimum=0.1
+    )
+    package_check_memory_mb: int = option(
+        "Megabytes that importing a package may take when it is tried", default=1024, minimum=16
+    )
 
     services_folder: Path = option(
         "What services read: lua/user/*.lua, schema/json/*.json, user-conf/*.ini, static/*, simple-io.conf",
@@ -194,6 +212,9 @@ class ServerSettings(TrustSettings):
     connector_zmq_addresses: tuple[str, ...] = option(
         "gRPC addresses of ZeroMQ connectors, host:port: where services send through", default=("127.0.0.1:31532",)
     )
+    connector_mq_addresses: tuple[str, ...] = option(
+        "gRPC addresses of MQ connectors, host:port: where services send through", default=("127.0.0.1:31533",)
+    )
 
     def __post_init__(self) -> None:
         for name in ("http_address", "grpc_address"):
@@ -240,6 +261,18 @@ class ServerSettings(TrustSettings):
     def body_budget_bytes(self) -> int:
         """A worker that could not hold one body of the accepted size would accept it and never take it."""
         return max(self.max_buffered_bytes, self.max_body_bytes)
+
+    @property
+    def package_limits(self) -> PackageLimits:
+        return PackageLimits(self.package_max_bytes, self.package_max_unpacked_bytes, self.package_max_files)
+
+    @property
+    def sources_folder(self) -> Path:
+        return self.work_folder / "services"
+
+    @property
+    def trials_folder(self) -> Path:
+        return self.work_folder / "trials"
 
     @property
     def odb_limits(self) -> Limits:

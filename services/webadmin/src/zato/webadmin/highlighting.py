@@ -1,9 +1,7 @@
 """Code and messages in colours: as HTML of classes, which the stylesheet gives colours in both themes."""
 
-import difflib
 import json
 import xml.dom.minidom
-from dataclasses import dataclass
 from xml.parsers.expat import ExpatError
 
 from markupsafe import Markup
@@ -42,20 +40,6 @@ def coloured(text: str, language: str, *, has_lines: bool = False) -> Markup:
         lines = html.rstrip("\n").split("\n")
         html = "\n".join(f'<span id="L-{number}">{line}</span>' for number, line in enumerate(lines, 1))
     return Markup(html)  # noqa: S704 (Pygments escapes all text)
-
-
-@dataclass(frozen=True)
-class DiffLine:
-    """A line of a difference: `sign` is "+", "-" or " ", and "@" where lines are left out."""
-
-    sign: str
-    text: str
-
-
-def line_diff(old: str, new: str) -> list[DiffLine]:
-    """Return what changed, with three lines around it."""
-    lines = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=3)
-    return [DiffLine(line[0], line[1:] if line[0] != "@" else line) for line in list(lines)[2:]]
 
 
 def pretty(text: str) -> tuple[str, str]:

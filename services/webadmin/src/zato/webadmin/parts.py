@@ -1,10 +1,12 @@
-"""Those parts of the cluster that are asked beside its servers: the load-balancer's agent, the schedulers."""
+"""Those parts of the cluster that are asked beside its servers: the load-balancer's agent, schedulers, the authority."""
 
 import threading
 from typing import Any
 
 from zato.common.errors import DeadlineExceeded, InvalidOptions, Unavailable, ZatoError
 from zato.common.rpc.client import Client
+from zato.proto.certificate_authority.v1.certificate_authority_pb2 import GetOverviewRequest
+from zato.proto.certificate_authority.v1.certificate_authority_pb2_grpc import CertificateAuthorityStub
 from zato.proto.load_balancer.v1 import load_balancer_pb2 as messages
 from zato.proto.load_balancer.v1.load_balancer_pb2_grpc import LoadBalancerStub
 from zato.proto.scheduler.v1.scheduler_pb2 import GetNextFiresRequest, NextFire
@@ -52,6 +54,17 @@ class Parts:
             else:
                 return list(answer.fires)
         raise failure
+
+    def certificates(self) -> Any:
+        """
+        Return what the authority tells of itself and of the certificates that are valid.
+
+        Raises:
+            ZatoError: It refused; Unavailable when it does not answer, or the cluster has none.
+        """
+        client = self._client(self._settings.ca_address)
+        request = GetOverviewRequest()
+        return client.call(CertificateAuthorityStub(client.channel).GetOverview, request, timeout_s=_CALL_S)
 
     def _client(self, address: str) -> Client:
         if not address:

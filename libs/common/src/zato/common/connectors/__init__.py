@@ -15,7 +15,10 @@ the new one is connected. Kinds that have no maker, definitions, only are refere
 
 - A channel makes an `Intake` by `context.intake(configured, settings)` and hands it each message, with a callback that is
   called once, in some thread, with what is to become of the message: `intake.submit(message, settle)`.
+- A channel whose options have `runs_once: bool = runs_once()` is made, and started, by the frame only while its process holds
+  the channel's lease; its maker must do nothing before `start`.
 - An outgoing connection also is a `Publisher`: `publish(messages)` returns once the peer has confirmed each.
-- A channel that keeps dead letters also is a `Morgue`.
+  Its options have `when_away: str = when_away()` and `store_limit: int = store_limit()` (see `sending`): servers act on them.
+- A channel that keeps dead letters also is a `Morgue`, and a `CountingMorgue` where it knows how many there are.
 - Each calls `context.report(is_connected, error)` whenever that changes; the control plane hears of it.
 """

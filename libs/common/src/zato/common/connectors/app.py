@@ -18,6 +18,7 @@ from zato.common.following import Follower
 from zato.common.kinds import Kind
 from zato.common.lifecycle.program import Program
 from zato.common.logs import get_logger
+from zato.common.plain_http import PublicServer
 from zato.common.rpc.server import ThreadedServer
 from zato.common.rpc.servers import Servers
 from zato.proto.connector.v1.connector_pb2_grpc import add_ConnectorServicer_to_server
@@ -82,9 +83,21 @@ class App:
             threads=_RPC_THREADS,
         )
 
+        self._http = self._make_http(settings.http_address) if settings.http_address else None
+
+    def _make_http(self, address: str) -> PublicServer:
+        # Only where somebody wants numbers: an idle connector is small.
+        from zato.common.connectors.metrics import Metrics
+
+        metrics = Metrics(self._keeper, lambda: self._objects.version, lambda: self._servers.is_reachable)
+        pages = {"/metrics": ("text/plain; version=0.0.4", metrics.render), "/health/ready": ("text/plain", lambda: b"ready\n")}
+        return PublicServer(address, pages)
+
     def run(self, stop: threading.Event) -> None:
         """Serve until `stop` is set; then drain: what is under way ends, what is not goes back to its peer."""
         self._server.start()
+        if self._http is not None:
+            self._http.start()
         log.info("connector_started", grpc=self._settings.grpc_address, servers=self._settings.server_addresses)
         threads = [
             threading.Thread(target=work, args=(stop,), name=name, daemon=True)
@@ -100,6 +113,8 @@ class App:
         self._server.set_serving(False)
         self._keeper.stop(self._settings.drain_s)
         self._server.stop(_RPC_GRACE_S)
+        if self._http is not None:
+            self._http.stop()
         self._servers.close()
         log.info("connector_stopped")
 

@@ -1,12 +1,14 @@
 """The contract `Connector`, served for every protocol: messages in, messages out; the work is that of what runs."""
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from zato.common.connectors.errors import Refused
 from zato.common.connectors.messages import Outgoing
-from zato.common.connectors.running import Keeper, Morgue, Publisher
+from zato.common.connectors.running import CountingMorgue, Keeper, Morgue, Publisher
 from zato.common.errors import BadRequest, DeadlineExceeded, NotImplementedHere, ZatoError
 from zato.common.rpc.details import error_detail
 from zato.proto.connector.v1 import connector_pb2 as messages
@@ -42,13 +44,20 @@ class Servicer(ConnectorServicer):
         self._ping = ping
         self._version = version
         self._is_connected = is_connected
+        self._counting = threading.Lock()
 
     def Publish(self, request: messages.PublishRequest, context: "grpc.ServicerContext") -> messages.PublishResponse:
-        publisher = self._keeper.find(request.connection, "outgoing-").running
+        slot = self._keeper.find(request.connection, "outgoing-")
+        publisher = slot.worker
         if not isinstance(publisher, Publisher):
             raise NotImplementedHere(f"'{request.connection}' sends nothing")
         outgoing = [Outgoing(each.id, each.body, _options(each)) for each in request.messages]
         results = publisher.publish(outgoing, _time_left_s(context))
+        counts = slot.context.counts
+        with self._counting:
+            counts.received += len(outgoing)
+            counts.done += sum(isinstance(each, bytes) for each in results)
+            counts.dead += sum(isinstance(each, Refused) for each in results)
         return messages.PublishResponse(
             results=[_result(each.id, result) for each, result in zip(outgoing, results, strict=True)]
         )
@@ -69,8 +78,10 @@ class Servicer(ConnectorServicer):
     def ListDeadLetters(
         self, request: messages.ListDeadLettersRequest, context: "grpc.ServicerContext"
     ) -> messages.ListDeadLettersResponse:
-        letters = self._morgue(request.channel).dead_letters(min(request.limit or 50, _MAX_LETTERS))
+        morgue = self._morgue(request.channel)
+        letters = morgue.dead_letters(min(request.limit or 50, _MAX_LETTERS))
         return messages.ListDeadLettersResponse(
+            total=morgue.count_dead_letters() if isinstance(morgue, CountingMorgue) else len(letters),
             letters=[
                 messages.DeadLetter(
                     id=each.id,
@@ -82,7 +93,7 @@ class Servicer(ConnectorServicer):
                     context_json=json.dumps(dict(each.context)).encode(),
                 )
                 for each in letters
-            ]
+            ],
         )
 
     def RedriveDeadLetters(
@@ -96,7 +107,7 @@ class Servicer(ConnectorServicer):
         return messages.SettleDeadLettersResponse(count=self._morgue(request.channel).purge(_which(request)))
 
     def _morgue(self, channel: str) -> Morgue:
-        running = self._keeper.find(channel, "channel-").running
+        running = self._keeper.find(channel, "channel-").worker
         if not isinstance(running, Morgue):
             raise NotImplementedHere(f"The channel '{channel}' keeps no dead letters")
         return running
@@ -143,8 +154,8 @@ def _running_object(slot: Any) -> messages.RunningObject:
         is_connected=state.is_connected,
         error=state.error,
     )
+    counts = slot.context.counts
+    made.received, made.done, made.retried, made.dead = counts.received, counts.done, counts.retried, counts.dead
     if intake is not None:
-        counts = intake.counts
-        made.received, made.done, made.retried, made.dead = counts.received, counts.done, counts.retried, counts.dead
         made.in_flight = intake.in_flight
     return made

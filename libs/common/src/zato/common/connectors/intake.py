@@ -17,9 +17,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zato.common.cid import new_cid
+from zato.common.connectors.errors import StaleLease
 from zato.common.connectors.messages import Fate, Message, Outcome
 from zato.common.errors import (
     DeadlineExceeded,
@@ -34,6 +35,9 @@ from zato.common.logs import get_logger
 from zato.common.rpc.servers import Servers
 from zato.proto.invoker.v1 import invoker_pb2 as messages
 
+if TYPE_CHECKING:
+    from zato.common.connectors.leases import Lease
+
 log = get_logger(__name__)
 
 Settle = Callable[[Outcome], None]
@@ -47,7 +51,7 @@ _LONGEST_WAIT_S = 60.0
 # Fewer can be chance, such as that of servers that are killed twice.
 _LEAST_DEATHS = 3
 # What a server answers, or nobody, when the messages are not to blame.
-_SERVERS_FAULT = (Unavailable, DeadlineExceeded, TooManyRequests, Unauthorized, NotImplementedHere)
+_SERVERS_FAULT = (Unavailable, DeadlineExceeded, TooManyRequests, Unauthorized, NotImplementedHere, StaleLease)
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,15 @@ class _Entry:
 class Intake:
     """Of one channel. Messages wait in memory, unacknowledged: the peer's prefetch limits how many."""
 
-    def __init__(self, servers: Servers, channel_type: str, channel: str, settings: IntakeSettings) -> None:
+    def __init__(
+        self,
+        servers: Servers,
+        channel_type: str,
+        channel: str,
+        settings: IntakeSettings,
+        lease: "Lease | None" = None,
+    ) -> None:
+        self._lease = lease
         self._servers = servers
         self._channel_type = channel_type
         self._channel = channel
@@ -214,6 +226,8 @@ class Intake:
             is_ordered=settings.is_ordered,
             timeout_s=settings.timeout_s,
             inbox_s=settings.inbox_s,
+            lease=self._lease.name if self._lease is not None else "",
+            lease_epoch=self._lease.epoch if self._lease is not None else 0,
             messages=[
                 messages.Delivery(
                     id=entry.message.id,

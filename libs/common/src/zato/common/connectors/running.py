@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from zato.common.connectors.intake import Intake, IntakeSettings
+from zato.common.connectors.intake import Counts, Intake, IntakeSettings
+from zato.common.connectors.leases import Lease, Leased
 from zato.common.connectors.messages import DeadLetter, Outgoing
 from zato.common.connectors.objects import Configured
+from zato.common.connectors.runner import Running
 from zato.common.errors import Conflict, NotFound, ZatoError
 from zato.common.logs import get_logger
 from zato.common.rpc.servers import Servers
@@ -19,20 +21,6 @@ log = get_logger(__name__)
 _HANDOVER_S = 5.0
 _POLL_S = 0.02
 _REPLACED_DRAIN_S = 10.0
-
-
-class Running(Protocol):
-    """What a maker returns. Reconnects by itself, for ever, until it is stopped."""
-
-    def start(self) -> None:
-        """Begin, in threads of its own. Returns at once, whether or not the peer is there."""
-
-    def stop(self, drain_s: float) -> None:
-        """
-        Take no more messages, let those under way end for so many seconds, give back the rest, release everything.
-
-        Never raises. May be called twice.
-        """
 
 
 @runtime_checkable
@@ -57,6 +45,12 @@ class Morgue(Protocol):
         """Throw these, or all when None, away. Returns how many."""
 
 
+@runtime_checkable
+class CountingMorgue(Protocol):
+    def count_dead_letters(self) -> int:
+        """Return how many there are: of more than are listed at a time, for one."""
+
+
 @dataclass
 class State:
     """How an object fares. Changed under the keeper's eyes by whoever runs for it."""
@@ -76,11 +70,22 @@ class Context:
         self.owner = owner
         self.state = State()
         self.made_intake: Intake | None = None
+        self._sent = Counts()
+        # Of a channel that one connector of all serves at a time.
+        self.lease: Lease | None = None
 
     def intake(self, configured: Configured, settings: IntakeSettings) -> Intake:
         """Return what hands the messages of a channel to its service."""
-        self.made_intake = Intake(self._servers, self._channel_type, configured.name, settings)
-        return self.made_intake
+        before = self.made_intake
+        made = self.made_intake = Intake(self._servers, self._channel_type, configured.name, settings, self.lease)
+        if before is not None:
+            made.counts = before.counts
+        return made
+
+    @property
+    def counts(self) -> Counts:
+        """Messages taken up, or for an outgoing connection sent, since the object runs as it does."""
+        return self._sent if self.made_intake is None else self.made_intake.counts
 
     def report(self, is_connected: bool, error: str = "") -> None:
         """Say how the object fares now, e.g. `report(False, "Nobody listens at 10.0.0.1:5672")`."""
@@ -88,6 +93,9 @@ class Context:
         if state != self.state:
             self.state = state
             self._changed()
+
+    def make_lease(self, configured: Configured) -> Lease:
+        return Lease(self._servers, f"{configured.kind}:{configured.name}", self.owner)
 
 
 Maker = Callable[[Configured, Context], Running]
@@ -98,6 +106,11 @@ class Slot:
     configured: Configured
     context: Context
     running: Running | None
+
+    @property
+    def worker(self) -> Running | None:
+        """What does the work, whether or not its lease lets it run now."""
+        return self.running.inner if isinstance(self.running, Leased) else self.running
 
 
 @dataclass
@@ -140,20 +153,20 @@ class Keeper:
         overlaps = self.overlaps.get(configured.kind, True)
         if before is not None and before.running is not None and not overlaps:
             before.running.stop(_REPLACED_DRAIN_S)
-        slot = self._make(configured)
+        slot = self._make(configured, before)
         with self._lock:
             self._slots[configured.id] = slot
         log.info("object_started", kind=configured.kind, name=configured.name, version=configured.version)
         if before is not None and overlaps:
             self._hand_over(before, slot)
 
-    def _make(self, configured: Configured) -> Slot:
+    def _make(self, configured: Configured, before: Slot | None) -> Slot:
         context = self.make_context()
         running: Running | None = None
         error = configured.error
         if not error:
             try:
-                running = self.makers[configured.kind](configured, context)
+                running = self._make_running(configured, context, before)
                 running.start()
             except ZatoError as exc:
                 error = exc.message
@@ -163,6 +176,15 @@ class Keeper:
         if error:
             context.report(False, error)
         return Slot(configured, context, running)
+
+    def _make_running(self, configured: Configured, context: Context, before: Slot | None) -> Running:
+        maker = self.makers[configured.kind]
+        if not getattr(configured.options, "runs_once", False):
+            return maker(configured, context)
+        has_same = before is not None and before.configured.name == configured.name
+        # The successor of one that serves the channel does so at once, and gives the lease back when both are gone.
+        context.lease = (before.context.lease if before and has_same else None) or context.make_lease(configured)
+        return Leased(context.lease, lambda: maker(configured, context), context.report)
 
     def _hand_over(self, old: Slot, new: Slot | None) -> None:
         def work() -> None:

@@ -10,6 +10,7 @@ from zato.common.options import option, options
 class ConnectorSettings(TrustSettings):
     name: str = option("Name of this connector, unique among those of its kind in the cluster", default="connector1")
     grpc_address: str = option("host:port where the connector itself listens", default="127.0.0.1:31531")
+    http_address: str = option("host:port of /metrics and /health/ready, plain HTTP; empty for none", default="")
     server_addresses: tuple[str, ...] = option(
         "gRPC addresses of servers, host:port; one that resolves to several servers will do", default=("127.0.0.1:17110",)
     )
@@ -24,7 +25,8 @@ class ConnectorSettings(TrustSettings):
             raise ValueError(f"'name' takes letters, digits, '.', '_' and '-', not {self.name!r:.120}")
         if not self.server_addresses:
             raise ValueError("'server_addresses' takes at least one host:port, e.g. 127.0.0.1:17110")
-        for name, address in (("grpc_address", self.grpc_address), *(("server_addresses", a) for a in self.server_addresses)):
+        ours = [(name, address) for name in ("grpc_address", "http_address") if (address := getattr(self, name))]
+        for name, address in (*ours, *(("server_addresses", a) for a in self.server_addresses)):
             host, _, port = address.rpartition(":")
             if not host or not port.isdecimal() or int(port) > 65535:
                 raise ValueError(f"'{name}' takes host:port, e.g. 127.0.0.1:17110, not {address!r:.120}")

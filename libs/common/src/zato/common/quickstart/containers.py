@@ -39,10 +39,12 @@ _MEMBERS = (
     Member("scheduler", "scheduler", {"grpc_address": "scheduler:31530"}),
     Member("connector-amqp", "connector-amqp", {"grpc_address": "connector-amqp:31531"}),
     Member("connector-zmq", "connector-zmq", {"grpc_address": "connector-zmq:31532"}),
+    Member("connector-mq", "connector-mq", {"grpc_address": "connector-mq:31533"}),
     Member("webadmin", "webadmin", {"http_address": "webadmin:8183"}),
 )
 # Of our images.
 _SERVER_USER, _LB_AGENT_USER, _SCHEDULER_USER, AUTHORITY_USER, _ZMQ_USER, _AMQP_USER, _WEBADMIN_USER = range(10001, 10008)
+_MQ_USER = 10008
 # Of the images postgres, redis and rabbitmq alike.
 DATABASE_USER = 999
 # What a quickstart has none of.
@@ -80,6 +82,7 @@ TOKENS = (
     TokenFile("webadmin/enrolment_token", _WEBADMIN_USER, WEBADMIN, "webadmin", ("webadmin", *_LOOPBACK)),
     TokenFile("connector-amqp/enrolment_token", _AMQP_USER, CONNECTOR, "connector-amqp", ("connector-amqp", *_LOOPBACK)),
     TokenFile("connector-zmq/enrolment_token", _ZMQ_USER, CONNECTOR, "connector-zmq", ("connector-zmq", *_LOOPBACK)),
+    TokenFile("connector-mq/enrolment_token", _MQ_USER, CONNECTOR, "connector-mq", ("connector-mq", *_LOOPBACK)),
     *(
         TokenFile(f"{name}/enrolment_token", DATABASE_USER, NO_ROLE, name, (name, *_LOOPBACK))
         for name in ("postgres", "redis", "rabbitmq")
@@ -138,6 +141,7 @@ READERS = {
     "webadmin": Reader(_WEBADMIN_USER, _webadmin),
     "connector-amqp": Reader(_AMQP_USER, _token),
     "connector-zmq": Reader(_ZMQ_USER, _token),
+    "connector-mq": Reader(_MQ_USER, _token),
     "ca": Reader(AUTHORITY_USER, lambda _secrets: {}),
     "redis": Reader(DATABASE_USER, servers.redis_files),
     "postgres": Reader(DATABASE_USER, servers.postgres_files),

@@ -99,8 +99,8 @@ def _server(wiring: Wiring, member: Member) -> Mapping[str, object]:
         "secret_key": wiring.secrets["secret_key"],
         # Of those that the cluster has: clusters of earlier releases have none.
         **{
-            setting: list(addresses)
-            for part, setting in (("connector-amqp", "connector_amqp_addresses"), ("connector-zmq", "connector_zmq_addresses"))
+            f"{part.replace('-', '_')}_addresses": list(addresses)
+            for part in ("connector-amqp", "connector-zmq", "connector-mq")
             if (addresses := wiring.addresses(part, "grpc_address"))
         },
     }
@@ -153,6 +153,7 @@ ROLES = (
     Role("webadmin", {"http_address": 8183}, _webadmin, certificate=WEBADMIN, is_optional=True),
     Role("connector-amqp", {"grpc_address": 31531}, _follower, certificate=CONNECTOR, is_extra=True),
     Role("connector-zmq", {"grpc_address": 31532}, _follower, certificate=CONNECTOR, is_extra=True),
+    Role("connector-mq", {"grpc_address": 31533}, _follower, certificate=CONNECTOR, is_extra=True),
 )
 
 

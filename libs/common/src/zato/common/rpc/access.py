@@ -27,12 +27,17 @@ _ALL = "*"
 
 # By contract and method; "*" is every method that has no row of its own.
 _ROLES: Mapping[str, Mapping[str, frozenset[str]]] = {
-    _V1.format("invoker", "Invoker"): {"Invoke": _PEOPLE | _FOLLOWERS, "Deliver": frozenset({CONNECTOR})},
+    _V1.format("invoker", "Invoker"): {
+        "Invoke": _PEOPLE | _FOLLOWERS,
+        "Deliver": frozenset({CONNECTOR}),
+        "HoldLease": frozenset({CONNECTOR}),
+    },
     _V1.format("control_plane", "ControlPlane"): {
         "RegisterKinds": _FOLLOWERS,
         "Watch": _FOLLOWERS,
         "ReportStatus": _FOLLOWERS,
         "Deploy": _PEOPLE,
+        "Upload": _PEOPLE,
     },
     _V1.format("accounts", "Accounts"): {_ALL: _PEOPLE},
     _V1.format("jobs", "Jobs"): {_ALL: frozenset({SCHEDULER})},

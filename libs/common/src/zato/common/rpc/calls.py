@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 
 from zato.common.cid import new_cid
-from zato.common.errors import PUBLIC, Unauthorized, Unavailable, WorkerLost, ZatoError, error_from
+from zato.common.errors import PUBLIC, Unauthorized, WorkerLost, ZatoError, error_from
 from zato.proto.errors.v1.errors_pb2 import ErrorDetail
 
 CID_KEY = "zato-cid"
@@ -89,7 +89,8 @@ def error_from_call(call: Any, target: str) -> ZatoError:
             detail = ErrorDetail.FromString(value)
             return error_from(detail.type, detail.message, detail.attributes, code.name)
     if code is grpc.StatusCode.CANCELLED:
-        return Unavailable(f"The call to {target} was cancelled", public=_PUBLIC)
+        # By the other side, which stops.
+        return WorkerLost(f"The call to {target} was cancelled", public=_PUBLIC)
     template = _details_by_code.get(code, "{target}: {details}")
     is_lost = code is grpc.StatusCode.UNAVAILABLE and details.startswith(_BROKEN)
     type_name = WorkerLost.__name__ if is_lost else ""

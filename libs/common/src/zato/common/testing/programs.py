@@ -15,6 +15,8 @@ PACKAGES = {
     "slapd": "slapd",
     "sshd": "openssh-server",
     "rabbitmq-server": "rabbitmq-server",
+    "activemq": "activemq",
+    "java": "default-jre-headless",
     "faketime": "faketime",
     "chromium": "chromium",
 }

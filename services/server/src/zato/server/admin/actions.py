@@ -30,13 +30,13 @@ class Action:
     Args:
         role: The least that may do it. Of one's own account anybody may, whatever the role: that is the least one.
         describe: Returns what it takes and answers. Made when somebody asks: there are many, and few read them.
-        alias_of: The service that this is a published name of; "" for one of its own.
+        alias_of: The services that this is a published name of; none of one of its own.
     """
 
     run: Run
     role: Role
     describe: Callable[[], ActionDescription]
-    alias_of: str = ""
+    alias_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

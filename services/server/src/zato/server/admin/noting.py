@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 # What an admin service is called that only looks: its attempts are no news.
-_LOOKS = ("get", "has", "is", "list", "ping", "plan", "export", "translate", "verify", "validate", "search", "describe")
+_LOOKS = ("get", "has", "is", "list", "ping", "plan", "export", "translate", "verify", "validate", "search", "describe", "diff")
 _MAX_CHARACTERS = 2000
 _SERVER_ERROR = 500
 
@@ -47,11 +47,12 @@ def attempts_noted(database: Database, service: str, values: Mapping[str, Any], 
         raise
     except Exception as exc:
         if not only_looks(service):
-            _note(database, service, values, author, exc)
+            note_attempt(database, service, values, author, exc)
         raise
 
 
-def _note(database: Database, service: str, values: Mapping[str, Any], author: Author, exc: Exception) -> None:
+def note_attempt(database: Database, service: str, values: Mapping[str, Any], author: Author, exc: Exception) -> None:
+    """Write down an attempt that came to nothing, for `service`, e.g. "zato.deployment.deploy"."""
     is_refused = isinstance(exc, ZatoError) and exc.http_status < _SERVER_ERROR
     details = exc.message if isinstance(exc, ZatoError) else type(exc).__name__
     try:
@@ -98,5 +99,7 @@ def kind_of(service: str) -> str:
 
 
 def _name(values: Mapping[str, Any]) -> str:
-    found = next((values[key] for key in ("name", "queue", "key", "id") if isinstance(values.get(key), str | int)), "")
+    found = next(
+        (values[key] for key in ("name", "payload_name", "queue", "key", "id") if isinstance(values.get(key), str | int)), ""
+    )
     return "".join(each for each in str(found) if each.isprintable())[:200]

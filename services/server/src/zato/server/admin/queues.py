@@ -2,12 +2,14 @@
 Admin services for queues of whatever kind: `zato.queue.*`.
 
 A queue has messages in states: those that wait, those that run, those that are delayed, and those that were given up, the
-dead letters. What else queues, a connector for one, comes in by another `Queue`.
+dead letters. What else queues comes in by another `Queue`: those of connectors are in `zato.server.messaging.queues`.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+
+import gevent
 
 from zato.common.errors import BadRequest, NotFound
 from zato.server.accounts.roles import Role
@@ -32,6 +34,7 @@ class QueueStatus:
     """
     Args:
         oldest_s: How old the oldest one is that waits; None when none does.
+        error: Why the numbers are not known now.
     """
 
     name: str
@@ -41,6 +44,7 @@ class QueueStatus:
     delayed: int
     dead: int
     oldest_s: float | None = None
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,9 @@ def queue_actions(queues: Callable[[], Sequence[Queue]]) -> dict[str, Action]:
     """Return the actions by the names of their services."""
 
     def get_list(_admin: "Admin", _values: Values, _author: Author) -> list[dict[str, Any]]:
-        return [asdict(each.status()) for each in queues()]
+        # Each asks somebody else, who may take a while to say that a broker is away.
+        greenlets = [gevent.spawn(each.status) for each in queues()]
+        return [asdict(each.get()) for each in gevent.joinall(greenlets)]
 
     def get_messages(_admin: "Admin", values: Values, _author: Author) -> dict[str, Any]:
         page, state = read_page(values), _state(values, STATES)

@@ -15,6 +15,7 @@ from zato.server.control.state import Configuration
 from zato.server.describe.kinds import which
 from zato.server.describe.schemas import array, boolean, integer, record, text
 from zato.server.odb.tables import DeploymentRow, DeploymentStatusRow
+from zato.server.packages.package import Package
 
 if TYPE_CHECKING:
     from zato.server.admin.services import Admin
@@ -27,7 +28,8 @@ _SOURCE = record(
         "name": text("Its name"),
         "source": text("Source code of the file that it is from"),
         "source_path": text("Name of the file"),
-        "version": integer("Version of the file"),
+        "package": text("What the file is deployed as, or with"),
+        "version": integer("Version of that"),
         "source_hash": text("Hash of the source code"),
         "source_hash_method": text("What made the hash"),
         "server_name": text("Server that answers"),
@@ -91,20 +93,22 @@ def service_source_actions(server: str, current: Callable[[], Configuration]) ->
 def source(admin: "Admin", values: Values) -> dict[str, Any]:
     """Return the text of the file that a service runs from. Raises NotFound for the platform's own."""
     entry = find_entry(admin, values)
-    statement = select(DeploymentRow.source, DeploymentRow.digest).where(
-        DeploymentRow.file_name == entry.file_name, DeploymentRow.version == entry.version
-    )
+    statement = select(DeploymentRow).where(DeploymentRow.file_name == entry.file_name, DeploymentRow.version == entry.version)
     with admin.database.reading() as session:
-        row = session.execute(statement).one_or_none()
+        row = session.execute(statement).scalar_one_or_none()
     if row is None:
         raise NotFound(f"Service '{entry.name}' is the platform's own: it was not deployed, and has no file here")
+    package = Package(row.file_name, row.version, row.source)
+    path = package.modules[entry.impl_name.rpartition(".")[0]]
+    content = package.files[path]
     return {
         "service_id": entry.id,
         "name": entry.name,
-        "source": row.source.decode(errors="replace"),
-        "source_path": entry.file_name,
+        "source": content.decode(errors="replace"),
+        "source_path": path,
+        "package": entry.file_name,
         "version": entry.version,
-        "source_hash": hashlib.sha256(row.source).hexdigest(),
+        "source_hash": hashlib.sha256(content).hexdigest(),
         "source_hash_method": "SHA-256",
     }
 

@@ -10,12 +10,13 @@ from typing import Any, ClassVar
 
 from google.protobuf.json_format import MessageToDict
 
-from zato.common.errors import BadRequest, Forbidden, NotFound, Unavailable
+from zato.common.errors import Forbidden, NotFound, Unavailable
 from zato.server.accounts.identity import Identity
 from zato.server.accounts.roles import Role, check_service
 from zato.server.admin.actions import Action, Area, Values
 from zato.server.admin.kinds import kind_actions
 from zato.server.admin.noting import attempts_noted
+from zato.server.admin.published import published_actions
 from zato.server.admin.service_states import SERVICE_ACTIONS
 from zato.server.admin.tasks import TASK_ACTIONS
 from zato.server.control.changes import Author
@@ -81,6 +82,12 @@ class Ping(Service):
         self.response.payload = {"pong": "zato"}
 
 
+class SecondPing(Ping):
+    """`zato.ping2`: the same, under its other published name."""
+
+    name = "zato.ping2"
+
+
 class InvokeByName(Service):
     """`zato.api.invoke`: invokes the user's service that the path names, for the channel /zato/api/invoke/{service_name}."""
 
@@ -124,7 +131,7 @@ def _check(name: str, service: type[Service], identity: Identity | None) -> None
 
 def internal_services() -> list[ServiceEntry]:
     """Return the services that are no administration: channels may be made for them."""
-    classes: tuple[type[Service], ...] = (Ping, InvokeByName, *HELPERS)
+    classes: tuple[type[Service], ...] = (Ping, SecondPing, InvokeByName, *HELPERS)
     return [describe_service(cls, cls.__module__) for cls in classes]
 
 
@@ -137,6 +144,7 @@ def admin_services(admin: Admin, others: Mapping[str, Action] = MappingProxyType
     actions |= {**_FIXED, **SERVICE_ACTIONS, **TASK_ACTIONS, **others}
     if admin.jobs is not None:
         actions |= job_actions(admin.jobs, admin.kinds.registry)
+    actions = {**published_actions(actions, admin.kinds.registry), **actions}
     return [_entry(name, action, admin) for name, action in actions.items()]
 
 
@@ -179,30 +187,6 @@ _DEFINITION = {
     ),
     "additionalProperties": True,
 }
-_DEPLOYMENT = record(
-    {
-        "file_name": text("Name of the file"),
-        "version": integer("Its version"),
-        "action": text("deploy, undeploy or reject"),
-        "digest": text("SHA-256 of its content"),
-        "reason": text("Why it was rejected"),
-        "created_at": text("When, UTC", format="date-time"),
-        "created_by": text("Who deployed it"),
-        "workers": array(
-            record(
-                {
-                    "server": text("Name of the server"),
-                    "pid": integer("Process id"),
-                    "version": integer("Version that it has heard of"),
-                    "version_running": integer("Version that it runs"),
-                    "is_ok": boolean("Whether it could take it up"),
-                    "reason": text("Why it could not"),
-                }
-            ),
-            "What each worker made of it",
-        ),
-    }
-)
 _CLUSTER = record(
     {
         "config_version": integer("Newest configuration version"),
@@ -234,26 +218,6 @@ def _list_security(admin: Admin, _values: Values, _author: Author) -> list[dict[
     return sorted(found, key=lambda each: str(each["name"]))
 
 
-def _deployment_history(admin: Admin, values: Values, _author: Author) -> list[dict[str, Any]]:
-    return admin.deployments.get_history(_file_name(values))
-
-
-def _deployment_source(admin: Admin, values: Values, _author: Author) -> dict[str, Any]:
-    version = values.get("version")
-    if isinstance(version, bool) or not isinstance(version, int) or not 0 < version < 2**31:
-        raise BadRequest("'version' takes a whole number from 1 on")
-    return admin.deployments.get_source(_file_name(values), version)
-
-
-def _file_name(values: Values) -> str:
-    name = values.get("file_name")
-    if not isinstance(name, str) or not name.isprintable() or not name:
-        raise BadRequest("'file_name' takes the name of a file of services, e.g. currency.py")
-    return name
-
-
-_VERSION = {name: _DEPLOYMENT["properties"][name] for name in _DEPLOYMENT["properties"] if name not in ("file_name", "workers")}
-_FILE_NAME = text("Name of the file", minLength=1)
 _FIXED: Mapping[str, Action] = {
     "zato.kind.get-list": Area("Kinds").action(
         _describe_kinds, Role.VIEWER, "Return what can be configured: each kind with its options", returns=array(_KIND)
@@ -263,33 +227,6 @@ _FIXED: Mapping[str, Action] = {
         Role.VIEWER,
         "Return all security definitions, whatever their kind, by name",
         returns=array(_DEFINITION),
-    ),
-    "zato.deployment.get-list": Area("Deployments").action(
-        lambda admin, _values, _author: admin.deployments.get_list(),
-        Role.VIEWER,
-        "Return the latest version of each file of services, and what each worker made of it",
-        returns=array(_DEPLOYMENT),
-    ),
-    "zato.deployment.get-history": Area("Deployments").action(
-        _deployment_history,
-        Role.VIEWER,
-        "Return all versions of a file of services, the newest first",
-        takes=record({"file_name": _FILE_NAME}),
-        returns=array(record(_VERSION)),
-    ),
-    "zato.deployment.get-source": Area("Deployments").action(
-        _deployment_source,
-        Role.DEVELOPER,
-        "Return the source of one version of a file of services",
-        takes=record({"file_name": _FILE_NAME, "version": integer("Its version", minimum=1)}),
-        returns=record(
-            {
-                "file_name": text("Name of the file"),
-                "version": integer("Its version"),
-                "action": text("deploy, undeploy or reject"),
-                "source": text("Its content"),
-            }
-        ),
     ),
     "zato.cluster.get-status": Area("Cluster").action(
         lambda admin, _values, _author: cluster_status(admin.database),

@@ -178,12 +178,15 @@ def _queues(options: argparse.Namespace, console: Console) -> int:
                 f"{each['waiting']:,}",
                 f"{each['running']:,}",
                 f"{each['delayed']:,}",
-                Text(f"{each['dead']:,}", style="red" if each["dead"] else "dim"),
+                Text("?" if each["error"] else f"{each['dead']:,}", style="red" if each["dead"] or each["error"] else "dim"),
                 "–" if each["oldest_s"] is None else duration(each["oldest_s"]),
             )
             for each in found
         ],
     )
+    for each in found:
+        if each["error"]:
+            console.warn(f"{each['name']}: {each['error']}")
     return ExitCode.OK
 
 

@@ -52,8 +52,8 @@ class Documents:
         actions = {each.name: each.cls.action for each in self.store.entries() if issubclass(each.cls, AdminService)}
         aliases: dict[str, list[str]] = {}
         for name, action in actions.items():
-            if action.alias_of:
-                aliases.setdefault(action.alias_of, []).append(name)
+            for target in action.alias_of:
+                aliases.setdefault(target, []).append(name)
         for name, action in actions.items():
             if not action.alias_of:
                 yield AdminOperation(name, action.describe(), action.role, tuple(sorted(aliases.get(name, ()))))

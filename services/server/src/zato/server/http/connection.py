@@ -19,6 +19,7 @@ from zato.server.http.body_budget import BodyBudget
 from zato.server.http.errors import make_error_response
 from zato.server.http.h1c_tokenizer import H1CTokenizer
 from zato.server.http.opening import Opening, shutdown
+from zato.server.http.outbox import Outbox
 from zato.server.http.parser import RequestParser
 from zato.server.http.request import Request, Response
 from zato.server.http.streams import Stream
@@ -31,6 +32,8 @@ _RECEIVE_BYTES = 65536
 # What a client may take longer for each byte, on top of the time-out: a big body on a slow line is no attack.
 _MIN_BYTES_PER_S = 50_000
 _JOIN_BELOW_BYTES = 65536
+# Larger ones go at once: that they have to be copied costs more than it saves to hold them.
+_HOLD_BELOW_BYTES = 16384
 _LINGER_S = 1.0
 _LINGER_BYTES = 1024 * 1024
 _READ, _WRITE = 1, 2
@@ -65,6 +68,7 @@ class ConnectionSettings:
     count_refused: Callable[[int], None] = lambda status: None
     make_tokenizer: MakeTokenizer = H1CTokenizer
     opening: Opening | None = None
+    outbox: Outbox = field(default_factory=Outbox)
     clock: Callable[[], float] = time.monotonic
 
 
@@ -87,6 +91,8 @@ class Connection:
         self._decrypted: Callable[[], int] | None = getattr(socket, "pending", None)
         self._is_expired = False
         self._has_begun = False
+        self._may_wait = False
+        self._writer: gevent.Greenlet[Any, Any] | None = None
         self.is_idle = True
         self._idle_since = self._clock()
         self.deadline = self._idle_since + settings.timeouts.header_s
@@ -98,6 +104,9 @@ class Connection:
         except OSError:
             pass
         finally:
+            if self._writer is not None:
+                self._writer.join(self._settings.timeouts.write_s)
+                self._writer.kill()
             self._readable.close()
             self._parser.release()
 
@@ -126,8 +135,8 @@ class Connection:
             except ZatoError as error:
                 self._refuse(error)
                 return
-            keep_alive = self._answer()
             pending = self._parser.remaining()
+            keep_alive = self._answer(is_next_here=bool(pending))
             self._parser.reset()
             if pending:
                 # A client that sends without waiting must not keep others from their turn.
@@ -159,11 +168,11 @@ class Connection:
             self.deadline = self._began_at + timeouts.header_s
         had_head = parser.has_head
         parser.feed(data)
-        if not parser.has_head:
+        if parser.is_complete or not parser.has_head:
             return
         if not had_head:
             self._began_at = self._clock()
-            if parser.wants_continue and not parser.is_complete:
+            if parser.wants_continue:
                 self._socket.sendall(CONTINUE)
         self.deadline = self._began_at + timeouts.body_s + parser.body_bytes / _MIN_BYTES_PER_S
 
@@ -180,7 +189,7 @@ class Connection:
             raise RequestTimeout(f"The request's {what} took too long to arrive")
         return False
 
-    def _answer(self) -> bool:
+    def _answer(self, *, is_next_here: bool) -> bool:
         parser = self._parser
         request = Request(
             parser.method,
@@ -196,6 +205,7 @@ class Connection:
         if response.stream is not None and parser.is_http_1_0:
             # Only the connection's end tells such a client where the body's is.
             keep_alive = False
+        self._may_wait = keep_alive and not is_next_here and self._decrypted is None
         self._send(response, request.cid, is_head=request.method == "HEAD", keep_alive=keep_alive)
         return keep_alive
 
@@ -218,9 +228,16 @@ class Connection:
                 response.stream.close()
             response = make_error_response(error, cid)
             head, body = encode(response, cid, is_head=is_head, keep_alive=keep_alive, is_http_1_0=is_http_1_0)
+        if self._writer is not None:
+            self.deadline = self._clock() + self._settings.timeouts.write_s
+            self._writer.join()
+            self._writer = None
         if response.stream is not None:
             has_body = not is_head and response.status not in NO_BODY
             self._send_stream(head, response.stream, cid, has_body=has_body, is_chunked=not is_http_1_0)
+            return
+        if self._may_wait and len(body) < _HOLD_BELOW_BYTES:
+            self._settings.outbox.put(self, head + body)
             return
         self.deadline = self._clock() + self._settings.timeouts.write_s + len(body) / _MIN_BYTES_PER_S
         if len(body) < _JOIN_BELOW_BYTES:
@@ -232,6 +249,22 @@ class Connection:
             self._socket.sendall(head)
             self._socket.sendall(body)
         self.deadline = math.inf
+
+    def send_now(self, data: bytes) -> None:
+        """Send what was held, without waiting. What a client does not take at once has a greenlet of its own."""
+        sent = 0
+        try:
+            sent = self._socket.send(data, 0, 0.0)
+        except BlockingIOError:
+            pass
+        except OSError:
+            return
+        if sent < len(data):
+            self._writer = gevent.spawn(self._send_rest, data[sent:])
+
+    def _send_rest(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.sendall(data)
 
     def _send_stream(self, head: bytes, stream: Stream, cid: str, *, has_body: bool, is_chunked: bool) -> None:
         """The next piece is made when the client has taken the one before. One that can't be made ends the connection."""
@@ -268,6 +301,7 @@ class Connection:
         """Answer a request that can't be read, and close: where the next one would begin nobody can know."""
         cid = new_cid()
         self._parser.release()
+        self._may_wait = False
         self._settings.count_refused(error.http_status)
         log.warning(
             "http_request_refused",

@@ -47,6 +47,7 @@ class RequestParser:
         # What has arrived, until it is more than a request line may be.
         self._beginning = b""
         self.body_bytes = 0
+        self.is_complete = False
         self.has_head = False
         self.wants_continue = False
 
@@ -55,10 +56,7 @@ class RequestParser:
         if not self.has_head and len(self._beginning) <= self._limits.request_line_bytes:
             self._beginning += data
         self._tokenizer.feed(data)
-
-    @property
-    def is_complete(self) -> bool:
-        return self._tokenizer.is_complete
+        self.is_complete = self._tokenizer.is_complete
 
     @property
     def should_keep_alive(self) -> bool:
@@ -103,6 +101,7 @@ class RequestParser:
         self._beginning = b""
         self.release()
         self.body_bytes = 0
+        self.is_complete = False
         self.has_head = False
         self.wants_continue = False
 

@@ -16,8 +16,8 @@ from zato.server.admin.actions import Action, Area, Run, Values, options_schema
 from zato.server.admin.kinds import ROLES
 from zato.server.control.changes import Author
 from zato.server.control.objects import Objects
-from zato.server.describe.kinds import CHANGED, ActionDescription, object_schema, which
-from zato.server.describe.schemas import Schema, anything, array, boolean, integer, nullable, number, record, text
+from zato.server.describe.kinds import CHANGED, ActionDescription, describe_operation, object_schema, which
+from zato.server.describe.schemas import Schema, array, boolean, integer, nullable, number, record, text
 from zato.server.jobs.history import History, RunFilter
 from zato.server.jobs.leadership import Leadership
 from zato.server.jobs.options import KIND
@@ -130,8 +130,12 @@ def job_actions(jobs: Jobs, kinds: KindRegistry) -> dict[str, Action]:
 
     def alias(operation: str, do: Do) -> Action:
         target = f"zato.{KIND}.{operation}"
-        described = ActionDescription(f"The same as {target}", {"type": "object"}, anything(), _SCHEDULER.tag)
-        return Action(run(do), ROLES[operation], lambda: described, alias_of=target)
+
+        def describe() -> ActionDescription:
+            takes = describe_operation(kinds.get(KIND), operation).takes if KIND in kinds else {"type": "object"}
+            return ActionDescription(f"The same as {target}", takes, {"type": "object"}, _SCHEDULER.tag)
+
+        return Action(run(do), ROLES[operation], describe, alias_of=(target,))
 
     def job() -> Schema:
         made = object_schema(kinds.get(KIND)) if KIND in kinds else {"type": "object"}

@@ -15,6 +15,7 @@ from zato.proto.invoker.v1 import invoker_pb2 as messages
 from zato.server.http import formats
 from zato.server.messaging.context import MessageContext
 from zato.server.messaging.inbox import Entry, Inbox
+from zato.server.messaging.leases import Leases
 from zato.server.services.context import ChannelInfo
 from zato.server.services.invoke import Invoker
 from zato.server.services.overseer import Overseer
@@ -26,20 +27,24 @@ _FORMATS = {"": "json", "json": "json", "raw": ""}
 
 
 class Deliveries:
-    def __init__(self, server: str, invoker: Invoker, overseer: Overseer, inbox: Inbox) -> None:
+    def __init__(self, server: str, invoker: Invoker, overseer: Overseer, inbox: Inbox, leases: Leases) -> None:
         self._server = server
         self._invoker = invoker
         self._overseer = overseer
         self._inbox = inbox
+        self._leases = leases
 
     def deliver(self, message: bytes, deadline_s: float) -> bytes:
         """
         Raises:
             Unavailable: Nothing is known to have been done: all of it is to be delivered again.
+            StaleLease: Another connector serves the channel by now; nothing was done.
         """
         request = messages.DeliverRequest.FromString(message)
         if request.data_format not in _FORMATS:
             raise BadRequest(f"'data_format' takes json or raw, not '{request.data_format:.40}'")
+        if request.lease:
+            self._leases.check(request.lease, request.lease_epoch)
         run = partial(self._deliver_one, request, request.timeout_s or deadline_s)
         results = _in_order(run, request.messages) if request.is_ordered else _together(run, request.messages)
         return messages.DeliverResponse(results=results, server=self._server).SerializeToString()

@@ -1,4 +1,8 @@
-"""Sending through connectors: `self.out.amqp.send(...)` and its like. Whichever connector of the protocol answers."""
+"""
+Sending through connectors: `self.out.amqp.send(...)` and its like. Whichever connector of the protocol answers.
+
+What happens while the broker is away says each connection: see `zato.common.connectors.sending`.
+"""
 
 import itertools
 import json
@@ -9,10 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from zato.common.cid import new_cid
 from zato.common.connectors.errors import InDoubt, NotSent
-from zato.common.errors import DeadlineExceeded, InvalidOptions, Unavailable, error_from, grpc_code_of
+from zato.common.connectors.sending import DEFAULT_STORE_LIMIT, STORE, WAIT
+from zato.common.errors import DeadlineExceeded, InvalidOptions, Unavailable, WorkerLost, ZatoError, error_from, grpc_code_of
+from zato.common.logs import get_logger
+from zato.server.messaging.outbox import Connection, Outbox, Stored
 
 if TYPE_CHECKING:
     from zato.common.rpc.client import Client
+
+log = get_logger(__name__)
 
 DEFAULT_WAIT_S = 10.0
 _FIRST_PAUSE_S = 0.1
@@ -24,12 +33,29 @@ class ConnectorClient:
     The connectors of one protocol. Makes its channels at the first call: after the fork, and only where services send.
 
     Args:
+        protocol: As in the names of its kinds, e.g. "amqp" of outgoing-amqp.
         connect: Makes a client of an address.
+        outbox: Keeps what is to be kept.
+        options_of: Returns the options of a connection by its kind and name; None where there is none.
+        pinged: The beginnings of its kinds of which connectors know whether a peer answers.
     """
 
-    def __init__(self, addresses: Sequence[str], connect: Callable[[str], "Client"]) -> None:
+    def __init__(
+        self,
+        protocol: str,
+        addresses: Sequence[str],
+        connect: Callable[[str], "Client"],
+        outbox: Outbox,
+        options_of: Callable[[str, str], Any],
+        pinged: tuple[str, ...] = (),
+    ) -> None:
+        self.pinged = pinged
+        self.protocol = protocol
+        self.outgoing_kind, self.channel_kind = f"outgoing-{protocol}", f"channel-{protocol}"
         self._addresses = addresses
         self._connect = connect
+        self._outbox = outbox
+        self._options_of = options_of
         self._clients: list[tuple[Client, Any]] = []
         self._turns = itertools.count()
 
@@ -43,65 +69,116 @@ class ConnectorClient:
         timeout_s: float = DEFAULT_WAIT_S,
     ) -> bytes:
         """
-        Send one message, and return the peer's answer once the peer has confirmed it.
+        Send one message, and return the peer's answer once the peer has confirmed it; b"" where it is kept instead.
 
-        While no connector or no broker answers it is sent again, under the same id, until the time is up. It is never
-        dropped: what was not confirmed raises.
+        While no connector or no broker answers, the connection's `when_away` says what happens: it is sent again, under the
+        same id, until the time is up, or kept, or neither. It is never dropped: what was not confirmed nor kept raises.
 
         Raises:
             NotSent, InDoubt: The time is up; nobody has it, or perhaps somebody does.
             Refused: The peer does not take it.
             NotFound, Conflict: There is no such connection, or it is switched off.
         """
-        from zato.proto.connector.v1 import connector_pb2 as messages
+        stored = Stored("", message_id or new_cid(), body, options, 0.0)
+        encode_options(options)
+        configured = self._options_of(self.outgoing_kind, connection)
+        when_away = getattr(configured, "when_away", WAIT)
+        if when_away != STORE:
+            return self._publish_within(connection, stored, timeout_s, is_patient=when_away == WAIT)
+        of = Connection(self.outgoing_kind, connection)
+        limit = getattr(configured, "store_limit", DEFAULT_STORE_LIMIT)
+        if not self._outbox.has_any(of):
+            try:
+                return self._publish_within(connection, stored, timeout_s, is_patient=False)
+            except (Unavailable, DeadlineExceeded) as exc:
+                log.info("message_kept", kind=of.kind, name=connection, id=stored.id, error=exc.message)
+        self._outbox.add(of, stored.id, body, options, limit=limit)
+        return b""
 
-        try:
-            encoded = json.dumps(dict(options)).encode()
-        except (TypeError, ValueError) as exc:
-            raise InvalidOptions(f"Options of a message take text, numbers, lists and dictionaries only: {exc}") from exc
-        message = messages.OutgoingMessage(id=message_id or new_cid(), body=body, options_json=encoded)
-        request = messages.PublishRequest(connection=connection, messages=[message])
+    def send_stored(self, name: str, messages: Sequence[Stored], timeout_s: float) -> list[bytes | ZatoError]:
+        """
+        Send many, in their order; for each the peer's answer, or why not.
+
+        Raises:
+            ZatoError: Nobody knows what became of any of them.
+        """
+        from zato.proto.connector.v1 import connector_pb2 as contract
+
+        request = contract.PublishRequest(
+            connection=name,
+            messages=[
+                contract.OutgoingMessage(id=each.id, body=each.body, options_json=encode_options(each.options))
+                for each in messages
+            ],
+        )
+        return [_result_of(each) for each in self.call("Publish", request, timeout_s=timeout_s).results]
+
+    def ping(self, kind: str, name: str, timeout_s: float = 5.0) -> None:
+        """Raise Unavailable, saying why, unless the object's peer answers a connector."""
+        from zato.proto.connector.v1 import connector_pb2 as contract
+
+        self.call("Ping", contract.PingRequest(kind=kind, name=name), timeout_s=timeout_s)
+
+    def call(self, method: str, request: Any, *, timeout_s: float) -> Any:
+        """
+        Call a connector; the next one where nobody takes the call.
+
+        Raises:
+            ZatoError: What the connector raised. Unavailable, and nothing more than that, where none could be reached.
+        """
+        failure: ZatoError = NotSent("This server knows no connector of the protocol: set its addresses in the settings")
+        for client, stub in self._in_turn():
+            try:
+                return client.call(getattr(stub, method), request, timeout_s=timeout_s)
+            except Unavailable as exc:
+                if type(exc) is not Unavailable:
+                    raise
+                failure = exc
+        raise failure
+
+    def _publish_within(self, connection: str, message: Stored, timeout_s: float, *, is_patient: bool) -> bytes:
         deadline, pause_s, is_in_doubt = time.monotonic() + timeout_s, _FIRST_PAUSE_S, False
         while True:
             remaining_s = deadline - time.monotonic()
             try:
-                return self._publish_once(request, max(0.05, remaining_s))
+                result = self.send_stored(connection, [message], max(0.05, remaining_s))[0]
+                if isinstance(result, ZatoError):
+                    raise result
+                return result
             except (Unavailable, DeadlineExceeded) as exc:
-                is_in_doubt = is_in_doubt or not isinstance(exc, NotSent)
-                if remaining_s <= pause_s:
+                is_in_doubt = is_in_doubt or isinstance(exc, InDoubt | WorkerLost | DeadlineExceeded)
+                if not is_patient or remaining_s <= pause_s:
                     error = InDoubt if is_in_doubt else NotSent
                     raise error(f"'{connection}' did not confirm the message within {timeout_s:g} s: {exc.message}") from exc
             time.sleep(pause_s)
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
-    def ping(self, kind: str, name: str, timeout_s: float = 5.0) -> None:
-        """Raise Unavailable, saying why, unless the object's peer answers a connector."""
-        from zato.proto.connector.v1 import connector_pb2 as messages
-
-        client, stub = self._next()
-        client.call(stub.Ping, messages.PingRequest(kind=kind, name=name), timeout_s=timeout_s)
-
-    def _publish_once(self, request: Any, timeout_s: float) -> bytes:
-        client, stub = self._next()
-        result = client.call(stub.Publish, request, timeout_s=timeout_s).results[0]
-        if result.HasField("error"):
-            detail = result.error
-            raise error_from(detail.type, detail.message, detail.attributes, grpc_code_of(detail.http_status))
-        return bytes(result.reply)
-
-    def _next(self) -> "tuple[Client, Any]":
-        if not self._clients:
+    def _in_turn(self) -> "list[tuple[Client, Any]]":
+        if not self._clients and self._addresses:
             from grpc.experimental.gevent import init_gevent
 
             from zato.proto.connector.v1.connector_pb2_grpc import ConnectorStub
 
-            if not self._addresses:
-                raise NotSent("This server knows no connector of the protocol: set its addresses in the server's settings")
             init_gevent()
             clients = [self._connect(address) for address in self._addresses]
             self._clients = [(client, ConnectorStub(client.channel)) for client in clients]
         # Workers begin with different ones.
-        return self._clients[(os.getpid() + next(self._turns)) % len(self._clients)]
+        turn = (os.getpid() + next(self._turns)) % max(1, len(self._clients))
+        return self._clients[turn:] + self._clients[:turn]
+
+
+def encode_options(options: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(dict(options)).encode()
+    except (TypeError, ValueError) as exc:
+        raise InvalidOptions(f"Options of a message take text, numbers, lists and dictionaries only: {exc}") from exc
+
+
+def _result_of(result: Any) -> bytes | ZatoError:
+    if result.HasField("error"):
+        detail = result.error
+        return error_from(detail.type, detail.message, detail.attributes, grpc_code_of(detail.http_status))
+    return bytes(result.reply)
 
 
 class AMQPSender:
@@ -129,7 +206,7 @@ class AMQPSender:
             msg: Text or bytes as they are; anything else as JSON.
             out_name: Name of the outgoing connection.
             properties: Override the connection's: content_type, priority, expiration, correlation_id and so on.
-            timeout_s: How long to wait for a broker that is away; 0 tries once.
+            timeout_s: How long to wait for the broker to confirm, and for one that is away; 0 tries once.
 
         Raises:
             As `ConnectorClient.publish`.
@@ -168,6 +245,98 @@ class ZMQSender:
         """
         options = {"topic": topic} if topic else {}
         return self._connector.publish(out_name, encode_body(msg), options, timeout_s=timeout_s)
+
+
+class JMSWMQSender:
+    """`self.out.jms_wmq`."""
+
+    def __init__(self, connector: ConnectorClient) -> None:
+        self._connector = connector
+
+    def send(
+        self,
+        msg: Any,
+        out_name: str,
+        queue: str = "",
+        delivery_mode: int | None = None,
+        expiration: int | None = None,
+        priority: int | None = None,
+        max_chars_printed: int | None = None,
+        *,
+        correlation_id: str = "",
+        msg_id: str = "",
+        reply_to: str = "",
+        properties: Mapping[str, Any] | None = None,
+        timeout_s: float = DEFAULT_WAIT_S,
+        **more: Any,
+    ) -> str:
+        """
+        Send a message, and return its id once the queue manager or broker has it.
+
+        Args:
+            msg: Text as it is, bytes as a message of bytes, anything else as JSON.
+            out_name: Name of the outgoing connection.
+            queue: Where to; the connection's own when empty.
+            delivery_mode: 2 to survive the peer's restart, 1 not to. This and what follows override the connection's.
+            expiration: Milliseconds after which an unread message goes; 0 for never.
+            priority: 0 to 9.
+            max_chars_printed: How much of it the connector logs.
+            msg_id: Where the provider lets senders choose: mqi and amqp10.
+            properties: Of the message: text, numbers, truth values.
+            timeout_s: How long to wait for a peer that is away; 0 tries once.
+            more: `type`, `group_id` and `group_sequence`.
+
+        Raises:
+            As `ConnectorClient.publish`.
+        """
+        options = {
+            "queue": queue,
+            "delivery_mode": delivery_mode,
+            "expiration": expiration,
+            "priority": priority,
+            "max_chars_printed": max_chars_printed,
+            "correlation_id": correlation_id,
+            "msg_id": msg_id,
+            "reply_to": reply_to,
+            "properties": dict(properties or {}),
+            "is_text": not isinstance(msg, bytes),
+            **more,
+        }
+        return self._connector.publish(out_name, encode_body(msg), options, timeout_s=timeout_s).decode()
+
+
+class IBMMQSender:
+    """`self.out.ibm_mq` and `self.out.wmq`: what `self.out.jms_wmq` is, with the parameters of later releases."""
+
+    def __init__(self, connector: ConnectorClient) -> None:
+        self._sender = JMSWMQSender(connector)
+
+    def send(
+        self,
+        msg: Any,
+        outconn_name: str,
+        queue_name: str = "",
+        correlation_id: str = "",
+        msg_id: str = "",
+        reply_to: str = "",
+        expiration: int | None = None,
+        priority: int | None = None,
+        delivery_mode: int | None = None,
+        **more: Any,
+    ) -> str:
+        """See `JMSWMQSender.send`."""
+        return self._sender.send(
+            msg,
+            outconn_name,
+            queue_name,
+            delivery_mode,
+            expiration,
+            priority,
+            correlation_id=correlation_id,
+            msg_id=msg_id,
+            reply_to=reply_to,
+            **more,
+        )
 
 
 def encode_body(msg: Any) -> bytes:

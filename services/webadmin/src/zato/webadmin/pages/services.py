@@ -1,16 +1,18 @@
 """Services: which there are and how they fare, their source, deploying and invoking them, and runs that are worth a look."""
 
+import base64
 import json
 import time
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 from zato.common.errors import BadRequest, NotFound, PayloadTooLarge, Unavailable, ZatoError
 from zato.webadmin.context import tell, webadmin
 from zato.webadmin.forms import form_of, values_of
-from zato.webadmin.highlighting import coloured, line_diff, pretty
+from zato.webadmin.highlighting import coloured, pretty
 from zato.webadmin.invoking import Answer, input_fields, input_of
 from zato.webadmin.kinds import Kind
 from zato.webadmin.menu import Entry
@@ -65,7 +67,7 @@ def deploy() -> ResponseReturnValue:
     if typed is not None:
         uploads.append((request.form.get("file_name", "").strip(), typed.replace("\r\n", "\n").encode()))
     if not uploads:
-        raise BadRequest("Choose a file of services, which ends in .py")
+        raise BadRequest("Choose a file of services, which ends in .py, or a package: .zip or .whl")
     outcomes = []
     for name, source in uploads:
         _check_upload(name, source)
@@ -80,42 +82,56 @@ def deploy() -> ResponseReturnValue:
 
 @PAGE.post("/files/<file_name>/undeploy")
 def undeploy(file_name: str) -> ResponseReturnValue:
-    person().deploy(file_name, b"", wait_s=_DEPLOY_S, undeploy=True)
+    person().do("zato.package.undeploy", {"name": file_name, "wait": _DEPLOY_S}, timeout_s=2 * _DEPLOY_S)
     tell(person(), f"{file_name} is not deployed any more")
     return redirect(url_for("services.index"))
 
 
 @PAGE.get("/files/<file_name>")
 def versions(file_name: str) -> ResponseReturnValue:
-    found = person().ask("zato.deployment.get-history", {"file_name": file_name})
+    found = person().ask("zato.package.get-history", {"name": file_name})
     return render_template("services/versions.html", file_name=file_name, versions=found)
 
 
 @PAGE.get("/files/<file_name>/<int:version>")
 def version(file_name: str, version: int) -> ResponseReturnValue:
-    """One version, and what it made different from the one before it that has a source."""
-    history = person().ask("zato.deployment.get-history", {"file_name": file_name})
-    found = _version_source(file_name, version)
+    """One version of a file or package, and what it made different from the one before it that has something."""
+    history = person().ask("zato.package.get-history", {"name": file_name})
+    found = person().ask("zato.package.get", {"name": file_name, "version": version})
     before = next((each["version"] for each in history if each["version"] < version and each["action"] != "undeploy"), 0)
-    old = _version_source(file_name, before)["source"] if before else ""
+    compared = {"name": file_name, "from_version": before, "to_version": version}
     return render_template(
         "services/version.html",
         file_name=file_name,
-        facts=next(each for each in history if each["version"] == version),
-        is_newest=history[0]["version"] == version,
+        facts=found,
+        is_live=any(each["version"] == version and each["is_live"] for each in history),
         before=before,
-        diff=line_diff(old, found["source"]),
-        text=coloured(found["source"], "python", has_lines=True),
+        differences=person().ask("zato.package.diff", compared)["files"] if before else [],
+        text=_text_of(file_name, found),
     )
+
+
+@PAGE.get("/files/<file_name>/<int:version>/content")
+def content(file_name: str, version: int) -> ResponseReturnValue:
+    """As it can be deployed elsewhere: a Python file, or a zip archive."""
+    found = person().ask("zato.package.get-source", {"name": file_name, "version": version})
+    headers = {"Content-Disposition": f'attachment; filename="{found["payload_name"]}"'}
+    return Response(base64.b64decode(found["payload"]), mimetype="application/octet-stream", headers=headers)
 
 
 @PAGE.post("/files/<file_name>/<int:version>/roll-back")
 def roll_back(file_name: str, version: int) -> ResponseReturnValue:
-    """The old source becomes a new version: what was is kept."""
-    source = _version_source(file_name, version)["source"].encode()
-    outcome = person().deploy(file_name, source, wait_s=_DEPLOY_S)
-    failed = [outcome] if outcome.missing or not all(worker.is_ok for worker in outcome.workers) else []
-    return render_template("services/deployed.html", outcomes=[outcome], failed=failed)
+    """The old content becomes a new version: what was is kept."""
+    wanted = {"name": file_name, "version": version, "wait": _DEPLOY_S}
+    made = person().do("zato.package.roll-back", wanted, timeout_s=2 * _DEPLOY_S)
+    if made["is_ok"]:
+        tell(person(), f"{file_name} is live in version {made['version']}, with what version {version} had")
+    else:
+        missing = f"not heard of in time: {', '.join(made['missing'])}"
+        tell(
+            person(), f"Version {made['version']} of {file_name} is not live everywhere: {made['reason'] or missing}", "problem"
+        )
+    return redirect(url_for("services.versions", file_name=file_name))
 
 
 @PAGE.get("/<name>")
@@ -219,8 +235,12 @@ def store_settings(name: str) -> ResponseReturnValue:
     return redirect(url_for("services.settings", name=name))
 
 
-def _version_source(file_name: str, version: int) -> dict[str, Any]:
-    return dict(person().ask("zato.deployment.get-source", {"file_name": file_name, "version": version}))
+def _text_of(name: str, package: dict[str, Any]) -> Markup | None:
+    """The source of what is one file, in colours."""
+    if package["file_count"] != 1 or not name.endswith(".py"):
+        return None
+    found = person().ask("zato.package.get-source", {"name": name, "version": package["version"]})
+    return coloured(base64.b64decode(found["payload"]).decode(errors="replace"), "python", has_lines=True)
 
 
 def _settings_page(name: str, values: dict[str, Any], error: ZatoError | None = None) -> ResponseReturnValue:
@@ -283,7 +303,7 @@ def _check_upload(name: str, source: bytes) -> None:
     most = webadmin().settings.max_upload_bytes
     if len(source) > most:
         raise PayloadTooLarge(f"'{name:.100}' has {len(source):,} bytes; at most {most:,} are taken")
-    if b"\0" in source:
+    if name.endswith(".py") and b"\0" in source:
         raise BadRequest(f"'{name:.100}' is no text: a file of services is Python")
 
 

@@ -1,4 +1,4 @@
-"""What is public, over plain HTTP: numbers, whom to trust and what is revoked, whether we are well. No secret is here."""
+"""What parts say of themselves over plain HTTP, to whoever asks: numbers, whether they are well. No secret is here."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -55,7 +55,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     timeout = _CLIENT_TIMEOUT_S
-    server_version, sys_version = "zato-ca", ""
+    server_version, sys_version = "zato", ""
     _pages: ClassVar[Pages]
 
     def do_GET(self) -> None:

@@ -1,0 +1,197 @@
+"""A server and two connectors of a protocol, with services that note what they get: what tests of connectors run against."""
+
+import contextlib
+import shutil
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from zato.common.errors import Unavailable, ZatoError
+from zato.common.testing.connector_parts import Connector, Server
+from zato.common.testing.processes import free_port
+from zato.common.testing.waiting import eventually
+
+# On a machine that is busy with other things, and whose disk takes long to confirm what was written.
+PATIENCE_S = 60.0
+
+_SERVICES = '''
+import json
+import os
+import time
+
+from zato.server.service import Service
+
+FOLDER = "@FOLDER@"
+
+
+def note(name, line):
+    with open(os.path.join(FOLDER, name), "a") as file:
+        file.write(line + chr(10))
+
+
+class Note(Service):
+    """Writes the body to a file named after its channel."""
+
+    name = "@PROTOCOL@.note"
+
+    def handle(self):
+        note(self.channel.name, self.request.raw_request.decode())
+
+
+class Slow(Service):
+    name = "@PROTOCOL@.slow"
+
+    def handle(self):
+        time.sleep(0.5)
+        note(self.channel.name, self.request.raw_request.decode())
+
+
+class Fail(Service):
+    name = "@PROTOCOL@.fail"
+
+    def handle(self):
+        note(self.channel.name, self.request.raw_request.decode())
+        raise ValueError("the reason")
+
+
+class Kill(Service):
+    """Ends its worker, as a crash in C code or a lack of memory does."""
+
+    name = "@PROTOCOL@.kill"
+
+    def handle(self):
+        note(self.channel.name, self.request.raw_request.decode())
+        if self.request.raw_request == b"bad":
+            os.kill(os.getpid(), 9)
+'''
+
+
+class ConnectorCluster:
+    """
+    The first connector runs, the second one is there to be started. Whoever stops a part starts it again.
+
+    Attributes:
+        protocol: As in the names of its kinds.
+        module: What starts a connector.
+        services: More of them, in Python; they may use `note(name, line)`.
+        prefetch: The option of a channel that says how many messages it has at most.
+    """
+
+    protocol: ClassVar[str]
+    module: ClassVar[str]
+    services: ClassVar[str] = ""
+    prefetch: ClassVar[str]
+
+    def __init__(self, odb_url: str, redis_url: str, /, **settings: Any) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="zato-test-files-"))
+        addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+        known = {f"connector_{self.protocol}_addresses": addresses}
+        self.server = Server("server1", odb_url, redis_url, f"test-{free_port()}", **known)
+        self.http_address = f"127.0.0.1:{free_port()}"
+        more: tuple[dict[str, Any], ...] = ({"http_address": self.http_address}, {})
+        self.connectors = [
+            Connector(self.module, f"{self.protocol}{at + 1}", address, [self.server.address], **settings, **more[at])
+            for at, address in enumerate(addresses)
+        ]
+
+    def start(self) -> None:
+        self.server.start()
+        source = (_SERVICES + self.services).replace("@FOLDER@", str(self.folder)).replace("@PROTOCOL@", self.protocol)
+        self.server.deploy(f"{self.protocol}_services.py", source)
+        self.connectors[0].start()
+        eventually(self._is_registered, timeout_s=PATIENCE_S, what="the kinds")
+
+    def end(self) -> None:
+        for part in (*self.connectors, self.server):
+            part.end()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _is_registered(self) -> bool:
+        with contextlib.suppress(ZatoError):
+            self.server.invoke(f"zato.channel-{self.protocol}.get-list", {})
+            return True
+        return False
+
+    # What the protocol's own tests say
+
+    def safe_channel(self, name: str, service: str, **options: Any) -> None:
+        """Make a channel of the sort that loses nothing, and wait until messages can come."""
+        raise NotImplementedError
+
+    def give(self, name: str, bodies: Sequence[str]) -> None:
+        """Give messages to a channel, and return once all of them are kept or done. The connector may die meanwhile."""
+        raise NotImplementedError
+
+    def give_malformed(self, name: str) -> None:
+        """Give a channel some hundreds of messages such as no library makes."""
+        raise NotImplementedError
+
+    def is_empty(self, name: str) -> bool:
+        """Whether the channel's peer has nothing more for it."""
+        raise NotImplementedError
+
+    def broken_options(self, name: str) -> dict[str, Any]:
+        """Return options with which the channel cannot run."""
+        raise NotImplementedError
+
+    def whole_options(self, name: str) -> dict[str, Any]:
+        """Return those with which it can."""
+        raise NotImplementedError
+
+    # What all can do
+
+    @contextlib.contextmanager
+    def giving(self, name: str, bodies: Sequence[str]) -> Iterator[None]:
+        """Give them meanwhile; in the end all of them are kept or done."""
+        errors: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                self.give(name, bodies)
+            except BaseException as exc:
+                errors.append(exc)
+
+        thread = threading.Thread(target=work, name="giving", daemon=True)
+        thread.start()
+        yield
+        thread.join(PATIENCE_S * 2)
+        assert not thread.is_alive(), "not all messages were taken"
+        if errors:
+            raise errors[0]
+
+    def edit(self, name: str, **options: Any) -> None:
+        self.server.invoke(f"zato.channel-{self.protocol}.edit", {"name": name, **options})
+
+    def delete(self, name: str) -> None:
+        eventually(self.server.is_ready, timeout_s=PATIENCE_S, what="the server")
+        self.server.invoke(f"zato.channel-{self.protocol}.delete", {"name": name})
+
+    def status(self, name: str, at: int = 0) -> Any:
+        """Return how an object fares at a connector, None where it knows none."""
+        return next((each for each in self.connectors[at].call("GetStatus").objects if each.name == name), None)
+
+    def await_connected(self, name: str) -> None:
+        eventually(lambda: self.connectors[0].is_connected(name), timeout_s=PATIENCE_S, what=f"{name} to be connected")
+
+    def queues(self) -> dict[str, Any]:
+        """Return what the servers say of queues, by name."""
+        return {each["name"]: each for each in self.server.invoke("zato.queue.get-list", {})}
+
+    def letters(self, name: str) -> list[dict[str, Any]]:
+        """Return the dead letters of a channel, the newest first; none while the server's worker is gone."""
+        queue = f"channel-{self.protocol}:{name}"
+        with contextlib.suppress(Unavailable):
+            return list(self.server.invoke("zato.queue.get-messages", {"queue": queue})["data"])
+        return []
+
+    def lines(self, name: str) -> list[str]:
+        path = self.folder / name
+        return path.read_text().splitlines() if path.exists() else []
+
+    def await_all(self, name: str, bodies: Sequence[str], timeout_s: float = PATIENCE_S) -> Counter[str]:
+        """Wait until each of them was written at least once; return how often each was."""
+        eventually(lambda: set(self.lines(name)) >= set(bodies), timeout_s=timeout_s, what=f"all messages of {name}")
+        return Counter(self.lines(name))

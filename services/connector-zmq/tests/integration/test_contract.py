@@ -1,0 +1,7 @@
+"""What every connector promises, kept by this one."""
+
+from zato.common.testing.connector_contract import ConnectorContract
+
+
+class TestZMQ(ConnectorContract):
+    pass
