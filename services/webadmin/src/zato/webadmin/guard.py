@@ -19,6 +19,8 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 View = TypeVar("View", bound=Callable[..., Any])
 OPEN, BEFORE_PASSWORD = "is_open", "is_before_password"
 ZONE_COOKIE = "zone"
+# Set by app.js where nobody did anything.
+POLL = "X-Poll"
 EVENTS = "text/event-stream"
 _HEADERS = {
     "Content-Security-Policy": (
@@ -52,9 +54,9 @@ def open_before_password(view: View) -> View:
     return view
 
 
-def is_stream() -> bool:
+def is_by_itself() -> bool:
     """Whether a page that stays open wants to hear what is new: that keeps nobody signed in."""
-    return request.accept_mimetypes.best == EVENTS
+    return request.accept_mimetypes.best == EVENTS or POLL in request.headers
 
 
 def cookie_name() -> str:
@@ -86,7 +88,7 @@ def _begin() -> BaseResponse | None:
     view = current_app.view_functions.get(request.endpoint or "")
     _find_cookie()
     _check_form()
-    session = None if g.is_new_cookie else webadmin().sessions.find(g.cookie, is_sign_of_life=not is_stream())
+    session = None if g.is_new_cookie else webadmin().sessions.find(g.cookie, is_sign_of_life=not is_by_itself())
     if session is not None:
         g.preferences = webadmin().preferences.of(session.name)
         g.person = Person(session, webadmin().cluster, g.preferences, zone_of(g.preferences.zone or _browsers_zone()))
@@ -96,11 +98,6 @@ def _begin() -> BaseResponse | None:
     if view is None or getattr(view, OPEN, False):
         return None
     return to_sign_in()
-
-
-def _is_by_itself() -> bool:
-    """Whether a page that stays up to date asks, rather than whoever has it open."""
-    return "X-Poll" in request.headers or "text/event-stream" in request.headers.get("Accept", "")
 
 
 def _find_cookie() -> None:
