@@ -21,10 +21,8 @@ _LEAST_BYTES = 4_000
 SOURCE = '''\
 """Orders, as the shop has them."""
 
-from dataclasses import dataclass
-
 from zato.common.errors import NotFound
-from zato.server.service import Model, Service
+from zato.server.service import Model, Service, dataclass
 
 ORDERS = {1: ("Ada Lovelace", 120), 2: ("Grace Hopper", 75)}
 
@@ -38,9 +36,7 @@ class GetOrder(Service):
     """GET /orders/{order_id}"""
 
     name = "orders.get"
-
-    class SimpleIO:
-        input = OrderRequest
+    input = OrderRequest
 
     def handle(self):
         found = ORDERS.get(self.request.input.order_id)
