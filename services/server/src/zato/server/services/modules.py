@@ -193,7 +193,7 @@ class Generation:
                 source = file.read_bytes()
                 code = compile(source, str(file), "exec", dont_inherit=True)
                 self._imports[name] = imported_names(source)
-                exec(code, module.__dict__)  # noqa: S102 (this is what we are for)
+                exec(code, module.__dict__)  # noqa: S102 (this is what we are for)  # nosec B102
             self._errors.pop(name, None)
         except BaseException as exc:
             self._modules.pop(name, None)
