@@ -54,6 +54,16 @@ class Seen(Service):
         note(self.channel.name, json.dumps({**found, **more, "properties": mq.properties}))
 
 
+class Nap(Service):
+    # Takes longer than it takes to notice that a peer went away.
+
+    name = "@PROTOCOL@.nap"
+
+    def handle(self):
+        time.sleep(3)
+        note(self.channel.name, self.request.raw_request.decode())
+
+
 class Answer(Service):
     name = "@PROTOCOL@.answer"
 

@@ -214,3 +214,21 @@ def test_a_poison_message_goes_where_its_queue_says_after_exactly_its_tries(
     assert cluster.connectors[0].call("PurgeDeadLetters", channel="POISON", is_all=True).count == 2
     with contextlib.suppress(ZatoError):
         cluster.server.invoke("zato.channel-jms-wmq.delete", {"name": "POISON"})
+
+
+def test_what_was_in_services_when_the_queue_manager_went_away_is_not_done_again(
+    cluster: "Cluster", manager: "QueueManager"
+) -> None:
+    manager.define("ORPHANS")
+    cluster.create("definition-jms-wmq", "qm1", **OPTIONS)
+    cluster.channel("ORPHANS", "jms-wmq.nap", definition="qm1")
+    with session(manager) as mq:
+        for number in range(5):
+            mq.send("ORPHANS", MQMessage(b"o-%d" % number))
+        mq.commit()
+    eventually(lambda: cluster.status("ORPHANS").in_flight == 5, timeout_s=10)
+    manager.set(".down")
+    eventually(lambda: not cluster.connectors[0].is_connected("ORPHANS"), timeout_s=10)
+    manager.set(".down", False)
+    eventually(lambda: manager.size("ORPHANS") == 0, timeout_s=30)
+    assert sorted(cluster.lines("ORPHANS")) == [f"o-{number}" for number in range(5)]

@@ -19,7 +19,7 @@ class DefinitionOptions:
         default="mqi",
         choices=PROVIDERS,
     )
-    host: str = option("Host of the queue manager or broker")
+    host: str = option("Host of the queue manager or broker; of IBM MQ also several, as host1(1414),host2(1414)")
     port: int = option("Its port", default=1414, minimum=1, maximum=65535)
     queue_manager: str = option("Queue manager; empty: the default one of the host", default="")
     channel: str = option("Server-connection channel, of IBM MQ", default="")
