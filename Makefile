@@ -54,9 +54,10 @@ var/bench/venv/.installed: bench/rivals/requirements.txt | venv
 	@touch $@
 
 .PHONY: bench bench-short
-bench: var/bench/venv/.installed ## Our server measured beside others, and the scheduler; about fifteen minutes
+bench: var/bench/venv/.installed ## Our server measured beside others, the scheduler and connectors; about twenty minutes
 	@$(BIN)/python -m bench.run
 	@$(BIN)/python -m bench.scheduler
+	@$(BIN)/python -m bench.messages
 
 bench-short: var/bench/venv/.installed ## The same in about one minute, less exact
 	@$(BIN)/python -m bench.run --short
@@ -65,6 +66,10 @@ bench-short: var/bench/venv/.installed ## The same in about one minute, less exa
 bench-scheduler: venv ## How late jobs start at 100 fires a second, and how long 100,000 take to load; about four minutes
 	@scripts/system-packages quickstart
 	@$(BIN)/python -m bench.scheduler
+
+.PHONY: bench-messages
+bench-messages: var/bench/venv/.installed ## Messages through connectors beside pika, FastStream and Celery; about four minutes
+	@$(BIN)/python -m bench.messages
 
 .PHONY: bench-instructions
 bench-instructions: venv ## Machine instructions that a request takes, and whether they are in their budget
