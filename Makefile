@@ -54,9 +54,10 @@ var/bench/venv/.installed: bench/rivals/requirements.txt | venv
 	@touch $@
 
 .PHONY: bench bench-short
-bench: var/bench/venv/.installed ## Our server measured beside others, the scheduler and connectors; about twenty minutes
+bench: var/bench/venv/.installed ## Our server measured beside others, the scheduler, connectors, and how soon changes are live; about twenty minutes
 	@$(BIN)/python -m bench.run
 	@$(BIN)/python -m bench.scheduler
+	@$(BIN)/python -m bench.propagation
 	@$(BIN)/python -m bench.messages
 
 bench-short: var/bench/venv/.installed ## The same in about one minute, less exact
@@ -70,6 +71,11 @@ bench-scheduler: venv ## How late jobs start at 100 fires a second, and how long
 .PHONY: bench-messages
 bench-messages: var/bench/venv/.installed ## Messages through connectors beside pika, FastStream and Celery; about four minutes
 	@$(BIN)/python -m bench.messages
+
+.PHONY: bench-propagation
+bench-propagation: venv ## How soon changes and deployments are live on four servers, and the same after Redis restarts; about two minutes
+	@scripts/system-packages bench
+	@$(BIN)/python -m bench.propagation
 
 .PHONY: bench-instructions
 bench-instructions: venv ## Machine instructions that a request takes, and whether they are in their budget

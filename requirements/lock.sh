@@ -11,5 +11,7 @@ for part in "${ours[@]}"; do
 	name=$(sed -nE 's/^name = "(.*)"/\1/p' "${part%/}/pyproject.toml" | head -n 1)
 	not_ours+=(--no-emit-package "$name")
 done
+# Compiled for a minute: whoever wants the provider amqp10 of connector-mq installs it, in the release that its extra names.
+not_ours+=(--no-emit-package python-qpid-proton)
 uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url \
 	--all-extras "${parts[@]}" requirements/*.in "${not_ours[@]}" --output-file requirements/lock.txt "$@"

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """
-Write docs/reference from what the installed parts declare: kinds, admin services, settings and commands.
+Write docs/reference from what the installed parts declare: kinds, admin services, settings and commands; and into
+docs/accounts.md which role each admin service asks for.
 
     scripts/reference.py                 write it
     scripts/reference.py --check         write nothing; fail, and say which pages differ, when it is not up to date
-    scripts/reference.py --output PATH   write it there instead
+    scripts/reference.py --output PATH   write docs/reference there instead, and nothing else
 
 What nobody has described is named, and makes either of them fail: a reference of names alone helps nobody.
 """
@@ -24,10 +25,13 @@ from zato.common.cli.commands import Command
 from zato.common.cli.main import load_commands
 from zato.common.cli.parser import Parser
 from zato.common.cli.parts import Part, load_parts
+from zato.common.errors import Unavailable
 from zato.common.kinds import Kind
 from zato.common.options import Option, declared_options, default_json
 from zato.common.secrets import generate_key
 from zato.common.settings import env_prefix
+from zato.server.accounts.roles import METHODS, Role
+from zato.server.admin.kinds import ROLES
 from zato.server.app import WorkerApp
 from zato.server.config import ServerSettings
 from zato.server.control.changes import Author
@@ -42,6 +46,9 @@ from zato.server.odb.schema import upgrade
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "reference"
+ACCOUNTS = ROOT / "docs" / "accounts.md"
+_ROLES_BEGIN = "<!-- Made by scripts/reference.py from what admin services declare: run `make docs`. -->"
+_ROLES_END = "<!-- Up to here. -->"
 _NOTE = "<!-- Made by scripts/reference.py from declarations: change these, then run `make docs`. -->"
 _FEWEST_WORDS = 2
 
@@ -67,9 +74,15 @@ def kinds_of(part: Part) -> Iterator[Kind]:
     """Yield the kinds that a part other than the server declares, in whichever of its modules."""
     package = importlib.import_module(part.module)
     for found in pkgutil.walk_packages(getattr(package, "__path__", ()), f"{part.module}."):
-        if not found.name.endswith("__main__"):
-            for value in vars(importlib.import_module(found.name)).values():
-                yield from (each for each in (value if isinstance(value, tuple) else (value,)) if isinstance(each, Kind))
+        if found.name.endswith("__main__"):
+            continue
+        try:
+            module = importlib.import_module(found.name)
+        except Unavailable:
+            # It takes a library that is an extra, and declares nothing.
+            continue
+        for value in vars(module).values():
+            yield from (each for each in (value if isinstance(value, tuple) else (value,)) if isinstance(each, Kind))
 
 
 def all_kinds(parts: Iterable[Part]) -> tuple[list[Kind], dict[str, list[Kind]]]:
@@ -133,14 +146,15 @@ def _rule(rule: Any) -> str:
 
 def admin_page(operations: list[AdminOperation], kinds: list[Kind], undescribed: Undescribed) -> str:
     for each in operations:
-        undescribed.checked(each.description.help, f"admin service {each.service}: see zato.server.describe.actions")
+        undescribed.checked(each.description.help, f"admin service {each.service}: see zato.server.admin.actions")
     of_kinds = {f"zato.{kind.name}.{operation}" for kind in kinds for operation in OPERATIONS}
     first = own_kinds()[0]
     lines = [
         "# Admin services",
         "",
         "Each is called with one object as its input: `POST /zato/json/<service>`, `zato service invoke <service>`, or the gRPC"
-        " `Invoker`. `zato openapi admin` has them all, with the JSON Schema of what goes in and comes out.",
+        " `Invoker`. `zato openapi admin` has them all, with the JSON Schema of what goes in and comes out. Each takes the"
+        " [role](../accounts.md#roles) that is said with it, or a greater one.",
         "",
         "## Those of each kind",
         "",
@@ -148,8 +162,11 @@ def admin_page(operations: list[AdminOperation], kinds: list[Kind], undescribed:
         " `change-password` for kinds with one secret.",
         "",
         *table(
-            ("Service", "Does"),
-            [(f"`zato.<kind>.{name}`", make(first).help.replace(first.name, "`<kind>`")) for name, make in OPERATIONS.items()],
+            ("Service", "Role", "Does"),
+            [
+                (f"`zato.<kind>.{name}`", ROLES[name].label, make(first).help.replace(first.name, "`<kind>`"))
+                for name, make in OPERATIONS.items()
+            ],
         ),
         "## The others",
         "",
@@ -161,13 +178,44 @@ def admin_page(operations: list[AdminOperation], kinds: list[Kind], undescribed:
     for tag in sorted(by_tag):
         lines += [f"### {tag}", ""]
         for each in by_tag[tag]:
-            lines += [f"#### `{each.service}`", "", f"{each.description.help}.", ""]
+            lines += [f"#### `{each.service}`", "", f"{each.description.help}. {each.note}", ""]
             lines += _properties("Input", each.description.takes) + _properties("Output", each.description.returns)
     return "\n".join(lines)
 
 
+def roles_section(operations: list[AdminOperation], kinds: list[Kind]) -> str:
+    """Return the table of who may what, each admin service in it once."""
+    of_kinds = {f"zato.{kind.name}.{operation}" for kind in kinds for operation in OPERATIONS}
+    rows = []
+    for role in Role:
+        services = [f"zato.<kind>.{name}" for name, least in ROLES.items() if least is role]
+        services += [each.service for each in operations if each.role is role and each.service not in of_kinds]
+        services += [method.replace("/", ".") for method, least in METHODS.items() if least is role]
+        rows.append((role.label, role.help, "<br>".join(f"`{group}`" for group in _grouped(services))))
+    return "\n".join(table(("Role", "May", "Invokes"), rows))
+
+
+def _grouped(services: Iterable[str]) -> list[str]:
+    """Return e.g. "zato.server.{get-by-id,get-list}" of what is in one area."""
+    areas: dict[str, list[str]] = {}
+    for service in services:
+        area, _, name = service.rpartition(".")
+        areas.setdefault(area, []).append(name)
+    return [f"{area}.{names[0]}" if len(names) == 1 else f"{area}.{{{','.join(names)}}}" for area, names in areas.items()]
+
+
+def with_roles(text: str, section: str) -> str:
+    """Return docs/accounts.md with what is between its two marks made anew."""
+    before, _, rest = text.partition(_ROLES_BEGIN)
+    _, _, after = rest.partition(_ROLES_END)
+    return f"{before}{_ROLES_BEGIN}\n\n{section}\n{_ROLES_END}{after}"
+
+
 def _properties(title: str, schema: Schema) -> list[str]:
     what = title
+    if "anyOf" in schema and "properties" not in schema:
+        # All, or a page of them.
+        schema = schema["anyOf"][0]
     if schema.get("type") == "array":
         schema, what = schema["items"], f"{title}, a list of"
     properties = schema.get("properties", {})
@@ -323,18 +371,21 @@ def _option_help(option: Option, where: str, undescribed: Undescribed) -> str:
 # The command
 
 
-def make_pages(undescribed: Undescribed) -> Pages:
+def make_pages(undescribed: Undescribed) -> tuple[Pages, str]:
+    """Return the pages of docs/reference, and what docs/accounts.md says of roles."""
     parts = list(load_parts())
     kinds, registered = all_kinds(parts)
+    operations = admin_operations(registered)
     commands = [each for each in load_commands()[0] if isinstance(each, Command)]
     pages = {
         "README.md": index_page(kinds),
-        "admin-api.md": admin_page(admin_operations(registered), kinds, undescribed),
+        "admin-api.md": admin_page(operations, kinds, undescribed),
         "settings.md": settings_page(parts, undescribed),
         "commands.md": commands_page(commands, undescribed),
         **{f"kinds/{kind.name}.md": kind_page(kind, undescribed) for kind in kinds},
     }
-    return {name: f"{_NOTE}\n\n{text.rstrip()}\n" for name, text in pages.items()}
+    made = {name: f"{_NOTE}\n\n{text.rstrip()}\n" for name, text in pages.items()}
+    return made, roles_section(operations, kinds)
 
 
 def differences(pages: Pages, folder: Path) -> list[str]:
@@ -359,7 +410,9 @@ def main() -> int:
     parser.add_argument("--output", metavar="PATH", type=Path, default=FOLDER, help="where to write (default: docs/reference)")
     options = parser.parse_args()
     undescribed = Undescribed()
-    pages = make_pages(undescribed)
+    pages, roles = make_pages(undescribed)
+    accounts = ACCOUNTS.read_text()
+    is_ours = options.output == FOLDER
     failed = bool(undescribed.names)
     for name in undescribed.names:
         print(f"Without a helpful description: {name}", file=sys.stderr)
@@ -367,8 +420,13 @@ def main() -> int:
         for name in differences(pages, options.output):
             print(f"{options.output / name} is not what the declarations give: run 'make docs'", file=sys.stderr)
             failed = True
+        if is_ours and accounts != with_roles(accounts, roles):
+            print(f"{ACCOUNTS} is not what admin services declare: run 'make docs'", file=sys.stderr)
+            failed = True
     else:
         write(pages, options.output)
+        if is_ours:
+            ACCOUNTS.write_text(with_roles(accounts, roles))
     return int(failed)
 
 

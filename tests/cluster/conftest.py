@@ -50,6 +50,10 @@ class Cluster:
     def address(self) -> str:
         return "http://" + self.part("lb-agent")["frontend_address"]
 
+    @property
+    def token(self) -> str:
+        return str(tomllib.loads((self.folder / "secrets.toml").read_text())["token"])
+
     def client_of(self, name: str) -> tuple[Client, str]:
         """A gRPC client of that server, and the cluster's token."""
         token = tomllib.loads((self.folder / name / "secrets.toml").read_text())["token"]
@@ -72,6 +76,12 @@ class Cluster:
     def master_of(self, name: str) -> int:
         text = (self.folder / name / "run" / "server.pid").read_text()
         return int(re.search(r"\d+", text)[0])
+
+
+@pytest.fixture(scope="session")
+def make_cluster() -> type[Cluster]:
+    """For tests that need a cluster of their own."""
+    return Cluster
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,12 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +19,7 @@ from zato.common.testing.waiting import eventually
 from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest
 from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
 
+ZATO = [str(Path(sys.executable).parent / "zato")]
 SLOW = """
 import time
 from zato.server.service import Service
@@ -74,6 +78,27 @@ def test_servers_that_leave_and_come_back_during_reloads_cost_no_request(cluster
             cluster.zato("lb", "reload")
             eventually(lambda: cluster.states() == {"server1": "up", "server2": "up"}, what="both servers to take part")
     assert load.failures == []
+
+
+def test_the_first_administrator_changes_the_password_before_anything_else(cluster, tmp_path, monkeypatch):
+    made, new = cluster.folder / "admin_password", tmp_path / "new"
+    new.write_text("correct horse battery")
+    monkeypatch.setitem(cluster.environ, "XDG_CONFIG_HOME", str(tmp_path))
+    assert "has to be changed" in refused(cluster, "account", "list", password=made)
+    cluster.zato("account", "password", "--old-password-file", str(made), "--new-password-file", str(new))
+    assert [account["name"] for account in cluster.zato_json("account", "list")] == ["admin"]
+    assert "Name, password or code is wrong" in refused(cluster, "whoami", password=made)
+    cluster.zato("login", "admin", "--password-file", str(new))
+    cluster.zato("logout")
+
+
+def refused(cluster, *words, password) -> str:
+    """What the first of these two says that fails: signing in, or the command as the one who has."""
+    for command in (("login", "admin", "--password-file", str(password)), words):
+        done = subprocess.run([*ZATO, *command], env=cluster.environ, capture_output=True, text=True, timeout=60)
+        if done.returncode:
+            return done.stderr
+    raise AssertionError(f"{words} was let through")
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+import zmq
+
+from zato.common.testing.processes import free_port
+from zato.common.testing.waiting import eventually
 
 ZATO = [str(Path(sys.executable).parent / "zato")]
 SERVICE = """
@@ -32,6 +36,7 @@ class Failing(Service):
     def handle(self):
         raise RuntimeError("as it may happen")
 """
+CURVE = tuple(key.decode() for key in zmq.curve_keypair())
 # Objects with secrets: kind, name, its secret option, and what else it takes.
 OBJECTS = (
     ("security-basic-auth", "partner", "password", ("username=partner",)),
@@ -44,7 +49,12 @@ OBJECTS = (
     ("outgoing-ftp", "files", "password", ("host=127.0.0.1", "port=9", "username=files")),
     ("outgoing-smtp", "mail", "password", ("host=127.0.0.1", "port=9", "username=mail")),
     ("outgoing-ldap", "people", "password", ("server_list=ldap://127.0.0.1:9", "username=cn=reader")),
+    ("definition-amqp", "broker", "password", ("host=127.0.0.1", "port=9", "username=zato")),
+    ("channel-zmq", "peers", "curve_secret_key", ("socket_type=PULL", "service=zato.ping", f"curve_public_key={CURVE[0]}")),
 )
+# Connectors hold these in memory, and try to use them.
+USING = (("outgoing-amqp", "broker", ("definition=broker",)),)
+EXTRAS = ("connector-amqp", "connector-zmq")
 
 
 @dataclass
@@ -85,6 +95,7 @@ class UsedCluster:
             for name, value in tomllib.loads(file.read_text()).items():
                 if value and "url" not in name:
                     self.secrets[f"{file.parent.name}/{name}"] = str(value)
+        self.secrets["admin_password"] = (self.folder / "admin_password").read_text().strip()
         self.secrets["operator_token"] = (self.folder / "operator_token").read_text().strip()
         for name, token in [*self.secrets.items()]:
             if token.startswith("zato-enrol-1."):
@@ -101,16 +112,21 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, haproxy_program: str) -> I
     """A cluster in which all that has to do with secrets was used."""
     folder = tmp_path_factory.mktemp("secrets")
     made = UsedCluster(folder / "c")
-    made.zato("quickstart", "create", str(made.folder), "--servers", "1")
+    made.zato("quickstart", "create", str(made.folder), "--servers", "1", "--with", ",".join(EXTRAS))
     try:
         started = made.zato("quickstart", "start", str(made.folder))
         assert "Password" in started
+        eventually(lambda: all(kind in made.zato("kind", "list") for kind in ("definition-amqp", "channel-zmq")), timeout_s=30)
         for kind, name, option, more in OBJECTS:
             value = folder / name
-            value.write_text(f"secret-of-{name}-{secrets.token_hex(8)}")
+            value.write_text(CURVE[1] if option == "curve_secret_key" else f"secret-of-{name}-{secrets.token_hex(8)}")
             made.secrets[name] = value.read_text()
+            if kind == "channel-zmq":
+                more = (*more, f"address=tcp://127.0.0.1:{free_port()}")
             made.zato("object", "create", kind, name, f"{option}=@{value}", *more)
             made.zato("object", "edit", kind, name, f"{option}=@{value}")
+        for kind, name, more in USING:
+            made.zato("object", "create", kind, name, *more)
         (folder / "kept.py").write_text(SERVICE)
         made.zato("service", "deploy", str(folder / "kept.py"), "--wait", "20")
         for path, definition in (("/kept", "partner"), ("/keyed", "machine"), ("/failing", "partner")):
@@ -134,7 +150,7 @@ def _use(cluster: UsedCluster) -> None:
     pubapi = cluster.secrets["pubapi as it is sent"]
     assert cluster.ask("/zato/api/invoke/zato.ping", Authorization=f"Basic {pubapi}") == 200
     # What can't be reached is asked for, and says why not.
-    for kind, name, _option, _more in OBJECTS:
+    for kind, name in [*(each[:2] for each in OBJECTS), *(each[:2] for each in USING)]:
         if kind.startswith("outgoing"):
             cluster.zato("object", "ping", kind, name, is_ok=False)
 
@@ -183,14 +199,15 @@ def test_none_is_in_what_commands_show_and_export(cluster: UsedCluster) -> None:
         ("--json", "quickstart", "status"),
         ("lb", "config"),
         ("--json", "cluster", "status"),
-        ("--json", "deployment", "list"),
+        ("--json", "package", "list"),
         ("ca", "audit", "--last", "0"),
         ("--json", "ca", "list", "--all"),
         *(("--json", "object", "get", kind, name) for kind, name, _option, _more in OBJECTS),
     ]
     for command in commands:
         assert shown_in(cluster, cluster.zato(*command, is_ok=False)) == [], command
-    for part, module in (("server1", "server"), ("scheduler", "scheduler"), ("lb-agent", "lb_agent"), ("ca", "ca")):
+    for part in ("server1", "scheduler", "lb-agent", "ca", "webadmin", *EXTRAS):
+        module = part.rstrip("1").replace("-", "_")
         line = [sys.executable, "-m", f"zato.{module}", "--folder", str(cluster.folder / part), "--show-config"]
         shown = subprocess.run(line, capture_output=True, text=True, timeout=60, check=True).stdout
         assert "******" in shown

@@ -16,7 +16,12 @@ from pathlib import Path
 import pytest
 from smuggling_corpus import corpus
 
+from zato.common.errors import ZatoError
 from zato.common.testing.waiting import eventually
+from zato.server.http.h1c_tokenizer import H1CTokenizer
+from zato.server.http.httptools_tokenizer import HttptoolsTokenizer
+from zato.server.http.parser import RequestParser
+from zato.server.http.tokenizer import ParserLimits
 
 ECHO = """
 from zato.server.service import Service
@@ -94,6 +99,44 @@ def attack(address: tuple[str, int], number: int, data: bytes) -> None:
     answer = send(address, b"GET /echo/honest-%d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % number)
     assert answer.startswith(b"HTTP/1.1 200"), answer
     assert b'"honest-%d"' % number in answer, "the honest client was given somebody else's answer"
+
+
+@pytest.mark.parametrize("make_tokenizer", [H1CTokenizer, HttptoolsTokenizer])
+def test_whatever_takes_requests_apart_the_corpus_has_the_same_requests_in_it(make_tokenizer):
+    limits = ParserLimits(8190, 100, 8190, 1_000_000)
+    stricter = []
+    for name, data in corpus():
+        data = data.replace(b"{n}", b"1")
+        expected = outcomes(data, RequestParser(limits))
+        found = outcomes(data, RequestParser(limits, None, make_tokenizer))
+        assert outcomes(data, RequestParser(limits, None, make_tokenizer), size=1) == found, f"{name}, byte by byte"
+        if found != expected:
+            assert found == ["refused"], f"{name}: {data!r}"
+            stricter.append(data)
+    # A space behind the number of Content-Length, and trailers that are none.
+    assert len(stricter) <= 4, stricter
+
+
+def outcomes(data: bytes, parser: RequestParser, size: int = 65536) -> list[object]:
+    """Return the requests that are read, and last, where it comes to that, that one was refused or is not complete."""
+    found: list[object] = []
+    is_begun = False
+    for start in range(0, len(data), size):
+        pending = data[start : start + size]
+        while pending:
+            try:
+                parser.feed(pending)
+            except ZatoError:
+                return [*found, "refused"]
+            is_begun = not parser.is_complete
+            pending = b""
+            if parser.is_complete:
+                found.append((parser.method, parser.target, parser.body, parser.should_keep_alive))
+                if not parser.should_keep_alive:
+                    return found
+                pending = parser.remaining()
+                parser.reset()
+    return [*found, "incomplete"] if is_begun else found
 
 
 def test_load_balancer_and_servers_always_agree_on_how_many_requests_there_were(cluster, echo):

@@ -5,10 +5,12 @@ import os
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +28,15 @@ from zato.common.rpc.tls import TLSFiles
 from zato.common.testing.certificates import CertificateAuthority
 from zato.common.testing.processes import free_port
 from zato.common.testing.waiting import eventually
-from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest
-from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
+from zato.proto.connector.v1.connector_pb2 import GetStatusRequest as ConnectorStatusRequest
+from zato.proto.connector.v1.connector_pb2 import PublishRequest
+from zato.proto.connector.v1.connector_pb2_grpc import ConnectorStub
+from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest, RegisterKindsResponse
+from zato.proto.control_plane.v1.control_plane_pb2_grpc import (
+    ControlPlaneServicer,
+    ControlPlaneStub,
+    add_ControlPlaneServicer_to_server,
+)
 from zato.proto.invoker.v1.invoker_pb2 import DeliverRequest, InvokeRequest
 from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
 from zato.proto.jobs.v1.jobs_pb2 import ResignRequest
@@ -44,6 +53,8 @@ CALLS: dict[str, tuple[str, Callable[[Any], Any], Any]] = {
     "server": ("server1", lambda channel: InvokerStub(channel).Invoke, InvokeRequest(service="zato.ping")),
     "scheduler": ("scheduler", lambda channel: SchedulerStub(channel).GetStatus, GetStatusRequest()),
     "lb-agent": ("lb-agent", lambda channel: LoadBalancerStub(channel).GetState, GetStateRequest()),
+    "connector-amqp": ("connector-amqp", lambda channel: ConnectorStub(channel).GetStatus, ConnectorStatusRequest()),
+    "connector-zmq": ("connector-zmq", lambda channel: ConnectorStub(channel).GetStatus, ConnectorStatusRequest()),
 }
 
 
@@ -69,10 +80,10 @@ class TrustedCluster:
     def log(self, name: str) -> str:
         return "".join(file.read_text() for file in (self.folder / name / "logs").iterdir())
 
-    def identity(self, folder: Path, name: str, role: str, *, seconds: float = 0.0) -> Identity:
+    def identity(self, folder: Path, name: str, role: str, *, seconds: float = 0.0, san: str = "127.0.0.1") -> Identity:
         """A certificate of the cluster's own authority."""
         hours = ["--hours", str(seconds / 3600)] if seconds else []
-        token = json.loads(self.zato("--json", "ca", "token", name, "--purpose", role, "--san", "127.0.0.1", *hours))["token"]
+        token = json.loads(self.zato("--json", "ca", "token", name, "--purpose", role, "--san", san, *hours))["token"]
         identity = Identity(folder / name)
         enrol(identity, parse_token(token))
         return identity
@@ -103,8 +114,8 @@ class TrustedCluster:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory, haproxy_program: str) -> Iterator[TrustedCluster]:
     made = TrustedCluster(tmp_path_factory.mktemp("trust") / "c")
-    made.zato("quickstart", "create", str(made.folder), "--servers", "1")
-    for name in ("server1", "scheduler", "lb-agent"):
+    made.zato("quickstart", "create", str(made.folder), "--servers", "1", "--with", "connector-amqp,connector-zmq")
+    for name in ("server1", "scheduler", "lb-agent", "connector-amqp", "connector-zmq"):
         with (made.folder / name / "settings.toml").open("a") as settings:
             settings.write(f"\nauthorities_poll_s = {POLL_S}\n")
             if name == "lb-agent":
@@ -184,21 +195,69 @@ def test_a_revoked_certificate_is_refused_and_logged_by_all_parts(cluster: Trust
     eventually(lambda: any(row["actor"] == "mallory" for row in audited(cluster)))
 
 
-def test_a_server_that_has_the_certificate_of_another_place_is_not_believed(cluster: TrustedCluster, tmp_path: Path) -> None:
-    token = json.loads(
-        cluster.zato("--json", "ca", "token", "impostor", "--purpose", "server", "--san", "elsewhere.example.com")
-    )["token"]
-    identity = Identity(tmp_path / "impostor")
-    enrol(identity, parse_token(token))
-    server = ThreadedServer("127.0.0.1:0", token=cluster.token, services=[], add=lambda _server: None, tls=identity.tls)
+class _Called(ControlPlaneServicer):
+    """A server as far as a follower's first call goes."""
+
+    def __init__(self) -> None:
+        self.is_called = threading.Event()
+
+    def RegisterKinds(self, request: Any, context: Any) -> RegisterKindsResponse:
+        self.is_called.set()
+        return RegisterKindsResponse()
+
+
+@contextmanager
+def serving(identity: Identity, token: str, address: str) -> Iterator[threading.Event]:
+    """Serve as a server would, and say whether somebody's call came through."""
+    servicer = _Called()
+    server = ThreadedServer(
+        address,
+        token=token,
+        services=["zato.proto.control_plane.v1.ControlPlane"],
+        add=lambda grpc_server: add_ControlPlaneServicer_to_server(servicer, grpc_server),
+        tls=identity.tls,
+    )
     server.start()
-    client = Client(f"127.0.0.1:{server.port}", token=cluster.token, tls=operator_tls(cluster.folder))
     try:
-        with pytest.raises(Unavailable):
-            client.call(InvokerStub(client.channel).Invoke, InvokeRequest(service="zato.ping"), timeout_s=5)
+        yield servicer.is_called
     finally:
-        client.close()
         server.stop(0)
+
+
+@contextmanager
+def running_connector(cluster: TrustedCluster, folder: Path, server_address: str) -> Iterator[Path]:
+    """A connector of the cluster that looks for its server at this address; gives its log."""
+    settings = {
+        "GRPC_ADDRESS": f"127.0.0.1:{free_port()}",
+        "SERVER_ADDRESSES": server_address,
+        "TOKEN": cluster.token,
+        "IDENTITY_FOLDER": str(cluster.identity(folder, "wandering", "connector").folder),
+        "CA_ADDRESS": cluster.part("ca")["grpc_address"],
+    }
+    environ = {**os.environ, **{f"ZATO_CONNECTOR_AMQP_{name}": value for name, value in settings.items()}}
+    log = folder / "connector.log"
+    with log.open("w") as output:
+        process = subprocess.Popen([sys.executable, "-m", "zato.connector_amqp"], env=environ, stdout=output, stderr=output)
+    try:
+        yield log
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def test_a_part_that_runs_calls_no_server_that_has_the_certificate_of_another_place(
+    cluster: TrustedCluster, tmp_path: Path
+) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    impostor = cluster.identity(tmp_path, "impostor", "server", san="elsewhere.example.com")
+    with running_connector(cluster, tmp_path, address) as log:
+        with serving(impostor, cluster.token, address) as is_called:
+            eventually(lambda: "Hostname Verification Check failed" in log.read_text(), timeout_s=20)
+            assert "configuration_not_followed" in log.read_text()
+            assert not is_called.is_set()
+        # Whoever has the right name there is called, so it was the name that kept it away.
+        with serving(cluster.identity(tmp_path, "server9", "server"), cluster.token, address) as is_called:
+            eventually(is_called.is_set, timeout_s=30)
 
 
 REFUSED: list[tuple[str, str, str, Callable[[Any], Any], Any]] = [
@@ -214,6 +273,8 @@ REFUSED: list[tuple[str, str, str, Callable[[Any], Any], Any]] = [
     ("operator", "joins", "lb-agent", lambda c: LoadBalancerStub(c).Join, JoinRequest(name="x", address="127.0.0.1:1")),
     ("connector", "joins", "lb-agent", lambda c: LoadBalancerStub(c).Join, JoinRequest(name="x", address="127.0.0.1:1")),
     ("connector", "asks", "scheduler", lambda channel: SchedulerStub(channel).GetStatus, GetStatusRequest()),
+    ("connector", "publishes", "connector-amqp", lambda c: ConnectorStub(c).Publish, PublishRequest(connection="x")),
+    ("scheduler", "publishes", "connector-zmq", lambda c: ConnectorStub(c).Publish, PublishRequest(connection="x")),
     ("part", "invokes", "server1", lambda channel: InvokerStub(channel).Invoke, InvokeRequest(service="zato.ping")),
 ]
 
@@ -256,7 +317,9 @@ def test_clients_come_over_https_with_certificates_of_the_authority_or_none(clus
 
 
 def test_keys_are_for_their_owner_only_and_no_two_parts_have_the_same(cluster: TrustedCluster) -> None:
-    files = [cluster.folder / name / "identity" / "identity.pem" for name in ("server1", "scheduler", "lb-agent")]
+    files = [
+        cluster.folder / name / "identity" / "identity.pem" for name in ("server1", "scheduler", "lb-agent", "connector-amqp")
+    ]
     files += [cluster.folder / "operator" / "identity.pem"]
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
     assert {file.parent.stat().st_mode & 0o777 for file in files} == {0o700}

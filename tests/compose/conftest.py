@@ -5,6 +5,7 @@ import os
 import secrets
 import shlex
 import shutil
+import ssl
 import subprocess
 import tomllib
 import urllib.error
@@ -23,11 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 INSTALLED = "docker-compose" if shutil.which("docker-compose") else "docker compose"
 COMPOSE = shlex.split(os.environ.get("ZATO_TEST_COMPOSE", INSTALLED))
 LABEL = "com.docker.compose.project"
-# From within, so that nobody has to be root of this machine.
-KILL_CHILD_OF_INIT = """
-import os, pathlib
-os.kill(int(pathlib.Path("/proc/1/task/1/children").read_text().split()[0]), 9)
-"""
+# From within, so that nobody has to be root of this machine. The first process is an init in all of our containers.
+KILL_CHILD_OF_INIT = "kill -9 $(cut -d ' ' -f 1 /proc/1/task/1/children)"
 
 
 def command(*arguments: str, stdin: str | None = None, **environ: str) -> str:
@@ -44,20 +42,34 @@ class Project:
 
     def __init__(self) -> None:
         self.name = f"zatotest{secrets.token_hex(4)}"
-        self.address = f"http://127.0.0.1:{free_port()}"
-        self._environ = {"COMPOSE_PROJECT_NAME": self.name, "ZATO_LB_PORT": self.address.rpartition(":")[2], "NO_COLOR": "1"}
+        http, https = free_port(), free_port()
+        self.address = f"http://127.0.0.1:{http}"
+        self.https_address = f"https://localhost:{https}"
+        self._environ = {
+            "COMPOSE_PROJECT_NAME": self.name,
+            "ZATO_LB_PORT": str(http),
+            "ZATO_LB_HTTPS_PORT": str(https),
+            "ZATO_RELOAD_EVERY_S": "1",
+            "NO_COLOR": "1",
+        }
 
     def compose(self, *arguments: str, stdin: str | None = None) -> str:
         return command(*COMPOSE, *arguments, stdin=stdin, **self._environ)
 
-    def up(self, servers: int = 1) -> None:
-        """Start what does not run, and wait until the examples are deployed."""
-        self.compose("up", "-d", "--scale", f"server={servers}")
+    def up(self, servers: int = 2, profile: str = "full") -> None:
+        """Start what does not run, and wait until all is healthy and the examples are deployed."""
+        self.compose("--profile", profile, "up", "-d", "--scale", f"server={servers}")
         eventually(self._is_loaded, timeout_s=120, what="the examples are deployed")
+        eventually(lambda: not self.unhealthy(), timeout_s=60, what="all containers are healthy")
 
     def _is_loaded(self) -> bool:
         state = self.inspect("examples")[0]["State"]
         return state["Status"] == "exited" and state["ExitCode"] == 0
+
+    def unhealthy(self) -> list[str]:
+        """Return the containers that say of themselves that they are not well, or not yet."""
+        states = {each["Name"]: each["State"].get("Health", {}).get("Status", "healthy") for each in self.inspect()}
+        return [name for name, status in states.items() if status != "healthy"]
 
     def ids(self, *services: str) -> list[str]:
         """Return the containers of these services, of all without a name; those that have ended included."""
@@ -73,8 +85,18 @@ class Project:
 
     def kill(self, service: str) -> None:
         """Kill what a service's container runs, as a crash would; `docker kill` would count as a wish to end it."""
+        self.kill_container(self.ids(service)[0])
+
+    @staticmethod
+    def kill_container(container: str) -> None:
         # Detached, since it ends with the container.
-        command("docker", "exec", "-d", self.ids(service)[0], "python", "-c", KILL_CHILD_OF_INIT)
+        command("docker", "exec", "-d", container, "sh", "-c", KILL_CHILD_OF_INIT)
+
+    def kill_and_wait(self, service: str) -> None:
+        """Kill it, and wait until its container has been started again."""
+        before = self.started_at(service)
+        self.kill(service)
+        eventually(lambda: self.started_at(service) != before, timeout_s=30, what=f"{service} is started again")
 
     def zato(self, *arguments: str, stdin: str | None = None) -> str:
         return self.compose("exec", "-T", "server", "zato", *arguments, stdin=stdin)
@@ -98,11 +120,25 @@ class Project:
         found: list[dict[str, Any]] = listed["certificates"]
         return found
 
+    def python(self, service: str, program: str, *arguments: str) -> str:
+        """Run a program in a container of a service, and return what it prints."""
+        return self.compose("exec", "-T", service, "python", "-", *arguments, stdin=program)
+
     def get(self, path: str, **headers: str) -> tuple[int, str]:
         """Return status and body of a request through the load-balancer; status 0 when there was no answer."""
+        return self._get(self.address + path, headers)
+
+    def get_over_https(self, path: str) -> tuple[int, str]:
+        """The same over TLS, trusting the cluster's authority and nobody else."""
+        roots = self.compose("exec", "-T", "server", "cat", "/certificates/authorities.pem")
+        return self._get(self.https_address + path, {}, ssl.create_default_context(cadata=roots))
+
+    @staticmethod
+    def _get(url: str, headers: dict[str, str], context: ssl.SSLContext | None = None) -> tuple[int, str]:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
-            with urllib.request.urlopen(urllib.request.Request(self.address + path, headers=named), timeout=20) as response:
+            request = urllib.request.Request(url, headers=named)
+            with urllib.request.urlopen(request, timeout=20, context=context) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as exc:
             return exc.code, exc.read().decode()

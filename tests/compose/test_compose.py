@@ -27,7 +27,79 @@ try:
 except ZatoError as exc:
     print(type(exc).__name__)
 """
+# What the certificate of each is that we are shown, once it was checked.
+SERIALS = """
+import json, socket, ssl
+context, shown = ssl.create_default_context(cafile="/certificates/authorities.pem"), {}
+for host, port in (("postgres", 5432), ("redis", 6379), ("rabbitmq", 5671)):
+    with socket.create_connection((host, port), timeout=5) as plain:
+        if host == "postgres":
+            plain.sendall(bytes([0, 0, 0, 8, 4, 210, 22, 47]))
+            assert plain.recv(1) == b"S"
+        with context.wrap_socket(plain, server_hostname=host) as connection:
+            shown[host] = connection.getpeercert()["serialNumber"]
+print(json.dumps(shown))
+"""
+IN_CLEAR_TEXT = """
+import pathlib, socket, urllib.parse
+import psycopg2, redis
+for name in ("odb_url", "redis_url"):
+    url = urllib.parse.urlsplit(pathlib.Path(f"/cluster/server/{name}").read_text())
+    try:
+        if name == "odb_url":
+            psycopg2.connect(url._replace(query="sslmode=disable").geturl())
+        else:
+            redis.Redis.from_url(url._replace(scheme="redis", query="").geturl()).ping()
+        print("let in")
+    except (psycopg2.OperationalError, redis.ConnectionError):
+        pass
+try:
+    socket.create_connection(("rabbitmq", 5672), timeout=2)
+    print("listens")
+except ConnectionRefusedError:
+    pass
+"""
+# Queues are the broker's, so users make them; the password comes by standard input.
+MAKE_QUEUE = """
+import ssl, pika
+context = ssl.create_default_context(cafile="/certificates/authorities.pem")
+parameters = pika.ConnectionParameters(
+    "rabbitmq", 5671, credentials=pika.PlainCredentials("zato", {password!r}), ssl_options=pika.SSLOptions(context, "rabbitmq")
+)
+with pika.BlockingConnection(parameters) as connection:
+    connection.channel().queue_declare("orders", durable=True)
+"""
+MESSAGING = """
+from zato.server.service import Service
+class Send(Service):
+    name = "orders.send"
+    def handle(self):
+        self.outgoing.amqp.send(self.request.raw_request or self.request.http.params["id"], "orders", "", "orders")
+class Take(Service):
+    name = "orders.take"
+    def handle(self):
+        body = self.request.amqp.msg.body
+        self.kvdb.conn.sadd("orders", body)
+class Taken(Service):
+    name = "orders.taken"
+    def handle(self):
+        members = self.kvdb.conn.smembers("orders")
+        self.response.payload = {"ids": sorted(each.decode() if isinstance(each, bytes) else each for each in members)}
+"""
 LATEST = "/currency/latest?base=USD"
+# All that run for long.
+PARTS = (
+    "ca",
+    "certificates",
+    "connector-amqp",
+    "connector-zmq",
+    "lb-agent",
+    "postgres",
+    "rabbitmq",
+    "redis",
+    "scheduler",
+    "server",
+)
 
 
 def test_the_sample_services_answer_through_the_load_balancer(project):
@@ -37,6 +109,7 @@ def test_the_sample_services_answer_through_the_load_balancer(project):
     status, customers = project.get("/customers", X_API_Key=project.file("examples.secrets"))
     assert (status, len(json.loads(customers))) == (200, 3)
     assert json.loads(project.get("/overview/1?currency=JPY")[1])["customer"] == "Ada Lovelace"
+    assert project.get_over_https("/overview/1?currency=JPY") == project.get("/overview/1?currency=JPY")
 
 
 def test_the_user_of_every_cluster_may_invoke_any_service_with_the_password_that_was_made(project):
@@ -50,7 +123,7 @@ def test_the_zato_command_works_in_a_container_of_its_own(project):
 
 
 def test_no_secret_is_in_a_file_of_ours_in_a_log_or_in_what_docker_shows(project):
-    files = ("examples.secrets", "operator_token", "server/enrolment_token")
+    files = ("admin_password", "examples.secrets", "operator_token", "server/enrolment_token")
     secrets = [*project.secrets.values(), *map(project.file, files)]
     secrets += project.compose("exec", "-T", "ca", "cat", "/cluster/ca/token", "/cluster/ca/secret_key").split()
     assert len(set(secrets)) == len(secrets) >= 10
@@ -64,16 +137,18 @@ def test_no_secret_is_in_a_file_of_ours_in_a_log_or_in_what_docker_shows(project
 
 def test_no_part_can_read_the_secrets_of_another(project):
     readable = "for f in /cluster/* /cluster/*/*; do [ -f $f ] && [ -r $f ] && echo $f; done; true"
-    parts = ("ca", "lb-agent", "redis", "scheduler")
-    seen = {part: set(project.compose("exec", "-T", part, "sh", "-c", readable).split()) for part in parts}
-    assert not [file for file in seen["scheduler"] if not file.startswith(("/cluster/cluster.toml", "/cluster/scheduler/"))]
-    assert not [file for file in seen["ca"] if not file.startswith(("/cluster/cluster.toml", "/cluster/ca/"))]
-    assert not [file for file in seen["lb-agent"] if not file.startswith(("/cluster/cluster.toml", "/cluster/lb-agent/"))]
-    assert not [file for file in seen["redis"] if file.startswith(("/cluster/server", "/cluster/lb-agent", "/cluster/secrets"))]
+    seen = {part: set(project.compose("exec", "-T", part, "sh", "-c", readable).split()) for part in PARTS}
+    for part in ("ca", "connector-amqp", "connector-zmq", "lb-agent", "scheduler"):
+        assert not [file for file in seen[part] if not file.startswith(("/cluster/cluster.toml", f"/cluster/{part}/"))], part
+    # These three are not ours, and run as the same user.
+    theirs = tuple(f"/cluster/{name}" for name in ("cluster.toml", "postgres/", "redis/", "rabbitmq/"))
+    for part in ("certificates", "postgres", "rabbitmq", "redis"):
+        assert not [file for file in seen[part] if not file.startswith(theirs)], part
 
 
-def test_nothing_runs_as_root_and_only_this_machine_reaches_it(project, docker):
-    for container in project.inspect("postgres", "redis", "ca", "lb-agent", "server", "scheduler"):
+def test_nothing_runs_as_root_can_write_where_it_need_not_or_is_reached_from_elsewhere(project, docker):
+    for container in project.inspect(*PARTS):
+        assert container["HostConfig"]["ReadonlyRootfs"], container["Name"]
         users = docker("top", container["Id"], "-eo", "uid,pid").splitlines()[1:]
         assert users
         assert not [line for line in users if line.split()[0] == "0"], container["Name"]
@@ -88,13 +163,71 @@ def test_parts_take_no_calls_without_a_certificate(project):
     assert "Handshake failed" in project.compose("logs", "--no-color", "server")
 
 
+def test_postgresql_redis_and_rabbitmq_take_nobody_in_clear_text(project):
+    assert project.python("server", IN_CLEAR_TEXT) == ""
+
+
+def test_servers_that_are_not_ours_show_renewed_certificates_without_a_restart(project):
+    before = json.loads(project.python("server", SERIALS))
+    project.compose("exec", "-T", "certificates", "sh", "-c", "rm /certificates/*/identity.pem")
+    project.kill_and_wait("certificates")
+
+    def are_new():
+        # It looks by itself every two minutes.
+        project.compose("exec", "-T", "rabbitmq", "rabbitmqctl", "eval", "ssl:clear_pem_cache().")
+        now = json.loads(project.python("server", SERIALS))
+        return all(now[name] != serial for name, serial in before.items())
+
+    eventually(are_new, timeout_s=30)
+
+
+def test_messages_go_through_rabbitmq_to_a_service_also_when_it_is_killed(project):
+    project.python("connector-amqp", MAKE_QUEUE.format(password=project.secrets["rabbitmq_password"]))
+    deploy = "cat > /tmp/messaging.py && zato service deploy /tmp/messaging.py --wait 20"
+    project.compose("exec", "-T", "server", "sh", "-c", deploy, stdin=MESSAGING)
+    broker = ("host=rabbitmq", "port=5671", "is_tls=true", "ca_file=/certificates/authorities.pem", "username=zato")
+    secret = "password=@/cluster/server/rabbitmq_password"
+    project.zato("object", "create", "definition-amqp", "rabbitmq", *broker, secret)
+    project.zato("object", "create", "channel-amqp", "orders", "definition=rabbitmq", "queue=orders", "service=orders.take")
+    project.zato("object", "create", "outgoing-amqp", "orders", "definition=rabbitmq")
+    for path in ("send", "taken"):
+        project.zato("object", "create", "channel-http", f"orders-{path}", f"url_path=/orders/{path}", f"service=orders.{path}")
+
+    def is_sent(order):
+        return project.get(f"/orders/send?id={order}")[0] == 200
+
+    def are_taken(*orders):
+        return json.loads(project.get("/orders/taken")[1])["ids"] == sorted(orders)
+
+    eventually(lambda: is_sent("first"), timeout_s=30)
+    eventually(lambda: are_taken("first"), timeout_s=30)
+    project.kill("rabbitmq")
+    assert project.get(LATEST)[0] == 200
+    eventually(lambda: is_sent("second"), timeout_s=60)
+    eventually(lambda: are_taken("first", "second"), timeout_s=60)
+
+
+def test_a_killed_redis_costs_no_request_and_comes_back(project):
+    with Load(f"{project.address}{LATEST}", threads=2, pause_s=0.05) as load:
+        project.kill_and_wait("redis")
+        load.wait_for_more(50)
+    assert load.failures == []
+    eventually(lambda: project.get("/orders/taken")[0] == 200, timeout_s=30)
+
+
+def test_a_killed_postgresql_costs_no_request_and_comes_back(project):
+    with Load(f"{project.address}{LATEST}", threads=2, pause_s=0.05) as load:
+        project.kill_and_wait("postgres")
+        load.wait_for_more(50)
+    assert load.failures == []
+    eventually(lambda: "currency.latest" in project.zato("service", "list"), timeout_s=30)
+
+
 def test_parts_that_have_their_certificate_start_without_the_authority(project):
     project.compose("stop", "ca")
     try:
-        for service in ("server", "scheduler"):
-            before = project.started_at(service)
-            project.kill(service)
-            eventually(lambda service=service, before=before: project.started_at(service) != before, timeout_s=30)
+        for service in ("server", "scheduler", "connector-amqp"):
+            project.kill_and_wait(service)
         eventually(lambda: project.get(LATEST)[0] == 200, timeout_s=30)
         eventually(lambda: "currency.latest" in project.zato("service", "list"), timeout_s=30)
     finally:
@@ -103,9 +236,7 @@ def test_parts_that_have_their_certificate_start_without_the_authority(project):
 
 def test_a_killed_server_or_load_balancer_comes_back(project):
     for service in ("server", "lb-agent"):
-        before = project.started_at(service)
-        project.kill(service)
-        eventually(lambda service=service, before=before: project.started_at(service) != before, timeout_s=30)
+        project.kill_and_wait(service)
         eventually(lambda: project.get(LATEST)[0] == 200, timeout_s=30)
 
 
@@ -119,10 +250,9 @@ def test_servers_that_are_added_killed_and_removed_cost_no_request(project):
         project.kill("server")
         eventually(lambda: project.servers_up() < 3, timeout_s=30)
         eventually(lambda: project.servers_up() == 3, timeout_s=60)
-        project.up(servers=1)
-        eventually(lambda: project.servers_up() == 1, timeout_s=30)
-        seen = len(load.answers)
-        eventually(lambda: len(load.answers) > seen + 50, timeout_s=30)
+        project.up(servers=2)
+        eventually(lambda: project.servers_up() == 2, timeout_s=30)
+        load.wait_for_more(50)
     assert load.failures == []
 
 
@@ -134,11 +264,10 @@ def test_a_job_runs_whichever_scheduler_leads(project):
         return [run["planned_at"] for run in runs if run["state"] == "ok"]
 
     eventually(planned, timeout_s=60)
-    before = project.started_at("scheduler")
-    project.kill("scheduler")
-    eventually(lambda: project.started_at("scheduler") != before, timeout_s=30)
-    seen = len(planned())
-    eventually(lambda: len(planned()) > seen, timeout_s=60)
+    for scheduler in project.ids("scheduler"):
+        project.kill_container(scheduler)
+        seen = len(planned())
+        eventually(lambda seen=seen: len(planned()) > seen + 1, timeout_s=60)
     times = planned()
     assert len(set(times)) == len(times)
 
@@ -147,11 +276,12 @@ def test_what_was_deployed_created_and_stored_is_there_after_down_and_up(project
     deploy = "cat > /tmp/kept.py && zato service deploy /tmp/kept.py --wait 20"
     project.compose("exec", "-T", "server", "sh", "-c", deploy, stdin=SERVICE)
     project.zato("object", "create", "channel-http", "kept", "url_path=/kept", "service=kept")
-    redis = "REDISCLI_AUTH=$(cat /cluster/redis/password) redis-cli"
+    redis = "REDISCLI_AUTH=$(cat /cluster/redis/password) redis-cli --user zato --tls --cacert /certificates/authorities.pem"
     project.compose("exec", "-T", "redis", "sh", "-c", f"{redis} set kept yes")
     before = project.secrets
     project.compose("down")
-    project.up()
+    project.up(servers=1, profile="minimal")
+    assert project.ids("rabbitmq", "connector-amqp") == []
     assert project.secrets == before
     assert project.compose("exec", "-T", "redis", "sh", "-c", f"{redis} get kept").strip() == "yes"
     eventually(lambda: project.get("/kept") == (200, '{"is":"kept"}'), timeout_s=20)

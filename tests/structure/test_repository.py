@@ -78,6 +78,21 @@ def test_a_service_has_its_tox_environments_and_its_workflow(part: Path) -> None
     assert (ROOT / ".github" / "workflows" / f"{part.name}.yml").exists()
 
 
+def test_no_two_images_run_as_the_same_user() -> None:
+    """Or one part could read what another one alone may read in the volume that they share."""
+    users = {service.name: re.findall(r"--uid (\d+)", (service / "Dockerfile").read_text()) for service in SERVICES}
+    assert {name: found for name, found in users.items() if len(found) != 1} == {}
+    assert len({found[0] for found in users.values()}) == len(users)
+
+
+@pytest.mark.parametrize("part", SERVICES, ids=lambda part: part.name)
+def test_an_image_is_described_and_never_runs_as_root(part: Path) -> None:
+    final = (part / "Dockerfile").read_text().rpartition("\nFROM ")[2]
+    title = f'image.title="zato-{part.name}"'
+    wanted = ("USER zato", "HEALTHCHECK ", 'ENTRYPOINT ["tini", "--"]', title, "image.version=")
+    assert [line for line in wanted if line not in final] == []
+
+
 @pytest.mark.parametrize("folder", ["docs", "examples", "proto", "requirements", "scripts", "tests"])
 def test_a_folder_tells_what_is_in_it(folder: str) -> None:
     if (ROOT / folder).exists():

@@ -13,7 +13,8 @@ from zato.common.errors import ZatoError
 from zato.server.http import formats
 from zato.server.http.encodings import gunzip
 from zato.server.http.forms import load_form, load_multipart
-from zato.server.http.parser import ParserLimits, RequestParser
+from zato.server.http.parser import RequestParser
+from zato.server.http.tokenizer import ParserLimits
 
 MIB = 1024 * 1024
 _LIMIT_MS, _LARGE_LIMIT_MS = 50.0, 100.0

@@ -25,9 +25,10 @@ from zato.common.secrets import generate_key  # noqa: E402
 from zato.server.app import WorkerApp  # noqa: E402
 from zato.server.config import ServerSettings  # noqa: E402
 from zato.server.http.channel import HTTPChannelOptions, compile_channel  # noqa: E402
-from zato.server.http.parser import ParserLimits, RequestParser  # noqa: E402
+from zato.server.http.parser import RequestParser  # noqa: E402
 from zato.server.http.request import Request  # noqa: E402
 from zato.server.http.router import Router  # noqa: E402
+from zato.server.http.tokenizer import ParserLimits  # noqa: E402
 from zato.server.http.wire import HeadWriter  # noqa: E402
 from zato.server.metrics import Metrics  # noqa: E402
 from zato.server.service import Service  # noqa: E402

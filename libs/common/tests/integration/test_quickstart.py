@@ -139,6 +139,35 @@ def test_each_step_may_be_repeated(quickstart: Quickstart) -> None:
     assert quickstart("stop").out.count("not running") == 5
 
 
+def test_the_first_administrator_s_password_is_made_shown_once_and_kept_for_its_owner(quickstart: Quickstart) -> None:
+    quickstart("create")
+    started = quickstart("start")
+    file = quickstart.path / "admin_password"
+    password = file.read_text()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert len(password) > 15 and started.out.count(password) == 1
+    account = json.loads((quickstart.path / "odb.json").read_text())["account/admin"]
+    assert account == {"name": "admin", "role": "admin", "password": password, "must_change_password": True}
+
+    file.unlink()
+    again = quickstart("start")
+    assert password not in again.out and not file.exists()
+    assert quickstart("start", "--json").json["first_admin"] is None
+
+
+def test_a_start_that_was_interrupted_before_the_account_was_made_goes_on_with_the_password_that_is_kept(
+    quickstart: Quickstart,
+) -> None:
+    quickstart("create")
+    (quickstart.path / "admin_password").write_text("kept-before-it-was-used")
+    first_admin = quickstart("start", "--json").json["first_admin"]
+    assert first_admin == {
+        "name": "admin",
+        "password": "kept-before-it-was-used",
+        "password_file": str(quickstart.path / "admin_password"),
+    }
+
+
 def test_what_is_secret_is_generated_and_readable_by_its_owner_only(quickstart: Quickstart) -> None:
     quickstart("create")
     assert stat.S_IMODE(quickstart.path.stat().st_mode) == 0o700

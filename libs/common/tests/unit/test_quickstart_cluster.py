@@ -4,12 +4,14 @@ import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from zato.common.cli.parts import Part, Parts
 from zato.common.errors import AlreadyExists, InvalidOptions, NotFound
 from zato.common.lifecycle import ports
+from zato.common.lifecycle.folders import open_folder
 from zato.common.options import option, options
 from zato.common.quickstart import cluster as clusters
 from zato.common.quickstart import redis_server
@@ -46,6 +48,11 @@ class SchedulerSettings:
     grpc_address: str = option("gRPC", default="")
     server_addresses: tuple[str, ...] = option("Servers", default=())
     token: str = option("Token", secret=True)
+
+
+@options
+class ConnectorSettings(SchedulerSettings):
+    pass
 
 
 def part(name: str, settings: type) -> Part:
@@ -146,6 +153,28 @@ def test_the_scheduler_knows_all_servers(tmp_path: Path, take: Callable[..., Non
     (scheduler,) = (member for member in cluster.members if member.part == "scheduler")
     settings = cluster.folder(scheduler).load_settings(PARTS.get("scheduler"), {})
     assert settings.server_addresses == ("127.0.0.1:17110", "127.0.0.1:17111")
+
+
+def test_connectors_that_were_asked_for_take_part_and_servers_know_them(tmp_path: Path, take: Callable[..., None]) -> None:
+    @options
+    class Newer(ServerSettings):
+        connector_amqp_addresses: tuple[str, ...] = option("AMQP connectors", default=("127.0.0.1:31531",))
+        connector_zmq_addresses: tuple[str, ...] = option("ZeroMQ connectors", default=("127.0.0.1:31532",))
+
+    take(31531)
+    amqp = part("connector-amqp", ConnectorSettings)
+    parts = Parts({**{each.name: each for each in PARTS}, "server": part("server", Newer), "connector-amqp": amqp}, {})
+    values: dict[str, Any] = {"name": "demo", "servers": 1, "version": "1.0", "parts": parts}
+    assert "connector-amqp" not in [member.name for member in create_cluster(tmp_path / "b", **values)[0].members]
+    with pytest.raises(NotFound, match="'connector-zmq' is not installed"):
+        create_cluster(tmp_path / "d", **values, extras=["connector-zmq"])
+    cluster, _ = create_cluster(tmp_path / "c", **values, extras=["connector-amqp"])
+    assert addresses(cluster)["connector-amqp.grpc_address"] == "127.0.0.1:31532"
+    server = cluster.folder(cluster.servers[0]).load_settings(parts.get("server"), {})
+    assert server.connector_amqp_addresses == ("127.0.0.1:31532",)
+    assert server.connector_zmq_addresses == ("127.0.0.1:31532",)
+    connector = open_folder(tmp_path / "c" / "connector-amqp").load_settings(amqp, {})
+    assert connector.server_addresses == ("127.0.0.1:17110",)
 
 
 def test_all_servers_share_the_odb_and_redis(tmp_path: Path, take: Callable[..., None]) -> None:

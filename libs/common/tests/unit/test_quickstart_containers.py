@@ -58,7 +58,7 @@ def test_each_file_is_given_to_the_user_of_the_part_that_reads_it(tmp_path: Path
     monkeypatch.setattr(containers, "give", lambda path, user: given.update({str(path.relative_to(tmp_path)): user}))
     prepare(tmp_path)
     assert given["ca/secret_key"] == given["ca/token"] == 10004
-    assert given["postgres/password"] == given["redis/redis.conf"] == 999
+    assert given["postgres/password"] == given["redis/redis.conf"] == given["rabbitmq/rabbitmq.conf"] == 999
     assert given["server/odb_url"] == given["secrets.toml"] == 10001
     assert given["lb-agent"] == given["lb-agent/token"] == 10002
     missing = set(contents(tmp_path)) - given.keys()
@@ -70,16 +70,31 @@ def test_a_part_gets_what_it_needs_and_no_more(tmp_path: Path) -> None:
     lb_agent = "".join(contents(tmp_path / "lb-agent").values())
     assert secrets["token"] in lb_agent
     assert not [name for name in ("secret_key", "postgres_password", "redis_password") if secrets[name] in lb_agent]
-    assert contents(tmp_path / "postgres") == {"password": secrets["postgres_password"]}
-    assert (
-        tmp_path / "server" / "odb_url"
-    ).read_text() == f"postgresql://zato:{secrets['postgres_password']}@postgres:5432/zato"
+    for name in ("scheduler", "connector-amqp", "connector-zmq", "connector-mq"):
+        assert contents(tmp_path / name) == {"token": secrets["token"]}
+    assert secrets["rabbitmq_password"] in contents(tmp_path / "rabbitmq")["rabbitmq.conf"]
 
 
-def test_redis_wants_the_password_and_keeps_what_it_is_told(tmp_path: Path) -> None:
+def test_servers_are_reached_over_tls_and_not_without(tmp_path: Path) -> None:
+    secrets = prepare(tmp_path).secrets
+    trust = "/certificates/authorities.pem"
+    assert (tmp_path / "server" / "odb_url").read_text() == (
+        f"postgresql://zato:{secrets['postgres_password']}@postgres:5432/zato?sslmode=verify-full&sslrootcert={trust}"
+    )
+    assert f"ssl_ca_certs={trust}" in (tmp_path / "server" / "redis_url").read_text()
+    redis = (tmp_path / "redis" / "redis.conf").read_text().splitlines()
+    assert "port 0" in redis and "tls-port 6379" in redis
+    rules = (tmp_path / "postgres" / "pg_hba.conf").read_text().splitlines()
+    assert [rule.split()[3] for rule in rules if rule.startswith("host ")] == ["127.0.0.1/32"]
+    assert "listeners.tcp = none" in (tmp_path / "rabbitmq" / "rabbitmq.conf").read_text()
+
+
+def test_redis_lets_in_users_of_its_own_and_keeps_what_it_is_told(tmp_path: Path) -> None:
     secrets = prepare(tmp_path).secrets
     lines = (tmp_path / "redis" / "redis.conf").read_text().splitlines()
-    assert f'requirepass "{secrets["redis_password"]}"' in lines
+    assert "user default off" in lines
+    assert [line for line in lines if line.startswith(f"user zato on >{secrets['redis_password']} ") and "-@admin" in line]
+    assert f"user reloader on >{secrets['redis_reloader_password']} -@all +config|set" in lines
     assert "appendonly yes" in lines
     assert 'dir "/data"' in lines
 

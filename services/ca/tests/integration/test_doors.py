@@ -12,10 +12,12 @@ from running_ca import ADMIN_TOKEN, CAProcess, calling, serving
 
 from zato.common.certificates.enrolment import AuthorityClient, enrol
 from zato.common.certificates.identity import Identity
+from zato.common.certificates.tokens import parse_token
 from zato.common.errors import Forbidden, Unauthorized, Unavailable, ZatoError
 from zato.common.rpc.client import Client
 from zato.common.rpc.tls import TLSFiles
 from zato.common.testing.waiting import eventually
+from zato.proto.certificate_authority.v1 import certificate_authority_pb2 as messages
 
 
 def test_parts_enrol_with_a_token_and_talk_to_each_other(ca: CAProcess, tmp_path: Path) -> None:
@@ -143,6 +145,24 @@ def test_a_certificate_alone_administers_nothing(ca: CAProcess, tmp_path: Path, 
             ca.call_with(client, method)
     finally:
         client.close()
+
+
+def test_a_web_admin_sees_the_certificates_and_others_do_not(ca: CAProcess, tmp_path: Path) -> None:
+    for purpose, is_let_in in (("webadmin", True), ("operator", True), ("server", False)):
+        grant = messages.Grant(
+            name=f"a-{purpose}", alternative_names=["127.0.0.1"] if purpose == "server" else [], purpose=purpose
+        )
+        identity = Identity(tmp_path / purpose)
+        enrol(identity, parse_token(ca.call("CreateToken", grant=grant).token), name=f"a-{purpose}")
+        with contextlib.closing(Client(ca.grpc, token="wrong", tls=identity.tls)) as client:
+            if is_let_in:
+                found = ca.call_with(client, "GetOverview")
+                assert f"a-{purpose}" in [each.name for each in found.certificates]
+                assert all(not each.certificate for each in found.certificates)
+                assert {each.level for each in found.state.authorities} == {"root", "intermediate"}
+            else:
+                with pytest.raises(Forbidden, match="for web admins and operators"):
+                    ca.call_with(client, "GetOverview")
 
 
 def test_the_enrolment_door_leads_to_nothing_else(ca: CAProcess) -> None:

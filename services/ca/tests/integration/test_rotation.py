@@ -2,15 +2,20 @@
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from running_ca import CAProcess, Traffic, serving
 
+from zato.common.certificates.enrolment import enrol
 from zato.common.certificates.identity import Identity
 from zato.common.certificates.renewal import Renewer
+from zato.common.certificates.tokens import parse_token
+from zato.common.errors import Unavailable
 from zato.common.testing.waiting import eventually
+from zato.proto.certificate_authority.v1 import certificate_authority_pb2 as messages
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -86,3 +91,24 @@ def test_a_part_is_renewed_in_time_again_and_again_and_outlives_the_authority_fo
         "renewal",
         "renewal",
     ]
+
+
+def test_a_token_made_before_the_root_rotated_enrols_after_it_and_trusts_the_new_root_alone(
+    new_ca: Callable[..., CAProcess], tmp_path: Path
+) -> None:
+    ca = new_ca(lifetime_s=2.0, root_notice_s=0.5).start()
+    grant = messages.Grant(name="server", alternative_names=["server"], purpose="server")
+    token = parse_token(ca.call("CreateToken", grant=grant, is_reusable=True).token)
+    for retired in ("root 1", "root 2"):
+        ca.call("Rotate", level="root", after_s=-1)
+        eventually(lambda retired=retired: ca.states()[retired] == "retired", timeout_s=30)
+    late = Identity(tmp_path / "late")
+    enrol(late, token, own_name="server.late")
+    assert (trusted_by(late), issuer_of(late)) == (("root 3",), "intermediate 3")
+
+
+def test_a_token_of_another_authority_does_not_enrol_here(new_ca: Callable[..., CAProcess], tmp_path: Path) -> None:
+    here, elsewhere = new_ca().start(), new_ca().start()
+    token = replace(elsewhere.token("server"), enrol_address=here.enrol_address)
+    with pytest.raises(Unavailable):
+        enrol(Identity(tmp_path / "stranger"), token)

@@ -59,13 +59,27 @@ class Authority(Core):
         parsed = [x509.load_pem_x509_crl(b"-----BEGIN X509 CRL-----" + each) for each in lists]
         return {entry.serial_number for each in parsed for entry in each}
 
-    def verify(self, issued: Issued, name: str = "server1.example.com") -> list[x509.Certificate]:
-        """Return the chain of a certificate, checked as a TLS client would with what it trusts now."""
+    def root(self) -> x509.Certificate:
+        """Return the root that issues."""
+        with self.store.read() as read:
+            authorities = self.hierarchy.at(read)
+        assert authorities.issuing is not None
+        return authorities.chain(authorities.issuing)[-1].certificate
+
+    def bridges(self) -> bytes:
+        with self.store.read() as read:
+            return self.hierarchy.bridges(read)
+
+    def verify(
+        self, issued: Issued, name: str = "server1.example.com", roots: list[x509.Certificate] | None = None
+    ) -> list[x509.Certificate]:
+        """Return the chain of a certificate, checked as a TLS client would with what it trusts now, or with these roots."""
         import datetime
 
         leaf, *chain = x509.load_pem_x509_certificates(issued.certificate)
-        with self.store.read() as read:
-            roots = x509.load_pem_x509_certificates(self.hierarchy.roots(read))
+        if roots is None:
+            with self.store.read() as read:
+                roots = x509.load_pem_x509_certificates(self.hierarchy.roots(read))
         builder = PolicyBuilder().store(Store(roots)).time(datetime.datetime.fromtimestamp(self.clock.now(), datetime.UTC))
         return list(builder.build_server_verifier(x509.DNSName(name)).verify(leaf, chain))
 

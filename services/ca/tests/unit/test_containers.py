@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from authority import leaf_of, request_of
 
+from zato.ca import containers
 from zato.ca.app import Core
 from zato.ca.config import CASettings
 from zato.ca.containers import main, prepare_all
 from zato.common.certificates.tokens import parse_token
-from zato.common.quickstart.containers import TOKENS
+from zato.common.quickstart.containers import NO_ROLE, TOKENS
 from zato.common.rpc.roles import role_of
 
 
@@ -40,7 +41,7 @@ def test_each_part_finds_a_token_that_makes_it_what_it_is(folder: Path, tmp_path
             assert (token.enrol_address, token.address, token.is_reusable) == ("ca:20161", "ca:20160", True)
             for replica in ("one", "two"):
                 issued = core.issuing.enrol(token.secret, request_of(f"{token.name}.{replica}", token.alternative_names))
-                assert role_of(leaf_of(issued)) == wanted.role
+                assert role_of(leaf_of(issued)) == wanted.role.removeprefix(NO_ROLE)
     finally:
         core.store.close()
 
@@ -62,6 +63,16 @@ def test_a_token_that_is_missing_is_made_again(folder: Path) -> None:
     (folder / "scheduler").chmod(0o700)
     (folder / "scheduler" / "enrolment_token").unlink()
     assert prepare_all(folder) == ["scheduler/enrolment_token"]
+
+
+def test_the_folder_of_servers_that_are_not_ours_is_theirs(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[Path, int] = {}
+    monkeypatch.setattr(containers, "give", given.__setitem__)
+    assert main([str(folder), "--certificates", str(tmp_path / "certificates")]) == 0
+    assert given[tmp_path / "certificates"] == 999
+    assert (tmp_path / "certificates").is_dir()
 
 
 def test_what_keeps_it_from_its_work_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,11 +8,13 @@ import pytest
 from authority import GRANT, NOW, Authority, leaf_of, request_of
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.x509.verification import VerificationError
 
 from zato.ca.certificates import Signer, make_authority, make_leaf, new_key, pem_of
 from zato.ca.errors import BadAuthority, RotationPending, StateNotUsable
 from zato.ca.grants import Grant
 from zato.ca.imports import Imported, read_imported
+from zato.ca.issuing import Issued
 from zato.common.secrets import generate_key
 
 DAY_S = 86400.0
@@ -52,6 +54,26 @@ def test_a_new_root_is_trusted_first_and_the_old_one_as_long_as_it_is_needed(aut
         "Zato root 2": "active",
         "Zato intermediate 2": "active",
     }
+
+
+def test_who_trusts_an_earlier_root_alone_is_led_to_the_one_that_issues(authority: Authority) -> None:
+    first = authority.root()
+    assert authority.bridges() == b""
+    for _ in range(3):
+        authority.hierarchy.rotate("root")
+        authority.clock.advance(2 * DAY_S)
+    issued = authority.enrolled()
+    bridged = Issued(issued.certificate + authority.bridges(), issued.authorities)
+    assert len(authority.verify(bridged, roots=[first])) == 6
+    with pytest.raises(VerificationError):
+        authority.verify(issued, roots=[first])
+
+
+def test_our_root_vouches_for_an_organisations_which_vouches_for_none(authority: Authority) -> None:
+    for number, count in ((1, 1), (2, 0)):
+        chain = imported(f"Example Root {number}", f"Example Issuing {number}")
+        authority.hierarchy.rotate("intermediate", imported=chain, after_s=0)
+        assert authority.bridges().count(b"BEGIN") == count
 
 
 def test_a_root_is_not_rotated_while_the_next_one_waits(authority: Authority) -> None:

@@ -6,6 +6,7 @@ ZATO_TEST_KILLS says how many leaders are killed; five unless it is set.
 
 import os
 import statistics
+import tempfile
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,9 @@ from typing import Any
 import pytest
 from running_cluster import Cluster, kill, pause, resume
 
+from zato.common.testing.fault_proxy import FaultProxy
+from zato.common.testing.plugin import require_program
+from zato.common.testing.postgresql_server import PostgreSQLServer
 from zato.common.testing.redis_server import RedisServer
 from zato.common.testing.waiting import eventually
 
@@ -127,6 +131,37 @@ def test_servers_restart_in_turn_and_so_does_redis(start_cluster: Callable[..., 
     stop_jobs(cluster)
     for name in ("all", "one"):
         check_that_each_fire_ran_once(cluster, name, takeovers=3)
+
+
+def await_complaint(cluster: Cluster) -> None:
+    """Wait until a server or a scheduler has something to say."""
+
+    def said() -> int:
+        return sum(each.log.read_text(errors="replace").count('"warning"') for each in (*cluster.servers, *cluster.schedulers))
+
+    before = said()
+    eventually(lambda: said() > before, timeout_s=40, what="somebody to notice")
+
+
+def test_postgresql_is_restarted_and_then_slow(start_cluster: Callable[..., Cluster]) -> None:
+    with tempfile.TemporaryDirectory(prefix="zato-test-postgresql-") as folder:
+        database = PostgreSQLServer(require_program("postgres"), Path(folder))
+        database.start()
+        with FaultProxy("127.0.0.1", database.port) as proxy:
+            cluster = start_cluster(proxy.in_url(database.url), servers=2, schedulers=2, late_after_s=LATE_AFTER_S)
+            add_jobs(cluster)
+            database.stop()
+            await_complaint(cluster)
+            database.start()
+            cluster.await_runs("one", 2)
+            proxy.delay(2.0)
+            await_complaint(cluster)
+            proxy.restore()
+            cluster.await_runs("one", 2)
+            stop_jobs(cluster)
+            for name in ("all", "one"):
+                check_that_each_fire_ran_once(cluster, name, takeovers=6)
+        database.stop()
 
 
 def test_a_server_that_hangs_holds_nothing_up(start_cluster: Callable[..., Cluster]) -> None:

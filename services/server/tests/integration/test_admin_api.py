@@ -1,7 +1,10 @@
-"""The admin API against its own OpenAPI document: whatever it is sent, it answers as the document says, and never breaks."""
+"""
+The admin API against its own OpenAPI document: whatever it is sent, over gRPC and over HTTP, it answers as the document says,
+and never breaks.
+"""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +21,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from zato.common.errors import ZatoError
+from zato.common.rpc.client import Client
+from zato.proto.accounts.v1.accounts_pb2 import SignInRequest
+from zato.proto.accounts.v1.accounts_pb2_grpc import AccountsStub
 from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest
 from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
 from zato.server.describe.admin import PATH_PREFIX, response_element
@@ -44,6 +50,7 @@ _SEEDS: dict[str, dict[str, Any]] = {
     "outgoing-smtp": {"host": "127.0.0.1", "port": 1},
 }
 _SEED = "seed"
+_PASSWORD = "correct horse battery"
 _KINDS = {kind.name for kind in own_kinds()}
 
 Start = Callable[[str, list[tuple[str, str]]], Any]
@@ -87,9 +94,31 @@ def server(start_server: StartServer) -> Server:
     return server
 
 
-@pytest.fixture(scope="module")
-def api(server: Server) -> Any:
-    return schemathesis.openapi.from_wsgi(_DOCUMENT, InvokerAsHTTP(server))
+@pytest.fixture(scope="module", params=["grpc", "http"])
+def api(server: Server, request: pytest.FixtureRequest) -> Iterator[Any]:
+    if request.param == "grpc":
+        yield schemathesis.openapi.from_wsgi(_DOCUMENT, InvokerAsHTTP(server))
+        return
+    document = server.admin("zato.openapi.get", document="admin")
+    made = schemathesis.openapi.from_dict(document)
+    made.config.update(base_url=f"http://127.0.0.1:{server.http_port}")
+    # With a token rather than a password, which takes as long to check as the whole rest.
+    server.admin("zato.account.create", name="tester", role="admin", password=_PASSWORD, must_change_password=False)
+    headers = {"Authorization": f"Bearer {_token(server)}"}
+    made.config.update(headers=headers)
+    yield made
+    # Otherwise all that was tried was being refused.
+    assert server.request("POST", f"{PATH_PREFIX}zato.account.get-own", b"{}", headers).status == 200
+
+
+def _token(server: Server) -> str:
+    client = Client(f"127.0.0.1:{server.grpc_port}", token="")
+    try:
+        request = SignInRequest(name="tester", password=_PASSWORD)
+        token: str = client.call(AccountsStub(client.channel).SignIn, request, timeout_s=20).token
+    finally:
+        client.close()
+    return token
 
 
 @pytest.mark.timeout(180)

@@ -14,6 +14,7 @@ from zato.common.errors import NotFound
 from zato.server.control.audit_chain import Entry, append, prune, verify
 from zato.server.odb import schema
 from zato.server.odb.database import Database
+from zato.server.odb.limits import Limits
 
 from .conftest import TOKEN, Server, StartServer
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.redis
 
 @pytest.fixture
 def database(new_odb_url: Callable[[], str]) -> Iterator[Database]:
-    made = Database(new_odb_url(), pool_size=8)
+    made = Database(new_odb_url(), Limits(pool_size=8))
     schema.upgrade(made)
     yield made
     made.close()

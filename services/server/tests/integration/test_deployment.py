@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from zato.common.errors import BadRequest, NotFound
+from zato.common.errors import BadRequest, NotFound, UnsupportedMediaType
 from zato.common.testing.waiting import eventually
 
 from .conftest import TOKEN, Server, StartServer
@@ -124,7 +124,7 @@ def test_a_broken_file_keeps_the_old_one_and_says_file_line_and_reason(server: S
 
 @pytest.mark.parametrize("name", ["../evil.py", "a b.py", "a.txt", "a.b.py", "/tmp/a.py", ""])
 def test_a_name_that_is_no_module_is_refused(server: Server, name: str) -> None:
-    with pytest.raises(BadRequest):
+    with pytest.raises((BadRequest, UnsupportedMediaType)):
         server.deploy(name, source("1"))
 
 

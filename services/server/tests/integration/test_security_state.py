@@ -111,6 +111,15 @@ def test_who_goes_on_guessing_waits_ever_longer(context: SecurityContext) -> Non
         context.throttle.begin(username, address)
 
 
+def test_an_attempt_that_nobody_could_judge_is_taken_back_and_forgives_no_other(context: SecurityContext) -> None:
+    for _ in range(2 * FREE_OF_USER):
+        context.throttle.begin("ada", HERE)
+        context.throttle.take_back("ada", HERE)
+    fail(context.throttle, FREE_OF_USER + 1)
+    with pytest.raises(TooManyRequests):
+        context.throttle.begin("ada", HERE)
+
+
 def test_who_waits_is_not_asked_for_the_password(context: SecurityContext) -> None:
     gate = gate_of(context, definition())
     fail(context.throttle, FREE_OF_USER + 1)

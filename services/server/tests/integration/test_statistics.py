@@ -211,7 +211,7 @@ def test_what_was_counted_while_redis_was_away_is_counted_later(redis_server: An
 
 def test_seconds_of_a_redis_that_is_away_are_missing_and_nothing_else_is(redis_server: Any, clock: Clock) -> None:
     conn = redis.Redis.from_url(redis_server.url, retry=None)
-    traffic, reader = Traffic(conn, "http", "server1", clock), StatisticsReader(conn, "http", clock)
+    traffic, reader = Traffic(conn, "http", "server1", dict, clock), StatisticsReader(conn, "http", clock)
     counts = Counts()
     counts.observe(5.0)
     redis_server.stop()

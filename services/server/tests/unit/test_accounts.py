@@ -5,9 +5,11 @@ import base64
 import pytest
 
 from zato.common.errors import BadRequest, Forbidden
-from zato.server.accounts.roles import OWN_ACCOUNT, Role, check_method, check_service, role_for_service, role_named
+from zato.server.accounts.roles import Role, check_method, check_service, role_named
 from zato.server.accounts.second_factor import STEP_S, code_at, enrolment_url, matching_step, new_key
 from zato.server.accounts.tokens import PREFIX, digest, new_token
+from zato.server.admin.services import least_role
+from zato.server.service import Service
 
 # RFC 6238, appendix B, with SHA-1: the last six of its eight digits.
 RFC_KEY = base64.b32encode(b"12345678901234567890").decode()
@@ -28,6 +30,7 @@ def test_a_code_is_good_for_its_step_and_those_beside_it_and_once() -> None:
     assert matching_step(key, code_at(key, now), now, step) is None
     assert matching_step(key, "", now, 0) is None
     assert matching_step(key, "12345x", now, 0) is None
+    assert matching_step(key, "１２３４５６", now, 0) is None
 
 
 def test_an_authenticator_is_told_key_account_and_cluster() -> None:
@@ -41,43 +44,39 @@ def test_tokens_are_long_told_apart_and_kept_as_digests() -> None:
     assert digest(first) != digest(second) and first not in digest(first)
 
 
-@pytest.mark.parametrize(
-    ("service", "role"),
-    [
-        ("zato.ping", Role.VIEWER),
-        ("zato.channel-http.get-list", Role.VIEWER),
-        ("zato.outgoing-sql.ping", Role.OPERATOR),
-        ("zato.scheduler.job.execute", Role.OPERATOR),
-        ("zato.audit-log.get-list", Role.OPERATOR),
-        ("my.service", Role.DEVELOPER),
-        ("zato.helpers.echo", Role.DEVELOPER),
-        ("zato.channel-http.create", Role.DEPLOYER),
-        ("zato.enmasse.apply", Role.DEPLOYER),
-        ("zato.security-basic-auth.change-password", Role.DEPLOYER),
-        ("zato.account.get-list", Role.ADMIN),
-        ("zato.account.create", Role.ADMIN),
-        ("zato.what-nobody-has-heard-of.yet", Role.ADMIN),
-        *((service, Role.VIEWER) for service in sorted(OWN_ACCOUNT)),
-    ],
-)
-def test_each_service_asks_for_a_role(service: str, role: Role) -> None:
-    assert role_for_service(service) is role
+@pytest.mark.parametrize("wanted", Role)
+def test_a_service_is_for_its_role_and_those_above(wanted: Role) -> None:
     for each in Role:
-        if each >= role:
-            check_service(service, each)
+        if each >= wanted:
+            check_service("zato.x.y", wanted, each)
         else:
-            with pytest.raises(Forbidden, match=f"takes the role {role.label}; yours is {each.label}"):
-                check_service(service, each)
+            with pytest.raises(Forbidden, match=f"takes the role {wanted.label}; yours is {each.label}"):
+                check_service("zato.x.y", wanted, each)
+
+
+def test_a_service_of_the_platform_that_says_no_role_is_for_administrators_and_one_of_users_for_developers() -> None:
+    class Silent(Service):
+        def handle(self) -> None: ...
+
+    class Open(Silent):
+        least_role = Role.VIEWER
+
+    assert least_role("zato.what-nobody-has-heard-of.yet", Silent) is Role.ADMIN
+    assert least_role("zato.open", Open) is Role.VIEWER
+    assert least_role("my.service", Silent) is least_role("my.service", Open) is Role.DEVELOPER
 
 
 def test_before_the_password_is_changed_nothing_else_is_allowed() -> None:
-    check_service("zato.account.change-own-password", Role.VIEWER, must_change_password=True)
+    check_service("zato.account.change-own-password", Role.VIEWER, Role.VIEWER, must_change_password=True)
     with pytest.raises(Forbidden, match="password has to be changed"):
-        check_service("zato.channel-http.get-list", Role.ADMIN, must_change_password=True)
+        check_service("zato.channel-http.get-list", Role.VIEWER, Role.ADMIN, must_change_password=True)
 
 
 def test_methods_that_only_parts_use_are_for_nobody_else() -> None:
     check_method("ControlPlane/Deploy", Role.DEPLOYER)
+    with pytest.raises(Forbidden, match="password has to be changed"):
+        check_method("ControlPlane/Deploy", Role.ADMIN, must_change_password=True)
+    check_method("Accounts/SignOut", Role.VIEWER, must_change_password=True)
     for method in ("ControlPlane/Watch", "ControlPlane/RegisterKinds", "Jobs/Claim", "Future/Method"):
         with pytest.raises(Forbidden, match="parts of the cluster only"):
             check_method(method, Role.ADMIN)

@@ -20,6 +20,7 @@ from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest, DeployR
 from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest, InvokeResponse
 from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerServicer, add_InvokerServicer_to_server
 from zato.server.commands import COMMANDS
+from zato.server.packages.archives import unpack
 
 TOKEN = "open sesame"
 _CONTROL_PLANE = "zato.proto.control_plane.v1.ControlPlane"
@@ -63,6 +64,7 @@ class Deployments:
     """The one call of the control plane that commands make."""
 
     sent: list[DeployRequest] = field(default_factory=list)
+    pieces: list[DeployRequest] = field(default_factory=list)
     answer: DeployResponse = field(default_factory=DeployResponse)
 
     def deploy(self, request: DeployRequest, context: grpc.ServicerContext) -> DeployResponse:
@@ -72,9 +74,18 @@ class Deployments:
         answer.file_name = request.file_name
         return answer
 
+    def upload(self, pieces: Iterator[DeployRequest], context: grpc.ServicerContext) -> DeployResponse:
+        self.pieces = list(pieces)
+        self.pieces[0].source = b"".join(piece.source for piece in self.pieces)
+        return self.deploy(self.pieces[0], context)
+
     def add_to(self, server: grpc.Server) -> None:
-        handler = grpc.unary_unary_rpc_method_handler(self.deploy, DeployRequest.FromString, DeployResponse.SerializeToString)
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_CONTROL_PLANE, {"Deploy": handler}),))
+        reads, writes = DeployRequest.FromString, DeployResponse.SerializeToString
+        handlers = {
+            "Deploy": grpc.unary_unary_rpc_method_handler(self.deploy, reads, writes),
+            "Upload": grpc.stream_unary_rpc_method_handler(self.upload, reads, writes),
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_CONTROL_PLANE, handlers),))
 
 
 @dataclass
@@ -309,26 +320,142 @@ def test_a_file_is_undeployed_by_its_name_wherever_it_lies(zato: Zato, cluster: 
     assert (cluster.deployments.sent[0].file_name, cluster.deployments.sent[0].undeploy) == ("orders.py", True)
 
 
-def test_deployments_are_listed_with_what_the_workers_made_of_them(zato: Zato, cluster: Cluster) -> None:
-    cluster.answers["zato.deployment.get-list"] = []
-    assert "zato service deploy" in zato("deployment", "list").out
-    cluster.answers["zato.deployment.get-list"] = [
-        {
-            "file_name": "orders.py",
-            "version": 2,
-            "action": "deploy",
-            "created_at": "2026-11-24T04:54:50.123456+00:00",
-            "created_by": "ada",
-            "workers": [
-                {"server": "server1", "pid": 11, "version_running": 2, "is_ok": True, "reason": ""},
-                {"server": "server1", "pid": 12, "version_running": 1, "is_ok": False, "reason": "line 3: no"},
-            ],
-        }
-    ]
-    result = zato("deployment", "list")
+def test_what_the_check_refused_went_to_no_worker_and_shows_the_traceback(zato: Zato, cluster: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "orders.py").write_text("code")
+    refused = worker(12, version=1, is_ok=False, reason="orders.py, line 1: NameError: no 'code'")
+    refused.traceback = 'Traceback:\n  File "orders.py", line 1'
+    cluster.deployments.answer = DeployResponse(version=2, workers=[refused], is_rejected=True)
+    result = zato("service", "deploy", "orders.py")
+    assert result.code == 1
+    assert result.err.splitlines()[1:] == ["  │ Traceback:", '  │   File "orders.py", line 1']
+    assert "sent to no worker. Version 1 goes on." in result.out
+    assert "Runs version" not in result.out
+
+
+def test_a_folder_is_sent_as_an_archive_under_its_name_or_another(zato: Zato, cluster: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "src" / "orders").mkdir(parents=True)
+    (tmp_path / "src" / "orders" / "__init__.py").write_text("x = 1")
+    cluster.deployments.answer = DeployResponse(version=1, workers=[worker(11)])
+    assert "✓ orders" in zato("service", "deploy", "src/orders/").out
+    assert zato("service", "deploy", "src/orders", "--name", "others").code == 0
+    assert [sent.file_name for sent in cluster.deployments.sent] == ["orders.zip", "others.zip"]
+    assert unpack(cluster.deployments.sent[0].source) == {"__init__.py": b"x = 1"}
+    assert zato("service", "deploy", "a.py", "--name", "b").code == 2
+
+
+def test_a_large_package_is_sent_in_pieces(zato: Zato, cluster: Cluster, tmp_path: Path) -> None:
+    content = bytes(range(256)) * 2500
+    (tmp_path / "orders.zip").write_bytes(content)
+    cluster.deployments.answer = DeployResponse(version=1, workers=[worker(11)])
+    assert zato("service", "deploy", "orders.zip", "--wait", "5").code == 0
+    (sent,) = cluster.deployments.sent
+    assert (sent.file_name, sent.wait_s, sent.source == content) == ("orders.zip", 5.0, True)
+    assert len(cluster.deployments.pieces) == 3
+
+
+def test_a_package_is_undeployed_by_whatever_it_was_deployed_from(zato: Zato, cluster: Cluster) -> None:
+    for name in ("orders", "src/orders/", "orders.zip", "dist/orders-1.2.0-py3-none-any.whl"):
+        assert zato("package", "undeploy", name).code == 0
+    assert {(sent.file_name, sent.undeploy) for sent in cluster.deployments.sent} == {("orders", True)}
+
+
+_VERSION = {
+    "id": 7,
+    "name": "orders",
+    "file_name": "orders",
+    "version": 2,
+    "action": "deploy",
+    "is_live": True,
+    "digest": "abcdef0123456789",
+    "size": 2048,
+    "file_count": 3,
+    "upload_name": "orders.zip",
+    "restored_version": 0,
+    "reason": "",
+    "traceback": "",
+    "created_at": "2026-11-24T04:54:50.123456+00:00",
+    "created_by": "ada",
+    "address": "10.0.0.7",
+    "workers": [
+        {"server": "server1", "pid": 11, "version": 2, "version_running": 2, "is_ok": True, "reason": "", "traceback": ""},
+        {"server": "server1", "pid": 12, "version": 2, "version_running": 1, "is_ok": False, "reason": "no", "traceback": ""},
+    ],
+}
+
+
+def test_packages_are_listed_with_which_version_the_workers_run(zato: Zato, cluster: Cluster) -> None:
+    cluster.answers["zato.package.get-list"] = []
+    assert "zato service deploy" in zato("package", "list").out
+    cluster.answers["zato.package.get-list"] = [_VERSION]
+    result = zato("package", "list")
     row = " ".join(result.out.splitlines()[1].split())
-    assert row == "orders.py 2 deploy 2026-11-24 04:54:50 ada 1 ok, 1 refused"
-    assert result.err == "warning: orders.py version 2: line 3: no\n"
+    assert row == "orders 2 live 2 on 1 worker, 1 on 1 worker 2026-11-24 04:54:50 ada"
+    assert result.err == "warning: orders version 2: no\n"
+    assert zato("package", "list", "--json").json == [_VERSION]
+
+
+def test_a_history_says_of_each_version_who_when_from_where_and_what_became_of_it(zato: Zato, cluster: Cluster) -> None:
+    refused = {
+        **_VERSION,
+        "version": 3,
+        "action": "reject",
+        "is_live": False,
+        "reason": "orders/a.py, line 1: no",
+        "workers": [],
+    }
+    again = {**_VERSION, "version": 4, "is_live": False, "restored_version": 1, "address": "", "workers": []}
+    gone = {**_VERSION, "version": 5, "action": "undeploy", "is_live": False, "file_count": 0, "upload_name": "", "workers": []}
+    cluster.answers["zato.package.get-history"] = [gone, again, refused, _VERSION]
+    result = zato("package", "history", "orders")
+    rows = [" ".join(line.split()) for line in result.out.splitlines()[1:]]
+    when = "2026-11-24 04:54:50 ada"
+    assert rows == [
+        f"5 undeployed {when} 10.0.0.7 – – – – –",
+        f"4 replaced {when} – version 1 again 3 2.0 kB abcdef012345 –",
+        f"3 refused {when} 10.0.0.7 orders.zip 3 2.0 kB abcdef012345 –",
+        f"2 live {when} 10.0.0.7 orders.zip 3 2.0 kB abcdef012345 1 run it, 1 refused",
+    ]
+    assert result.err == "warning: version 3: orders/a.py, line 1: no\nwarning: version 2: no\n"
+    assert json.loads(cluster.payloads[-1]) == {"name": "orders"}
+
+
+def test_a_diff_shows_each_file_and_says_when_there_is_none(zato: Zato, cluster: Cluster) -> None:
+    diff = "--- a/orders/a.py\tversion 1\n+++ b/orders/a.py\tversion 2\n@@ -1 +1 @@\n-x = 1\n+x = 2\n"
+    changed = {"path": "orders/a.py", "change": "changed", "diff": diff, "is_text": True, "bytes_before": 6, "bytes_after": 6}
+    added = {"path": "orders/b.bin", "change": "added", "diff": "", "is_text": False, "bytes_before": 0, "bytes_after": 2048}
+    answer = {"name": "orders", "from_version": 1, "to_version": 2, "files": [changed, added]}
+    cluster.answers["zato.package.diff"] = answer
+    out = zato("package", "diff", "orders", 1, 2).out
+    assert out.startswith("orders: version 1 → version 2: 1 added, 1 changed\n")
+    assert diff in out
+    assert "orders/b.bin: added, 0 bytes → 2.0 kB; no text, or too long to compare" in out
+    assert json.loads(cluster.payloads[-1]) == {"name": "orders", "from_version": 1, "to_version": 2}
+    cluster.answers["zato.package.diff"] = {**answer, "files": []}
+    assert zato("package", "diff", "orders").out == "orders: version 1 → version 2: the same files\n"
+
+
+def test_a_rollback_ends_as_a_deployment_does(zato: Zato, cluster: Cluster) -> None:
+    status = {**_VERSION["workers"][0], "version_running": 3}  # type: ignore[index]
+    answer = {"name": "orders", "version": 3, "is_accepted": True, "workers": [status], "missing": []}
+    cluster.answers["zato.package.roll-back"] = answer
+    result = zato("package", "rollback", "orders", "1", "--wait", "5")
+    assert result.code == 0
+    assert "version 3 live on 1 worker" in result.out
+    assert json.loads(cluster.payloads[-1]) == {"name": "orders", "version": 1, "wait": 5.0}
+    cluster.answers["zato.package.roll-back"] = {**answer, "missing": ["server2/1"]}
+    assert zato("package", "rollback", "orders").code == 4
+    cluster.answers["zato.package.roll-back"] = {**answer, "workers": [{**status, "is_ok": False, "reason": "no"}]}
+    assert zato("package", "rollback", "orders").code == 1
+
+
+def test_a_download_overwrites_nothing(zato: Zato, cluster: Cluster, tmp_path: Path) -> None:
+    answer = {"name": "orders.py", "version": 2, "payload_name": "orders.py", "payload": "eCA9IDE="}
+    cluster.answers["zato.package.get-source"] = answer
+    assert zato("package", "download", "orders.py").out == "orders.py version 2 is in orders.py (5 bytes)\n"
+    assert (tmp_path / "orders.py").read_text() == "x = 1"
+    assert "orders.py is there already" in zato("package", "download", "orders.py").err
+    assert zato("package", "download", "orders.py", "--version", "1", "--out", "other.py").code == 0
+    assert json.loads(cluster.payloads[-1]) == {"name": "orders.py", "version": 1}
 
 
 # Objects and kinds

@@ -1,6 +1,6 @@
 """What a worker makes of a configuration: channels and connections, with whatever is wrong with some of them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from zato.server.connections.pool import ConnectionPool
 from zato.server.connections.types import ConnectionType, connection_types
 from zato.server.control.state import ConfigObject, Configuration
 from zato.server.http.channel import HTTPChannelOptions
-from zato.server.http.channels import compile_channels
+from zato.server.http.channels import Channels
 from zato.server.http.request import Request
 from zato.server.http.router import Router
 from zato.server.security.basic_auth import BasicAuthOptions
@@ -138,7 +138,7 @@ def channel(number: int, name: str, *, is_active: bool = True, security: str = "
 def routed(*objects: ConfigObject) -> Router:
     configuration = configured(*objects)
     gate = Gate(SecurityContext.connect("test", ["secret"], "redis://127.0.0.1:1/0"))
-    return Router(compile_channels(configuration, gate.follow(configuration)))
+    return Router(Channels().of(configuration, gate.follow(configuration)))
 
 
 def verify(router: Router, path: str) -> None:
@@ -152,6 +152,24 @@ def test_an_inactive_channel_is_no_channel() -> None:
     assert router.find("GET", "/a", "")[0].name == "a"
     with pytest.raises(NotFound):
         router.find("GET", "/b", "")
+
+
+def test_a_channel_is_made_anew_only_when_it_or_its_security_has_changed() -> None:
+    channels, gate = Channels(), Gate(SecurityContext.connect("test", ["secret"], "redis://127.0.0.1:1/0"))
+
+    def made(*objects: ConfigObject) -> dict[str, object]:
+        nonlocal gate
+        gate = gate.follow(configured(*objects))
+        return {each.name: each for each in channels.of(configured(*objects), gate)}
+
+    first = made(channel(1, "a"), channel(2, "b", security="user"), basic(3, "user"))
+    same = made(channel(1, "a"), channel(2, "b", security="user"), basic(3, "user"))
+    assert all(same[name] is first[name] for name in ("a", "b", "zato.ping"))
+    edited = made(replace(channel(1, "a"), version=2), channel(2, "b", security="user"), basic(3, "user"))
+    assert edited["a"] is not first["a"] and edited["b"] is first["b"]
+    secured = made(replace(channel(1, "a"), version=2), channel(2, "b", security="user"), replace(basic(3, "user"), version=4))
+    assert secured["a"] is edited["a"] and secured["b"] is not first["b"]
+    assert "b" not in made(channel(1, "a"))
 
 
 def test_a_ping_is_there_without_any_configuration() -> None:

@@ -13,7 +13,15 @@ import pytest
 from sqlalchemy import select, text
 
 from zato.common.bus import MemoryBus
-from zato.common.errors import AlreadyExists, BadRequest, Conflict, InvalidOptions, NotFound
+from zato.common.errors import (
+    AlreadyExists,
+    BadRequest,
+    Conflict,
+    InvalidOptions,
+    NotFound,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+)
 from zato.common.kinds import Kind
 from zato.common.options import option, options
 from zato.common.secrets import MASK, SecretBox, generate_key
@@ -30,6 +38,7 @@ from zato.server.control.deployments import Deployments, older_versions
 from zato.server.control.follower import Follower, Update
 from zato.server.control.kinds import Kinds, register_kinds
 from zato.server.control.objects import Objects
+from zato.server.control.package_history import list_packages
 from zato.server.control.status import object_statuses, store_status
 from zato.server.control.watch import Watch
 from zato.server.control.workers import forget_dead_workers, report_worker
@@ -37,8 +46,8 @@ from zato.server.kinds import own_kinds
 from zato.server.odb import schema
 from zato.server.odb.database import Database
 from zato.server.odb.tables import AuditRow, ChangeRow, ConfigVersion, DeploymentStatusRow, ObjectRow, WorkerRow
+from zato.server.packages.package import Package
 from zato.server.services.deployer import Deployer, Outcome
-from zato.server.services.modules import SourceFile
 from zato.server.services.store import ServiceStore
 
 TOPIC = "config"
@@ -73,7 +82,7 @@ class Plane:
         self.box = SecretBox([generate_key()])
         self.objects = Objects(self.database, self.kinds, self.box, self.bus, TOPIC)
         self.deployer = Deployer(ServiceStore(), self.folder)
-        self.deployments = Deployments(self.database, self.deployer, self.bus, TOPIC, "server1", 1)
+        self.deployments = Deployments(self.database, self.deployer.check, self.bus, TOPIC, "server1", 1)
 
     def follower(self, take_up: Callable[[Update], None] = lambda update: None, poll_interval_s: float = 0.02) -> Follower:
         return Follower(self.database, self.kinds, self.objects, take_up, poll_interval_s=poll_interval_s)
@@ -708,10 +717,10 @@ def test_a_rejected_file_is_kept_with_its_reason_and_shown_to_nobody(plane: Plan
     deploy(plane, GOOD)
     assert deploy(plane, b"def f(:\n") == (2, False)
     assert plane.version() == 1
-    (listed,) = plane.deployments.get_list()
+    (listed,) = list_packages(plane.database)
     assert (listed["version"], listed["action"], listed["reason"]) == (2, "reject", "a.py, line 1: invalid syntax")
     assert deploy(plane, GOOD)[0] == 3, "the rejection is over"
-    assert plane.deployments.get_list()[0]["reason"] == ""
+    assert list_packages(plane.database)[0]["reason"] == ""
 
 
 def test_a_file_can_be_undeployed_after_a_rejected_upload(plane: Plane) -> None:
@@ -729,12 +738,12 @@ def test_a_file_that_waits_for_a_sibling_is_accepted(plane: Plane) -> None:
 
 def test_a_file_is_tried_beside_what_other_workers_took_before(plane: Plane) -> None:
     """Another worker has taken models.py, and this one hears of it only when it asks."""
-    other = Deployments(plane.database, Deployer(ServiceStore(), plane.folder), MemoryBus(), TOPIC, "server1", 2)
+    other = Deployments(plane.database, Deployer(ServiceStore(), plane.folder).check, MemoryBus(), TOPIC, "server1", 2)
     take_up = lambda update: plane.deployer.apply(update.changed_files, update.removed_files)  # noqa: E731
     follower = plane.follower(take_up, poll_interval_s=3600)
     follower.load()
     follower.listen(MemoryBus(), TOPIC)
-    mine = Deployments(plane.database, plane.deployer, MemoryBus(), TOPIC, "server1", 1, follower.catch_up_with)
+    mine = Deployments(plane.database, plane.deployer.check, MemoryBus(), TOPIC, "server1", 1, follower.catch_up_with)
     other.deploy("models.py", b"OLD = 1", AUTHOR)
     mine.deploy("a.py", b"from models import OLD\n" + GOOD, AUTHOR)
     other.deploy("models.py", b"NEW = 1\nOLD = 1", AUTHOR)
@@ -782,14 +791,14 @@ def test_what_a_worker_reported_before_the_newest_configuration_is_not_the_last_
     ],
 )
 def test_a_name_that_is_no_module_is_refused(plane: Plane, name: str) -> None:
-    with pytest.raises(BadRequest):
+    with pytest.raises((BadRequest, UnsupportedMediaType)):
         plane.deployments.deploy(name, GOOD, AUTHOR)
-    with pytest.raises(BadRequest):
+    with pytest.raises((BadRequest, NotFound)):
         plane.deployments.undeploy(name, AUTHOR)
 
 
 def test_a_file_that_is_too_large_is_refused(plane: Plane) -> None:
-    with pytest.raises(BadRequest, match="at most"):
+    with pytest.raises(PayloadTooLarge, match="at most"):
         plane.deployments.deploy("a.py", b"#" * 6_000_000, AUTHOR)
 
 
@@ -812,7 +821,7 @@ def test_older_versions_go_back_to_where_the_file_was_undeployed(plane: Plane) -
     plane.deployments.undeploy("a.py", AUTHOR)
     for number in range(3):
         deploy(plane, GOOD + b"##%d" % number)
-    assert [file.version for file in older_versions(plane.database, SourceFile("a.py", 7, b""))] == [6, 5]
+    assert [file.version for file in older_versions(plane.database, Package("a.py", 7, b""))] == [6, 5]
 
 
 def test_workers_of_this_server_that_run_no_more_are_forgotten(plane: Plane) -> None:

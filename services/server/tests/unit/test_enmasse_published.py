@@ -17,7 +17,10 @@ from zato.server.kinds import own_kinds
 
 KINDS = {kind.name: kind for kind in own_kinds()}
 # Other parts register these.
-FOREIGN = {"scheduler-job"}
+FOREIGN = {
+    "scheduler-job",
+    *(f"{what}-{of}" for what in ("definition", "channel", "outgoing") for of in ("amqp", "jms-wmq", "zmq")),
+}
 
 
 def described() -> list[dict[str, Any]]:
@@ -41,6 +44,7 @@ def test_each_row_names_what_there_is(row: PublishedKind) -> None:
         return
     options = {declared.name for declared in declared_options(KINDS[row.kind].options)}
     assert {*row.options.values(), *row.converts, *row.defaults} <= options
+    assert {*row.references, *row.names, *row.shows} <= options
     assert not row.meaningless & options - set(row.options)
 
 
@@ -70,6 +74,7 @@ def test_a_file_of_2_0(tmp_path):
             ],
             "outconn_ftp": [{"name": "f", "host": "h", "user": "ftp-user", "dircache": False}],
             "channel_amqp": [{"name": "q"}],
+            "channel_web_socket": [{"name": "s"}],
         },
     )
     assert dict(found["c"].values) == {
@@ -84,7 +89,8 @@ def test_a_file_of_2_0(tmp_path):
     assert found["f"].values["username"] == "ftp-user"
     assert findings.of(ERROR) == []
     assert [str(finding).partition(": ")[2] for finding in findings.of(SKIPPED)] == [
-        "channel_amqp: there are no objects for AMQP here yet"
+        "channel_web_socket: there are no objects for WebSockets here yet",
+        "channel_amqp 'q': no part of this cluster has registered the kind channel-amqp",
     ]
 
 

@@ -21,10 +21,11 @@ from zato.server.http.channel import Channel, HTTPChannelOptions, compile_channe
 from zato.server.http.encodings import make_decompress_step
 from zato.server.http.endpoint import make_endpoint
 from zato.server.http.errors import make_error_step
-from zato.server.http.parser import ParserLimits, RequestParser
+from zato.server.http.parser import RequestParser
 from zato.server.http.request import Request, Response
 from zato.server.http.soap.channel import SOAPChannelOptions
 from zato.server.http.steps import fold
+from zato.server.http.tokenizer import ParserLimits
 from zato.server.http.wire import HeadWriter
 from zato.server.service import Bool, Date, Int, Model, Service
 from zato.server.services.context import KeyValueDB, ServerContext

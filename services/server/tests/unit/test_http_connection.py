@@ -13,8 +13,9 @@ from gevent import socket
 
 from zato.server.http.body_budget import BodyBudget
 from zato.server.http.connection import Connection, ConnectionSettings, Timeouts
-from zato.server.http.parser import ParserLimits
 from zato.server.http.request import Request, Response
+from zato.server.http.streams import Stream
+from zato.server.http.tokenizer import ParserLimits
 from zato.server.http.wire import HeadWriter
 
 _ROUNDS = 20
@@ -43,7 +44,7 @@ class Client:
             lambda: self.is_stopping,
             self.budget,
             self.refused.append,
-            lambda: self.now,
+            clock=lambda: self.now,
         )
         self.socket, server = socket.socketpair()
         self.socket.settimeout(5)
@@ -261,3 +262,98 @@ def test_a_body_is_let_go_of_when_its_client_goes(client: Client, rest: bytes) -
     client.read_to_end()
     assert client.has_ended()
     assert client.budget.taken_bytes == 0
+
+
+def streaming(source: Any) -> Callable[[Request], Response]:
+    return lambda request: Response(200, stream=Stream(source))
+
+
+def test_a_stream_goes_out_in_chunks_as_it_is_made_and_the_connection_lives_on(client: Client) -> None:
+    client.handle = streaming(iter([b"one", "dwa ż", b"", b"x" * 70_000]))
+    client.send(GET)
+    answer = client.socket.recv(1024)
+    assert b"Transfer-Encoding: chunked\r\n" in answer and b"Content-Length" not in answer
+    client.handle = lambda request: Response(200, b"next")
+    client.socket.sendall(GET)
+    client.socket.shutdown(socket.SHUT_WR)
+    answer += client.read_to_end()
+    body = b"3\r\none\r\n6\r\ndwa \xc5\xbc\r\n11170\r\n" + b"x" * 70_000 + b"\r\n0\r\n\r\n"
+    _, _, rest = answer.partition(b"\r\n\r\n")
+    assert rest.startswith(body)
+    assert rest.endswith(b"\r\n\r\nnext")
+
+
+def test_to_http_1_0_a_stream_ends_with_the_connection(client: Client) -> None:
+    client.handle = streaming(iter([b"one", b"two"]))
+    client.send(b"GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+    answer = client.read_to_end()
+    assert b"Transfer-Encoding" not in answer and b"Connection: close" in answer
+    assert answer.endswith(b"\r\n\r\nonetwo")
+
+
+def test_an_empty_stream_is_an_empty_body(client: Client) -> None:
+    client.handle = streaming(iter([]))
+    client.send(GET)
+    assert client.socket.recv(1024).endswith(b"\r\n\r\n0\r\n\r\n")
+
+
+def test_of_a_stream_no_more_is_made_than_its_client_takes_and_who_goes_away_ends_it(client: Client) -> None:
+    made: list[int] = []
+    is_closed = False
+
+    def endless() -> Iterator[bytes]:
+        nonlocal is_closed
+        try:
+            while True:
+                made.append(1)
+                yield b"x" * 65536
+        finally:
+            is_closed = True
+
+    client.handle = streaming(endless())
+    client.send(GET)
+    wait_until(lambda: client.remaining_s() < 100)
+    gevent.sleep(0.05)
+    count = len(made)
+    assert 0 < count < 100
+    gevent.sleep(0.05)
+    assert len(made) == count, "a client that takes nothing gets nothing more made"
+    assert client.remaining_s() == pytest.approx(40, abs=2)
+    client.socket.close()
+    assert client.has_ended() and is_closed
+
+
+def test_a_stream_that_breaks_ends_its_connection_before_the_body_is_complete(client: Client) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"one"
+        raise SystemExit("secret")
+
+    client.handle = streaming(broken())
+    client.send(GET)
+    answer = client.read_to_end()
+    assert answer.endswith(b"3\r\none\r\n")
+    assert client.has_ended()
+
+
+def test_head_of_a_stream_makes_none_of_it(client: Client) -> None:
+    ends: list[int] = []
+    stream = Stream(iter([b"one"]))
+    stream.on_end(lambda: ends.append(stream.sent_bytes))
+    client.handle = lambda request: Response(200, stream=stream)
+    client.send(b"HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert client.socket.recv(1024).endswith(b"\r\n\r\n")
+    assert ends == [0]
+
+
+def test_who_sends_small_requests_and_takes_no_answers_gets_them_all_in_the_end_in_their_order(client: Client) -> None:
+    client.handle = lambda request: Response(200, request.path.encode() + b"=" * 10_000)
+    count = 200
+    for number in range(count):
+        client.socket.sendall(b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % number)
+        gevent.sleep(0.001)
+    client.socket.shutdown(socket.SHUT_WR)
+    answers = client.read_to_end().split(b"HTTP/1.1 200 OK")[1:]
+    assert [answer.split(b"\r\n\r\n")[1].partition(b"=")[0] for answer in answers] == [
+        b"/%d" % number for number in range(count)
+    ]
+    assert all(answer.count(b"=") == 10_000 for answer in answers)

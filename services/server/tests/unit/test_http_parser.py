@@ -1,4 +1,5 @@
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -16,9 +17,26 @@ from zato.common.errors import (
     ZatoError,
 )
 from zato.server.http.body_budget import BodyBudget
-from zato.server.http.parser import ExpectationFailed, ParserLimits, RequestParser
+from zato.server.http.h1c_tokenizer import H1CTokenizer
+from zato.server.http.httptools_tokenizer import HttptoolsTokenizer
+from zato.server.http.parser import ExpectationFailed, RequestParser
+from zato.server.http.tokenizer import MakeTokenizer, ParserLimits
 
 LIMITS = ParserLimits(request_line_bytes=200, headers=10, header_bytes=200, body_bytes=1000)
+TOKENIZERS: dict[str, MakeTokenizer] = {"gunicorn_h1c": H1CTokenizer, "httptools": HttptoolsTokenizer}
+
+
+@pytest.fixture(scope="module", autouse=True, params=TOKENIZERS)
+def tokenizer(request: pytest.FixtureRequest) -> Iterator[None]:
+    """All of this holds whatever takes requests apart."""
+    global make_tokenizer
+    make_tokenizer = TOKENIZERS[request.param]
+    yield
+    del make_tokenizer
+
+
+def new_parser(budget: BodyBudget | None = None) -> RequestParser:
+    return RequestParser(LIMITS, budget, make_tokenizer)
 
 
 @dataclass(frozen=True)
@@ -32,7 +50,7 @@ class Parsed:
 
 def parse(*parts: bytes) -> list[Parsed]:
     """Feed the parts as a connection does, and return the requests in them."""
-    parser = RequestParser(LIMITS)
+    parser = new_parser()
     found: list[Parsed] = []
     for part in parts:
         pending = part
@@ -86,7 +104,7 @@ def test_byte_by_byte_the_same_is_found() -> None:
 @given(st.binary(max_size=80), st.integers(0, 80))
 def test_bytes_of_any_sort_are_refused_or_wait_for_more(data: bytes, cut: int) -> None:
     for start in (b"", b"GET / HTTP/1.1\r\nHost: x\r\n", b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"):
-        parser = RequestParser(LIMITS)
+        parser = new_parser()
         try:
             parser.feed(start + data[:cut])
             if not parser.is_complete:
@@ -133,6 +151,13 @@ def head(*headers: bytes, line: bytes = b"POST /a HTTP/1.1", host: bytes = b"Hos
         (head(b"A : 1"), BadRequest),
         (head(b"A: 1\r\n 2"), BadRequest),
         (head(b"A: \x01"), BadRequest),
+        (b"GET / HTTP/1.1\nHost: x\n\n", BadRequest),
+        (b"\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n", BadRequest),
+        (head(line=b"get / HTTP/1.1"), BadRequest),
+        (head(line=b"GET / HTTP/1.2"), BadRequest),
+        (head(line=b"GET / HTTP/2.0"), BadRequest),
+        (head(b"Transfer-Encoding: chunked") + b"3\nabc\n0\n\n", BadRequest),
+        (head(b"Transfer-Encoding: chunked") + b"3;" + b"x" * 300, BadRequest),
     ],
     ids=lambda value: repr(value[:60]) if isinstance(value, bytes) else value.__name__,
 )
@@ -164,7 +189,7 @@ def test_the_absolute_form_is_left_with_path_and_query(target: bytes, path: str)
 
 
 def test_a_client_that_waits_is_told_apart_from_one_that_does_not() -> None:
-    parser = RequestParser(LIMITS)
+    parser = new_parser()
     parser.feed(head(b"Content-Length: 5", b"Expect: 100-Continue"))
     assert parser.has_head
     assert parser.wants_continue
@@ -177,7 +202,7 @@ def test_a_client_that_waits_is_told_apart_from_one_that_does_not() -> None:
 
 
 def test_a_head_request_is_known_by_its_first_bytes() -> None:
-    parser = RequestParser(LIMITS)
+    parser = new_parser()
     for byte in b"HEAD / HT":
         parser.feed(bytes([byte]))
     assert parser.is_head
@@ -189,7 +214,7 @@ def test_a_head_request_is_known_by_its_first_bytes() -> None:
 
 
 def test_an_empty_line_before_a_request_is_passed_over() -> None:
-    parser = RequestParser(LIMITS)
+    parser = new_parser()
     parser.feed(b"\r\nHEAD / HTTP/1.1\r\nHost: x\r\n\r\n")
     assert parser.is_complete and parser.is_head
 
@@ -210,13 +235,13 @@ def post(size: int) -> bytes:
 
 def test_bodies_are_taken_from_what_all_connections_share_and_given_back() -> None:
     budget = BodyBudget(1500)
-    first, second = RequestParser(LIMITS, budget), RequestParser(LIMITS, budget)
+    first, second = new_parser(budget), new_parser(budget)
     first.feed(post(900) + b"x" * 900)
     assert budget.taken_bytes == 900
     with pytest.raises(Unavailable):
         second.feed(post(700))
     second.release()
-    second = RequestParser(LIMITS, budget)
+    second = new_parser(budget)
     second.feed(post(600) + b"x" * 600)
     assert second.is_complete
     first.reset()
@@ -228,7 +253,7 @@ def test_bodies_are_taken_from_what_all_connections_share_and_given_back() -> No
 
 def test_what_is_only_announced_takes_nothing_from_others() -> None:
     budget = BodyBudget(1000)
-    announced, sent = RequestParser(LIMITS, budget), RequestParser(LIMITS, budget)
+    announced, sent = new_parser(budget), new_parser(budget)
     announced.feed(post(1000))
     sent.feed(post(1000) + b"x" * 1000)
     assert sent.is_complete
@@ -239,7 +264,7 @@ def test_what_is_only_announced_takes_nothing_from_others() -> None:
 
 
 def test_chunks_that_come_when_there_is_no_room_are_refused() -> None:
-    parser = RequestParser(LIMITS, BodyBudget(10))
+    parser = new_parser(BodyBudget(10))
     with pytest.raises(Unavailable):
         parser.feed(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n01234567890\r\n")
 
@@ -247,3 +272,20 @@ def test_chunks_that_come_when_there_is_no_room_are_refused() -> None:
 def test_exactly_the_limits_are_accepted() -> None:
     assert parse(head(b"Content-Length: 1000") + b"x" * 1000)[0].body == b"x" * 1000
     assert len(parse(head(*[b"X-%d: 1" % number for number in range(9)], line=b"GET / HTTP/1.1"))) == 1
+
+
+def test_the_body_of_a_request_that_offers_another_protocol_is_kept() -> None:
+    """Clients of Java offer HTTP/2 with each request; we go on with what we speak."""
+    offer = (b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAEAAEAAAAIAAAAA")
+    counted = head(*offer, b"Content-Length: 5") + b"hello"
+    chunked = head(*offer, b"Transfer-Encoding: chunked") + b"3\r\nabc\r\n0\r\n\r\n"
+    found = parse(counted + chunked + head(line=b"GET /b HTTP/1.1"))
+    assert [each.body for each in found] == [b"hello", b"abc", b""]
+    assert all(each.keep_alive for each in found)
+
+
+def test_a_chunk_that_holds_what_could_be_its_end_is_whole() -> None:
+    data = head(b"Transfer-Encoding: chunked") + b"9\r\n\r\n\r\n0\r\n\r\n\r\n0\r\n\r\n"
+    for size in range(1, len(data)):
+        (found,) = parse(*(data[start : start + size] for start in range(0, len(data), size)))
+        assert found.body == b"\r\n\r\n0\r\n\r\n"

@@ -22,7 +22,7 @@ from zato.server.control.changes import Author
 from zato.server.control.kinds import Kinds, register_kinds
 from zato.server.control.objects import Objects
 from zato.server.control.workers import report_worker
-from zato.server.jobs.admin import ACTIONS, Jobs, run_action
+from zato.server.jobs.admin import Jobs, job_actions
 from zato.server.jobs.claims import MOST_WAITING, Claims
 from zato.server.jobs.history import History
 from zato.server.jobs.leadership import JobsPaused, Leadership, StaleEpoch
@@ -132,7 +132,8 @@ class Books:
         return self
 
     def do(self, action: str, **values: Any) -> Any:
-        return run_action(self.jobs, ACTIONS[f"zato.scheduler.{action}"], values, AUTHOR)
+        admin: Any = None
+        return job_actions(self.jobs, self.kinds.registry)[f"zato.scheduler.{action}"].run(admin, values, AUTHOR)
 
     def job(self, name: str = "job", **values: Any) -> tuple[int, int]:
         """Create a job and return its id and version."""
@@ -530,4 +531,4 @@ def test_before_a_scheduler_came_its_services_say_so(new_books: Books) -> None:
 
 def test_the_services_are_among_the_admin_services(books: Books) -> None:
     admin = Admin(books.database, books.kinds, books.objects, None, None, jobs=books.jobs)  # type: ignore[arg-type]
-    assert set(ACTIONS) <= {entry.name for entry in admin_services(admin)}
+    assert set(job_actions(books.jobs, books.kinds.registry)) <= {entry.name for entry in admin_services(admin)}

@@ -7,9 +7,9 @@ import pytest
 
 from zato.common.errors import ZatoError
 from zato.server.config import read_settings
+from zato.server.packages.package import Package
 from zato.server.service import Service
 from zato.server.services.deployer import Deployer
-from zato.server.services.modules import SourceFile
 from zato.server.services.name_patterns import NamePatterns
 from zato.server.services.rules import InvokeRules
 from zato.server.services.store import ServiceStore
@@ -89,7 +89,7 @@ class Second(Service):
 def test_of_a_file_those_services_are_deployed_whose_names_are_allowed(tmp_path: Path) -> None:
     store = ServiceStore()
     deployer = Deployer(store, tmp_path, allowed=NamePatterns(["crm.*=True"]))
-    (outcome,) = deployer.apply([SourceFile("two.py", 1, TWO.encode())])
+    (outcome,) = deployer.apply([Package("two.py", 1, TWO.encode())])
     assert outcome.is_ok
     assert [entry.name for entry in store.entries()] == ["crm.first"]
 

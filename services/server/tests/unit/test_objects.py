@@ -82,6 +82,8 @@ def test_what_is_used_cannot_be_deleted(objects):
     objects.create(CHANNEL, {"name": "c", "url_path": "/c", "service": "s", "security": "b"}, AUTHOR)
     with pytest.raises(Conflict, match="channel-http 'c'"):
         objects.delete(BASIC, {"name": "b"}, AUTHOR)
+    assert [(each["kind"], each["name"]) for each in objects.get_users(BASIC, {"name": "b"})] == [(CHANNEL, "c")]
+    assert objects.get_users(CHANNEL, {"name": "c"}) == []
     objects.edit(BASIC, {"name": "b", "new_name": "renamed"}, AUTHOR)
     assert objects.get(CHANNEL, {"name": "c"})["security"] == "renamed"
 

@@ -70,6 +70,15 @@ def test_what_cannot_be_opened_is_unavailable_and_shows_no_password(tmp_path: Pa
         Database("postgresql://user:the-password@127.0.0.1:1/zato").ping()
     assert "the-password" not in raised.value.message
     assert "127.0.0.1" in raised.value.message
+    assert raised.value.attributes == {
+        "public": "The server cannot use its database now: try again in a moment",
+        "retry_after_s": "2",
+    }
+
+
+def test_a_host_that_nobody_knows_is_unavailable_too() -> None:
+    with pytest.raises(Unavailable, match=r"could not look up the host no-such-host\.invalid"):
+        Database("postgresql://user@no-such-host.invalid/zato").ping()
 
 
 def test_a_reader_sees_one_state_while_others_write(database: Database) -> None:

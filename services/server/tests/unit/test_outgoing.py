@@ -126,7 +126,7 @@ def ping(monkeypatch: pytest.MonkeyPatch) -> Any:
         config_object = ConfigObject(1, "outgoing-fake", "it", is_active, 1, FakeOptions(error=error))
         actions = pings.ping_actions(lambda: Configuration(1, {1: config_object}))
         admin: Any = None  # not used by this action
-        return actions["zato.outgoing-fake.ping"](admin, values, Author("someone", "cid"))
+        return actions["zato.outgoing-fake.ping"].run(admin, values, Author("someone", "cid"))
 
     return ping
 

@@ -9,8 +9,8 @@ import pytest
 
 from zato.common import errors
 from zato.common.errors import MethodNotAllowed, Unauthorized, ZatoError, error_from
+from zato.server.packages.package import Package
 from zato.server.services.deployer import Deployer
-from zato.server.services.modules import SourceFile
 from zato.server.services.store import ServiceStore
 
 IMPORTS = """
@@ -58,7 +58,7 @@ assert quote("a b") == "a%20b" == urllib2.quote("a b")
 
 
 def deploy(tmp_path: Path, source: str) -> Any:
-    (outcome,) = Deployer(ServiceStore(), tmp_path).apply([SourceFile("published.py", 1, source.encode())])
+    (outcome,) = Deployer(ServiceStore(), tmp_path).apply([Package("published.py", 1, source.encode())])
     return outcome
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from zato.common.errors import NotFound
+from zato.server.packages.package import Package
 from zato.server.services.deployer import Deployer, Outcome
-from zato.server.services.modules import SourceFile
 from zato.server.services.store import ServiceStore
 
 HEAD = "from zato.server.service import Service\n"
@@ -33,9 +33,9 @@ class Worker:
         self.deployer = Deployer(self.store, folder)
         self._versions: dict[str, int] = {}
 
-    def file(self, name: str, source: str) -> SourceFile:
+    def file(self, name: str, source: str) -> Package:
         self._versions[name] = self._versions.get(name, 0) + 1
-        return SourceFile(f"{name}.py", self._versions[name], source.encode())
+        return Package(f"{name}.py", self._versions[name], source.encode())
 
     def deploy(self, **sources: str) -> dict[str, Outcome]:
         outcomes = self.deployer.apply([self.file(name, source) for name, source in sources.items()])
@@ -225,13 +225,13 @@ def test_a_bad_file_leaves_the_old_version_and_says_where_and_why(worker: Worker
 
 @pytest.mark.parametrize("source", [b"\xff\xfe", b"x = 1\0", b"# coding: nonsense\n", b"x = '\xff'\n"], ids=repr)
 def test_bytes_that_are_no_source_are_refused(worker: Worker, source: bytes) -> None:
-    (outcome,) = worker.deployer.apply([SourceFile("a.py", 1, source)])
+    (outcome,) = worker.deployer.apply([Package("a.py", 1, source)])
     assert outcome.reason.startswith("a.py")
 
 
 def test_a_source_in_another_encoding_says_so_and_is_read(worker: Worker) -> None:
     source = ("# coding: iso-8859-2\n" + service("return 'żółw'")).encode("iso-8859-2")
-    assert worker.deployer.apply([SourceFile("a.py", 1, source)])[0].is_ok
+    assert worker.deployer.apply([Package("a.py", 1, source)])[0].is_ok
     assert worker.run() == "żółw"
 
 
@@ -347,7 +347,7 @@ def test_in_a_circle_one_that_fails_takes_nobody_along_half(worker: Worker) -> N
 
 
 def test_after_a_restart_the_newest_version_that_can_be_imported_runs(tmp_path: Path) -> None:
-    versions = [SourceFile("a.py", number, source.encode()) for number, source in enumerate(_HISTORY, start=1)]
+    versions = [Package("a.py", number, source.encode()) for number, source in enumerate(_HISTORY, start=1)]
     store = ServiceStore()
     deployer = Deployer(store, tmp_path, older=lambda file: reversed(versions[: file.version - 1]))
     (outcome,) = deployer.apply([versions[-1]])
@@ -355,7 +355,7 @@ def test_after_a_restart_the_newest_version_that_can_be_imported_runs(tmp_path: 
     assert "no_such_library" in outcome.reason
     assert store.get("s").version == 2
     # What it waits for has come.
-    (outcome,) = [each for each in deployer.apply([SourceFile("no_such_library.py", 1, b"")]) if each.file_name == "a.py"]
+    (outcome,) = [each for each in deployer.apply([Package("no_such_library.py", 1, b"")]) if each.file_name == "a.py"]
     assert (outcome.version_running, outcome.is_ok) == (4, True)
 
 
@@ -363,11 +363,11 @@ _HISTORY = [service("return 1"), service("return 2"), "import nothing_of_that_na
 
 
 def test_after_a_restart_those_that_import_an_older_version_run_too(tmp_path: Path) -> None:
-    old = SourceFile("models.py", 1, b"x = 1\n")
-    user = SourceFile("a.py", 1, service("return x", before="from models import x").encode())
+    old = Package("models.py", 1, b"x = 1\n")
+    user = Package("a.py", 1, service("return x", before="from models import x").encode())
     store = ServiceStore()
     deployer = Deployer(store, tmp_path, older=lambda file: [old] if file.name == "models.py" else [])
-    outcomes = {each.file_name: each for each in deployer.apply([user, SourceFile("models.py", 2, b"import nothing\n")])}
+    outcomes = {each.file_name: each for each in deployer.apply([user, Package("models.py", 2, b"import nothing\n")])}
     assert (outcomes["a.py"].version_running, outcomes["a.py"].is_ok) == (1, True)
     assert (outcomes["models.py"].version_running, outcomes["models.py"].is_ok) == (1, False)
 

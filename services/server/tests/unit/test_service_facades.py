@@ -10,11 +10,11 @@ from zato.common.errors import NotFound, Unavailable
 from zato.common.options import parse_options
 from zato.server.connections import extras
 from zato.server.control.state import ConfigObject, Configuration
+from zato.server.packages.package import Package
 from zato.server.security.basic_auth import BasicAuthOptions
 from zato.server.service import Service
 from zato.server.services import html
 from zato.server.services.deployer import Deployer
-from zato.server.services.modules import SourceFile
 from zato.server.services.security_facade import SecurityFacade
 from zato.server.services.static_config import StaticConfig
 from zato.server.services.store import ServiceStore
@@ -84,7 +84,7 @@ class Page(HTMLService):
 
 def test_a_page_is_made_of_a_template_with_its_values_escaped(tmp_path: Path) -> None:
     store = ServiceStore()
-    (outcome,) = Deployer(store, tmp_path).apply([SourceFile("pages.py", 1, PAGE.encode())])
+    (outcome,) = Deployer(store, tmp_path).apply([Package("pages.py", 1, PAGE.encode())])
     assert outcome.is_ok, outcome.reason
     response = Sandbox().invoke(store.get("page").cls, "<script>é").response
     assert response.payload == "<b>&lt;script&gt;é</b><i>1.5</i><i>2</i>"

@@ -2,15 +2,26 @@
 
 import asyncio
 import contextlib
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
+from grpc import aio
 
-from zato.common.errors import BadRequest, DeadlineExceeded, NotFound, Unavailable
+from zato.common.errors import (
+    BadRequest,
+    Conflict,
+    DeadlineExceeded,
+    NotFound,
+    PayloadTooLarge,
+    Unavailable,
+    UnsupportedMediaType,
+)
 from zato.common.rpc.access import Doorkeeper
 from zato.common.rpc.aio import AioClient, AioServer
 from zato.common.rpc.calls import call_metadata
@@ -24,6 +35,7 @@ from zato.proto.control_plane.v1.control_plane_pb2 import (
 )
 from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
 from zato.proto.errors.v1.errors_pb2 import ErrorDetail
+from zato.server.packages.archives import unpack
 from zato.server.sidecar.forward import Workers
 from zato.server.sidecar.grpc import SERVICES, add_services
 from zato.server.sidecar.pickup import Pickup
@@ -349,6 +361,36 @@ def test_an_answer_that_cannot_be_read_is_unavailable(socket_file: Path, garbage
     asyncio.run(run())
 
 
+def test_what_comes_in_pieces_is_forwarded_as_one_and_refused_as_soon_as_it_is_too_much(socket_file: Path) -> None:
+    async def run() -> None:
+        async with running(socket_file, worker) as workers:
+            door = Doorkeeper(None)
+            server = AioServer(
+                "localhost:0", token="t", services=SERVICES, add=lambda at: add_services(at, workers, "t", lambda: door, 100)
+            )
+            await server.start()
+            client = AioClient(f"localhost:{server.port}", token="t")
+            upload: Any = ControlPlaneStub(client.channel).Upload
+            pieces = [DeployRequest(file_name="a.zip", wait_s=3, source=b"x" * 50), DeployRequest(source=b"y" * 50)]
+            await upload(iter(pieces), metadata=call_metadata("t", "c"), timeout=10)
+            whole = DeployRequest(file_name="a.zip", wait_s=3, source=b"x" * 50 + b"y" * 50)
+            assert [(each.path, DeployRequest.FromString(each.body)) for each in worker.received] == [
+                ("/__rpc/ControlPlane/Deploy", whole)
+            ]
+            with pytest.raises(aio.AioRpcError) as raised:
+                await upload(iter([*pieces, DeployRequest(source=b"z")]), metadata=call_metadata("t", "c"), timeout=10)
+            assert raised.value.code() is grpc.StatusCode.OUT_OF_RANGE
+            assert len(worker.received) == 1
+            await client.close()
+            await server.stop(0.1)
+
+    async def answer(_received: Received) -> tuple[int, bytes]:
+        return 200, DeployResponse(version=1).SerializeToString()
+
+    worker = FakeWorker(answer)
+    asyncio.run(run())
+
+
 # The pickup folder
 
 # A change takes two to be seen, and one that does nothing shows that it was the last.
@@ -517,6 +559,69 @@ def test_other_files_and_folders_are_left_alone(folder: Folder) -> None:
         folder.put(name, "x = 1")
     (folder.path / "d.py").mkdir()
     (folder.path / "e.py").symlink_to(folder.path / "nothing")
+    folder.watch()
+    assert folder.deployments.calls == []
+
+
+def put_package(folder: Folder, name: str = "orders", **files: str) -> None:
+    for path, text in (files or {"__init__": "x = 1"}).items():
+        file = folder.path / name / f"{path.replace('__in__', '/')}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+
+def test_a_folder_is_a_package_that_is_deployed_once_and_anew_when_something_in_it_changes(folder: Folder) -> None:
+    put_package(folder, __init__="", sub__in__deep="x = 1")
+    (folder.path / "orders" / "__pycache__").mkdir()
+    folder.watch(lambda: (folder.path / "orders" / "__pycache__" / "a.pyc").write_text("x"))
+    ((name, source, _),) = folder.deployments.calls
+    assert (name, unpack(source)) == ("orders.zip", {"__init__.py": b"", "sub/deep.py": b"x = 1"})
+    folder.watch(lambda: (folder.path / "orders" / "sub" / "deep.py").write_text("x = 22"))
+    folder.watch(lambda: (folder.path / "orders" / "sub" / "deep.py").unlink())
+    assert [len(unpack(source)) for _, source, _ in folder.deployments.calls] == [2, 2, 1]
+
+
+def test_a_package_that_is_deleted_is_undeployed_by_its_own_name(folder: Folder) -> None:
+    put_package(folder)
+    folder.put("invoices-api.zip", "zip")
+    folder.watch(lambda: (shutil.rmtree(folder.path / "orders"), (folder.path / "invoices-api.zip").unlink()))
+    assert sorted(folder.deployments.deployed()) == ["invoices-api.zip", "orders.zip"]
+    assert folder.deployments.undeployed() == ["invoices_api", "orders"]
+
+
+def test_a_newer_wheel_takes_the_place_of_the_old_one_and_nothing_is_undeployed(folder: Folder) -> None:
+    folder.put("orders-1.0-py3-none-any.whl", "old")
+
+    def replace() -> None:
+        (folder.path / "orders-1.0-py3-none-any.whl").unlink()
+        folder.put("orders-1.1-py3-none-any.whl", "new")
+
+    folder.watch(replace)
+    assert folder.deployments.deployed() == ["orders-1.0-py3-none-any.whl", "orders-1.1-py3-none-any.whl"]
+    assert folder.deployments.undeployed() == []
+    assert "1.0" not in folder.state.read_text()
+
+
+@pytest.mark.parametrize("error", [PayloadTooLarge("too large"), UnsupportedMediaType("no package"), Conflict("no")], ids=repr)
+def test_what_can_never_be_taken_is_sent_once(folder: Folder, error: Exception) -> None:
+    folder.deployments.fails = error
+    folder.put("orders.zip", "x")
+    folder.watch()
+    assert len(folder.deployments.calls) == 1
+
+
+def test_a_folder_with_a_symbolic_link_is_not_sent(folder: Folder) -> None:
+    put_package(folder)
+    (folder.path / "orders" / "link.py").symlink_to("/etc/passwd")
+    folder.watch()
+    assert folder.deployments.calls == []
+
+
+def test_folders_without_modules_are_left_alone(folder: Folder) -> None:
+    for name in ("empty", ".hidden", "__pycache__"):
+        (folder.path / name).mkdir()
+    (folder.path / "__pycache__" / "a.py").write_text("x")
+    (folder.path / ".hidden" / "a.py").write_text("x")
     folder.watch()
     assert folder.deployments.calls == []
 

@@ -196,8 +196,18 @@ class NotImplementedHere(ZatoError):
 
 
 class Unavailable(ZatoError):
+    """`retry_after_s` is the value of the Retry-After header: whole seconds until it is worth to try again."""
+
     http_status = 503
     grpc_code = "UNAVAILABLE"
+
+    def __init__(
+        self, message: str | None = None, text: str | None = None, /, retry_after_s: int | str = 0, **attributes: object
+    ) -> None:
+        if retry_after_s:
+            attributes["retry_after_s"] = retry_after_s
+        super().__init__(message, text, **attributes)
+        self.retry_after_s = max(1, int(retry_after_s)) if str(retry_after_s).isdecimal() else 1
 
 
 class WorkerLost(Unavailable):

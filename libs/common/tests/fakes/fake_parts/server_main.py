@@ -26,6 +26,8 @@ class Invoker(InvokerServicer):
         if service == "zato.ping":
             return {"pong": "zato"}
         kind, _, action = service.removeprefix("zato.").rpartition(".")
+        if action == "get-list":
+            return [each for key, each in objects.items() if key.startswith(f"{kind}/")]
         key = f"{kind}/{payload['name']}"
         if action == "create":
             objects[key] = payload

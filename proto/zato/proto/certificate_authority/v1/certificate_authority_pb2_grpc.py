@@ -157,6 +157,11 @@ class CertificateAuthorityStub:
                 request_serializer=zato_dot_proto_dot_certificate__authority_dot_v1_dot_certificate__authority__pb2.GetStateRequest.SerializeToString,
                 response_deserializer=zato_dot_proto_dot_certificate__authority_dot_v1_dot_certificate__authority__pb2.GetStateResponse.FromString,
                 _registered_method=True)
+        self.GetOverview = channel.unary_unary(
+                '/zato.proto.certificate_authority.v1.CertificateAuthority/GetOverview',
+                request_serializer=zato_dot_proto_dot_certificate__authority_dot_v1_dot_certificate__authority__pb2.GetOverviewRequest.SerializeToString,
+                response_deserializer=zato_dot_proto_dot_certificate__authority_dot_v1_dot_certificate__authority__pb2.GetOverviewResponse.FromString,
+                _registered_method=True)
         self.GetAudit = channel.unary_unary(
                 '/zato.proto.certificate_authority.v1.CertificateAuthority/GetAudit',
                 request_serializer=zato_dot_proto_dot_certificate__authority_dot_v1_dot_certificate__authority__pb2.GetAuditRequest.SerializeToString,
@@ -228,6 +233,13 @@ class CertificateAuthorityServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetOverview(self, request, context):
+        """State and certificates for people who look: it takes the certificate of a web admin or an operator, and no token.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetAudit(self, request, context):
         """The last entries of the audit log; whether its chain is whole.
         """
@@ -282,6 +294,11 @@ def add_CertificateAuthorityServicer_to_server(servicer, server):
                     servicer.GetState,
                     request_deserializer=zato_dot_proto_dot_certificate__authority_dot_v1_dot_certificate__authority__pb2.GetStateRequest.FromString,
                     response_serializer=zato_dot_proto_dot_certificate__authority_dot_v1_dot_certificate__authority__pb2.GetStateResponse.SerializeToString,
+            ),
+            'GetOverview': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOverview,
+                    request_deserializer=zato_dot_proto_dot_certificate__authority_dot_v1_dot_certificate__authority__pb2.GetOverviewRequest.FromString,
+                    response_serializer=zato_dot_proto_dot_certificate__authority_dot_v1_dot_certificate__authority__pb2.GetOverviewResponse.SerializeToString,
             ),
             'GetAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.GetAudit,
@@ -533,6 +550,33 @@ class CertificateAuthority:
             '/zato.proto.certificate_authority.v1.CertificateAuthority/GetState',
             zato_dot_proto_dot_certificate__authority_dot_v1_dot_certificate__authority__pb2.GetStateRequest.SerializeToString,
             zato_dot_proto_dot_certificate__authority_dot_v1_dot_certificate__authority__pb2.GetStateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOverview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zato.proto.certificate_authority.v1.CertificateAuthority/GetOverview',
+            zato_dot_proto_dot_certificate__authority_dot_v1_dot_certificate__authority__pb2.GetOverviewRequest.SerializeToString,
+            zato_dot_proto_dot_certificate__authority_dot_v1_dot_certificate__authority__pb2.GetOverviewResponse.FromString,
             options,
             channel_credentials,
             insecure,

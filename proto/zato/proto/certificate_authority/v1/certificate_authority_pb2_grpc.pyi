@@ -85,6 +85,8 @@ class CertificateAuthorityStub:
     Rotate: _grpc.UnaryUnaryMultiCallable[_certificate_authority_pb2.RotateRequest, _certificate_authority_pb2.RotateResponse]
     """Makes, or takes, a new root or intermediate. It issues from `active_from` on and is trusted at once."""
     GetState: _grpc.UnaryUnaryMultiCallable[_certificate_authority_pb2.GetStateRequest, _certificate_authority_pb2.GetStateResponse]
+    GetOverview: _grpc.UnaryUnaryMultiCallable[_certificate_authority_pb2.GetOverviewRequest, _certificate_authority_pb2.GetOverviewResponse]
+    """State and certificates for people who look: it takes the certificate of a web admin or an operator, and no token."""
     GetAudit: _grpc.UnaryUnaryMultiCallable[_certificate_authority_pb2.GetAuditRequest, _certificate_authority_pb2.GetAuditResponse]
     """The last entries of the audit log; whether its chain is whole."""
 
@@ -108,6 +110,8 @@ class CertificateAuthorityAsyncStub(CertificateAuthorityStub):
     Rotate: _aio.UnaryUnaryMultiCallable[_certificate_authority_pb2.RotateRequest, _certificate_authority_pb2.RotateResponse]  # type: ignore[assignment]
     """Makes, or takes, a new root or intermediate. It issues from `active_from` on and is trusted at once."""
     GetState: _aio.UnaryUnaryMultiCallable[_certificate_authority_pb2.GetStateRequest, _certificate_authority_pb2.GetStateResponse]  # type: ignore[assignment]
+    GetOverview: _aio.UnaryUnaryMultiCallable[_certificate_authority_pb2.GetOverviewRequest, _certificate_authority_pb2.GetOverviewResponse]  # type: ignore[assignment]
+    """State and certificates for people who look: it takes the certificate of a web admin or an operator, and no token."""
     GetAudit: _aio.UnaryUnaryMultiCallable[_certificate_authority_pb2.GetAuditRequest, _certificate_authority_pb2.GetAuditResponse]  # type: ignore[assignment]
     """The last entries of the audit log; whether its chain is whole."""
 
@@ -182,6 +186,14 @@ class CertificateAuthorityServicer(metaclass=_abc_1.ABCMeta):
         request: _certificate_authority_pb2.GetStateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_certificate_authority_pb2.GetStateResponse, _abc.Awaitable[_certificate_authority_pb2.GetStateResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetOverview(
+        self,
+        request: _certificate_authority_pb2.GetOverviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_certificate_authority_pb2.GetOverviewResponse, _abc.Awaitable[_certificate_authority_pb2.GetOverviewResponse]]:
+        """State and certificates for people who look: it takes the certificate of a web admin or an operator, and no token."""
 
     @_abc_1.abstractmethod
     def GetAudit(

@@ -390,10 +390,12 @@ class DeployRequest(_message.Message):
     UNDEPLOY_FIELD_NUMBER: _builtins.int
     WAIT_S_FIELD_NUMBER: _builtins.int
     file_name: _builtins.str
-    """e.g. "currency.py"; a plain file name without folders."""
+    """e.g. "currency.py", "orders.zip" or "orders-1.2.0-py3-none-any.whl"; a plain file name without folders.
+    To undeploy: what it is deployed as, "currency.py" or "orders".
+    """
     source: _builtins.bytes
     undeploy: _builtins.bool
-    """Takes the file's services out of use instead of storing a new version."""
+    """Takes its services out of use instead of storing a new version."""
     wait_s: _builtins.float
     """How long to wait for the workers, in seconds; 0 does not wait."""
     def __init__(
@@ -421,13 +423,16 @@ class WorkerDeployment(_message.Message):
     VERSION_RUNNING_FIELD_NUMBER: _builtins.int
     IS_OK_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    TRACEBACK_FIELD_NUMBER: _builtins.int
     server: _builtins.str
     pid: _builtins.int
     version_running: _builtins.int
-    """Version of the file that this worker runs, 0 for none."""
+    """Version that this worker runs, 0 for none."""
     is_ok: _builtins.bool
     reason: _builtins.str
     """File, line and reason when the new version was not taken."""
+    traceback: _builtins.str
+    """As Python prints it, when there is one."""
     def __init__(
         self,
         *,
@@ -436,10 +441,11 @@ class WorkerDeployment(_message.Message):
         version_running: _builtins.int = ...,
         is_ok: _builtins.bool = ...,
         reason: _builtins.str = ...,
+        traceback: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_ok", b"is_ok", "pid", b"pid", "reason", b"reason", "server", b"server", "version_running", b"version_running"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_ok", b"is_ok", "pid", b"pid", "reason", b"reason", "server", b"server", "traceback", b"traceback", "version_running", b"version_running"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -453,8 +459,12 @@ class DeployResponse(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     WORKERS_FIELD_NUMBER: _builtins.int
     MISSING_FIELD_NUMBER: _builtins.int
+    IS_REJECTED_FIELD_NUMBER: _builtins.int
     file_name: _builtins.str
+    """What it is deployed as."""
     version: _builtins.int
+    is_rejected: _builtins.bool
+    """Whether it did not pass the check, and so goes to no worker."""
     @_builtins.property
     def workers(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkerDeployment]:
         """What each worker that reported in time made of it."""
@@ -470,10 +480,11 @@ class DeployResponse(_message.Message):
         version: _builtins.int = ...,
         workers: _abc.Iterable[Global___WorkerDeployment] | None = ...,
         missing: _abc.Iterable[_builtins.str] | None = ...,
+        is_rejected: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_name", b"file_name", "missing", b"missing", "version", b"version", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_name", b"file_name", "is_rejected", b"is_rejected", "missing", b"missing", "version", b"version", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -54,6 +54,11 @@ class ControlPlaneStub:
                 request_serializer=zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.DeployRequest.SerializeToString,
                 response_deserializer=zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.DeployResponse.FromString,
                 _registered_method=True)
+        self.Upload = channel.stream_unary(
+                '/zato.proto.control_plane.v1.ControlPlane/Upload',
+                request_serializer=zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.DeployRequest.SerializeToString,
+                response_deserializer=zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.DeployResponse.FromString,
+                _registered_method=True)
 
 
 class ControlPlaneServicer:
@@ -82,7 +87,14 @@ class ControlPlaneServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Deploy(self, request, context):
-        """Stores a new version of a file of services; every worker of every server loads it.
+        """Stores a new version of a file of services, or of a package; every worker of every server loads it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Upload(self, request_iterator, context):
+        """The same in pieces, for large packages: all of them have a piece of the source, the first one everything else too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -108,6 +120,11 @@ def add_ControlPlaneServicer_to_server(servicer, server):
             ),
             'Deploy': grpc.unary_unary_rpc_method_handler(
                     servicer.Deploy,
+                    request_deserializer=zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.DeployRequest.FromString,
+                    response_serializer=zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.DeployResponse.SerializeToString,
+            ),
+            'Upload': grpc.stream_unary_rpc_method_handler(
+                    servicer.Upload,
                     request_deserializer=zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.DeployRequest.FromString,
                     response_serializer=zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.DeployResponse.SerializeToString,
             ),
@@ -218,6 +235,33 @@ class ControlPlane:
             request,
             target,
             '/zato.proto.control_plane.v1.ControlPlane/Deploy',
+            zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.DeployRequest.SerializeToString,
+            zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.DeployResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Upload(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/zato.proto.control_plane.v1.ControlPlane/Upload',
             zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.DeployRequest.SerializeToString,
             zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.DeployResponse.FromString,
             options,

@@ -40,7 +40,9 @@ class ControlPlaneStub:
     ReportStatus: _grpc.UnaryUnaryMultiCallable[_control_plane_pb2.ReportStatusRequest, _control_plane_pb2.ReportStatusResponse]
     """Says what became of objects: connected or not, why not, and which version runs."""
     Deploy: _grpc.UnaryUnaryMultiCallable[_control_plane_pb2.DeployRequest, _control_plane_pb2.DeployResponse]
-    """Stores a new version of a file of services; every worker of every server loads it."""
+    """Stores a new version of a file of services, or of a package; every worker of every server loads it."""
+    Upload: _grpc.StreamUnaryMultiCallable[_control_plane_pb2.DeployRequest, _control_plane_pb2.DeployResponse]
+    """The same in pieces, for large packages: all of them have a piece of the source, the first one everything else too."""
 
 @_typing.type_check_only
 class ControlPlaneAsyncStub(ControlPlaneStub):
@@ -54,7 +56,9 @@ class ControlPlaneAsyncStub(ControlPlaneStub):
     ReportStatus: _aio.UnaryUnaryMultiCallable[_control_plane_pb2.ReportStatusRequest, _control_plane_pb2.ReportStatusResponse]  # type: ignore[assignment]
     """Says what became of objects: connected or not, why not, and which version runs."""
     Deploy: _aio.UnaryUnaryMultiCallable[_control_plane_pb2.DeployRequest, _control_plane_pb2.DeployResponse]  # type: ignore[assignment]
-    """Stores a new version of a file of services; every worker of every server loads it."""
+    """Stores a new version of a file of services, or of a package; every worker of every server loads it."""
+    Upload: _aio.StreamUnaryMultiCallable[_control_plane_pb2.DeployRequest, _control_plane_pb2.DeployResponse]  # type: ignore[assignment]
+    """The same in pieces, for large packages: all of them have a piece of the source, the first one everything else too."""
 
 class ControlPlaneServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -89,6 +93,14 @@ class ControlPlaneServicer(metaclass=_abc_1.ABCMeta):
         request: _control_plane_pb2.DeployRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_plane_pb2.DeployResponse, _abc.Awaitable[_control_plane_pb2.DeployResponse]]:
-        """Stores a new version of a file of services; every worker of every server loads it."""
+        """Stores a new version of a file of services, or of a package; every worker of every server loads it."""
+
+    @_abc_1.abstractmethod
+    def Upload(
+        self,
+        request_iterator: _MaybeAsyncIterator[_control_plane_pb2.DeployRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_plane_pb2.DeployResponse, _abc.Awaitable[_control_plane_pb2.DeployResponse]]:
+        """The same in pieces, for large packages: all of them have a piece of the source, the first one everything else too."""
 
 def add_ControlPlaneServicer_to_server(servicer: ControlPlaneServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -60,11 +60,25 @@ def make_authority(name: str, *, now: float, lifetime_s: float, key: PrivateKey,
     usage = x509.KeyUsage(**{**_NO_KEY_USAGE, "key_cert_sign": True, "crl_sign": True, "digital_signature": True})
     builder = _dated(now, lifetime_s, parent).subject_name(subject).issuer_name(issuer)
     builder = builder.public_key(key.public_key()).serial_number(x509.random_serial_number())
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0 if parent else 1), critical=True)
+    # A root vouches for the one that follows it too, see make_bridge, so it says nothing of the length of paths.
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0 if parent else None), critical=True)
     builder = builder.add_extension(usage, critical=True)
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     builder = builder.add_extension(_authority_key_identifier(signing_key), critical=False)
     return builder.sign(signing_key, hashes.SHA384())
+
+
+def make_bridge(root: x509.Certificate, earlier: Signer, *, now: float) -> x509.Certificate:
+    """Certify a root's key by an earlier root: who trusts only that one, as old tokens do, believes the new one by this."""
+    usage = x509.KeyUsage(**{**_NO_KEY_USAGE, "key_cert_sign": True, "crl_sign": True})
+    lifetime_s = root.not_valid_after_utc.timestamp() - now
+    builder = _dated(now, lifetime_s, earlier).subject_name(root.subject).issuer_name(earlier.certificate.subject)
+    builder = builder.public_key(key := root.public_key()).serial_number(x509.random_serial_number())
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    builder = builder.add_extension(usage, critical=True)
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    builder = builder.add_extension(_authority_key_identifier(earlier.key), critical=False)
+    return builder.sign(earlier.key, hashes.SHA384())
 
 
 def make_leaf(grant: Grant, key: PublicKey, signer: Signer, *, now: float) -> x509.Certificate:

@@ -139,6 +139,37 @@ def _enrol(options: argparse.Namespace, console: Console) -> int:
     return _show_files(identity, token.name, console)
 
 
+def _keep_arguments(parser: argparse.ArgumentParser) -> None:
+    completes_folders(parser.add_argument("folder", metavar="FOLDER", type=Path, help="Where a folder for each server goes"))
+    parser.add_argument(
+        "servers", metavar="NAME=TOKEN_FILE", nargs="+", help="A server, and the file with what 'zato ca token' gave for it"
+    )
+    parser.add_argument(
+        "--poll", metavar="SECONDS", type=float, default=60.0, help="How often it asks whom to trust (default: 60)"
+    )
+
+
+def _keep(options: argparse.Namespace, console: Console) -> int:
+    import signal
+    import threading
+
+    from zato.ca.keeping import keep
+    from zato.common import logs
+
+    files = {}
+    for text in options.servers:
+        name, _, file = text.partition("=")
+        if not file or name in ("", ".", "..") or "/" in name:
+            raise UsageError(f"Give NAME=TOKEN_FILE, e.g. postgres=/etc/zato/postgres.token, not {text!r}")
+        files[name] = Path(file)
+    logs.configure("ca-keep", log_format="auto", level="INFO")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    keep(options.folder, files, stop, poll_s=options.poll)
+    return ExitCode.OK
+
+
 def _issue_arguments(parser: argparse.ArgumentParser) -> None:
     _grant_arguments(parser)
     completes_files(
@@ -305,6 +336,13 @@ COMMANDS: tuple[Command | Group, ...] = (
         configure=_enrol_arguments,
         run=_enrol,
         examples=("zato ca enrol --token-file server1.token --out ~/server1/identity",),
+    ),
+    Command(
+        path=("ca", "keep"),
+        help="Get certificates for servers that are not ours, such as PostgreSQL, and renew them for as long as it runs",
+        configure=_keep_arguments,
+        run=_keep,
+        examples=("zato ca keep /certificates postgres=/etc/zato/postgres.token rabbitmq=/etc/zato/rabbitmq.token",),
     ),
     Command(
         path=("ca", "issue"),

@@ -16,7 +16,7 @@ from zato.ca.config import PART_NAME, CASettings
 from zato.ca.grants import Grant
 from zato.common.errors import ZatoError
 from zato.common.lifecycle.folders import read_secret
-from zato.common.quickstart.containers import AUTHORITY_USER, TOKENS, TokenFile, give, prepare, write_for
+from zato.common.quickstart.containers import AUTHORITY_USER, DATABASE_USER, TOKENS, TokenFile, give, prepare, write_for
 from zato.common.settings import load_settings
 
 
@@ -38,6 +38,12 @@ def prepare_all(path: Path) -> list[str]:
     return [token.file for token in missing]
 
 
+def prepare_certificates(folder: Path) -> None:
+    """Give the folder of `zato ca keep` to the user of PostgreSQL, Redis and RabbitMQ, who reads what is in it."""
+    folder.mkdir(exist_ok=True)
+    give(folder, DATABASE_USER)
+
+
 def _settings(path: Path) -> CASettings:
     """Return the settings that the authority will have; its secrets are in the folder that we have just made."""
     secrets = {f"ZATO_CA_{name.upper()}": read_secret(path / PART_NAME / name) for name in ("token", "secret_key")}
@@ -52,8 +58,12 @@ def _token_text(core: Core, token: TokenFile) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m zato.ca.containers", description=__doc__)
     parser.add_argument("path", type=Path, help="Folder of the cluster")
+    parser.add_argument("--certificates", type=Path, help="Folder that `zato ca keep` will fill")
+    parsed = parser.parse_args(arguments)
     try:
-        prepare_all(parser.parse_args(arguments).path)
+        prepare_all(parsed.path)
+        if parsed.certificates:
+            prepare_certificates(parsed.certificates)
     except (ZatoError, OSError) as exc:
         sys.stderr.write(f"{exc}\n")
         return 1

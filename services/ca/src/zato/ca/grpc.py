@@ -15,7 +15,9 @@ from zato.ca.imports import read_imported
 from zato.ca.issuing import Issued, Issuing
 from zato.ca.registry import AuthorityRecord, CertificateRecord, Registry
 from zato.ca.store import Store, actor
+from zato.common.errors import Forbidden
 from zato.common.rpc.peers import peer_certificate
+from zato.common.rpc.roles import CALLERS_ONLY, role_of
 from zato.proto.certificate_authority.v1 import certificate_authority_pb2 as messages
 from zato.proto.certificate_authority.v1.certificate_authority_pb2_grpc import (
     CertificateAuthorityServicer,
@@ -30,7 +32,7 @@ ENROLMENT = "zato.proto.certificate_authority.v1.Enrolment"
 AUTHORITY = "zato.proto.certificate_authority.v1.CertificateAuthority"
 # The token for enrolment, or the certificate, says who calls.
 ENROLMENT_TOKENLESS = (f"/{ENROLMENT}/Enrol",)
-AUTHORITY_TOKENLESS = (f"/{AUTHORITY}/Renew", f"/{AUTHORITY}/GetAuthorities")
+AUTHORITY_TOKENLESS = tuple(f"/{AUTHORITY}/{method}" for method in ("Renew", "GetAuthorities", "GetOverview"))
 
 
 class EnrolmentService(EnrolmentServicer):
@@ -119,6 +121,17 @@ class AuthorityService(CertificateAuthorityServicer):
             revoked=state.revoked,
             open_tokens=state.open_tokens,
             next_expiry=state.next_expiry,
+        )
+
+    def GetOverview(
+        self, request: messages.GetOverviewRequest, context: "grpc.ServicerContext"
+    ) -> messages.GetOverviewResponse:
+        certificate = peer_certificate(context)
+        if certificate is None or role_of(certificate) not in CALLERS_ONLY:
+            raise Forbidden("This is for web admins and operators: the certificate that was shown has another role")
+        listed = self.ListCertificates(messages.ListCertificatesRequest(is_all=request.is_all), context)
+        return messages.GetOverviewResponse(
+            state=self.GetState(messages.GetStateRequest(), context), certificates=listed.certificates
         )
 
     def GetAudit(self, request: messages.GetAuditRequest, context: "grpc.ServicerContext") -> messages.GetAuditResponse:

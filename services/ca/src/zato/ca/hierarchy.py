@@ -14,6 +14,7 @@ from zato.ca.certificates import (
     fingerprint_of,
     key_pem,
     make_authority,
+    make_bridge,
     make_revocation_list,
     new_key,
     pem_of,
@@ -133,6 +134,24 @@ class Hierarchy:
 
     def roots(self, transaction: Transaction) -> bytes:
         return b"".join(pem_of(root.certificate) for root in self.at(transaction).trusted_roots)
+
+    def bridges(self, transaction: Transaction) -> bytes:
+        """
+        Return certificates that lead from the root that issues to those before it, as far as we have their keys, in PEM.
+
+        Who has a token from before a rotation trusts an earlier root alone; by these it believes the authority all the same.
+        """
+        authorities, made = self.at(transaction), []
+        if authorities.issuing is None:
+            return b""
+        later = authorities.chain(authorities.issuing)[-1]
+        earlier = [each for each in authorities.all if each.level == ROOT and each.id < later.id]
+        for root in sorted(earlier, key=lambda each: each.id, reverse=True):
+            if root.sealed_key is None or root.not_after <= transaction.now:
+                break
+            made.append(pem_of(make_bridge(later.certificate, self._signer(root), now=transaction.now)))
+            later = root
+        return b"".join(made)
 
     def _refuse_pending(self, authorities: Authorities, level: str) -> None:
         for each in authorities.all:

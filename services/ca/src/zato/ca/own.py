@@ -32,7 +32,9 @@ class OwnCertificate:
         if certificate is None or now >= _renewed_at(certificate) or _is_revoked(store, certificate):
             made = new_request(NAME, self._names)
             issued = self._issuing.issue(Grant(NAME, self._names), made.request, source="own")
-            self.identity.keep(made.key, issued.certificate, issued.authorities)
+            with store.read() as read:
+                bridges = hierarchy.bridges(read)
+            self.identity.keep(made.key, issued.certificate + bridges, issued.authorities)
             self._is_new = True
         else:
             self.identity.keep_authorities(trusted)

@@ -64,8 +64,10 @@ def _prepare_folders(settings: ServerSettings) -> None:
     settings.work_folder.mkdir(parents=True, exist_ok=True)
     settings.work_folder.chmod(0o700)
     settings.pickup_folder.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(settings.metrics_folder, ignore_errors=True)
-    settings.metrics_folder.mkdir()
+    # Sources are written anew from the ODB: those of versions that nobody runs any more would stay for ever.
+    for folder in (settings.metrics_folder, settings.sources_folder, settings.trials_folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
 
 
 def _upgrade_odb(settings: ServerSettings) -> None:

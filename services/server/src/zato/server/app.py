@@ -7,14 +7,17 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gevent
+from sqlalchemy.orm import Session
 
 from zato.common import logs
 from zato.common.bus import Bus, RedisBus
 from zato.common.cid import new_cid
 from zato.common.errors import Unavailable, ZatoError
+from zato.common.kinds import KindRegistry
 from zato.common.logs import get_logger
 from zato.common.rpc.client import Client
 from zato.common.secrets import SecretBox
@@ -24,21 +27,24 @@ from zato.server.accounts.http_api import http_api_channel, http_api_service
 from zato.server.accounts.rpc import AccountsRPC
 from zato.server.accounts.services import account_actions
 from zato.server.accounts.sign_in import SignIn
+from zato.server.admin.actions import Action
 from zato.server.admin.async_queue import AsyncQueue
 from zato.server.admin.audit import audit_actions
 from zato.server.admin.caches import cache_actions
 from zato.server.admin.documents import document_actions
 from zato.server.admin.kvdb import kvdb_actions
+from zato.server.admin.packages import package_actions
 from zato.server.admin.pings import ping_actions
 from zato.server.admin.queues import queue_actions
 from zato.server.admin.rate_limits import RateLimits, rate_limit_actions
 from zato.server.admin.servers import server_actions
 from zato.server.admin.service_sources import service_source_actions
-from zato.server.admin.services import Action, Admin, admin_services, internal_services
+from zato.server.admin.services import Admin, admin_services, internal_services
 from zato.server.admin.sets import set_actions
 from zato.server.admin.statistics import statistics_actions
 from zato.server.config import ServerSettings
 from zato.server.connections.outgoing import Outgoing
+from zato.server.connections.pool import ConnectionPool
 from zato.server.connections.reporting import StatusReporter
 from zato.server.control.audit_chain import CHAIN_KIND, PRUNE, Entry, Retention
 from zato.server.control.changes import Author
@@ -60,18 +66,19 @@ from zato.server.describe.documents import Documents
 from zato.server.describe.serving import document_channels, document_services
 from zato.server.http.access_log import AccessLog, make_access_log_step
 from zato.server.http.body_budget import BodyBudget
-from zato.server.http.channels import compile_channels
-from zato.server.http.client_address import make_client_address_step
+from zato.server.http.channels import Channels
+from zato.server.http.client_address import make_client_address_step, within
 from zato.server.http.connection import ConnectionSettings, Timeouts
 from zato.server.http.deadline import make_deadline_step
 from zato.server.http.encodings import make_decompress_step
 from zato.server.http.endpoint import make_endpoint
 from zato.server.http.errors import make_error_step
 from zato.server.http.finish import finish_response
+from zato.server.http.h1c_tokenizer import H1CTokenizer
 from zato.server.http.limit_options import definition_limits
 from zato.server.http.limits import make_limits_step
 from zato.server.http.match import make_match_step
-from zato.server.http.parser import ParserLimits
+from zato.server.http.opening import Opening, server_tls
 from zato.server.http.probes import make_probe_step
 from zato.server.http.rate_limits import LocalCounter, RateLimiter
 from zato.server.http.redis_counter import RedisCounter
@@ -80,6 +87,8 @@ from zato.server.http.response_cache import make_cache_step
 from zato.server.http.router import Router
 from zato.server.http.soap.contracts import Contracts
 from zato.server.http.steps import Handler, fold
+from zato.server.http.stock_worker import StockWorker
+from zato.server.http.tokenizer import MakeTokenizer, ParserLimits
 from zato.server.http.traffic import Traffic
 from zato.server.http.worker import Worker
 from zato.server.jobs.admin import Jobs
@@ -97,7 +106,7 @@ from zato.server.messaging.inbox import Inbox
 from zato.server.messaging.leases import Leases
 from zato.server.messaging.outbox import Outbox
 from zato.server.messaging.pings import connector_ping_actions
-from zato.server.messaging.publishing import AMQPSender, ConnectorClient, ZMQSender
+from zato.server.messaging.publishing import AMQPSender, ConnectorClient, IBMMQSender, JMSWMQSender, ZMQSender
 from zato.server.messaging.queues import connector_queues, options_of
 from zato.server.metrics import Metrics
 from zato.server.odb import gevent_psycopg2
@@ -114,6 +123,7 @@ from zato.server.security.services import security_services
 from zato.server.service import Service
 from zato.server.services.asynchronous import run_task
 from zato.server.services.broadcast import BroadcastListener
+from zato.server.services.canary import Bounds, Canary
 from zato.server.services.context import KeyValueDB, ServerContext
 from zato.server.services.counts import flush_for_ever
 from zato.server.services.deployer import Deployer, Outcome
@@ -128,11 +138,11 @@ from zato.server.services.simpleio import defaults
 from zato.server.services.simpleio.declaration import read_declaration
 from zato.server.services.statistics import Statistics
 from zato.server.services.statistics_reading import StatisticsReader
-from zato.server.services.store import ServiceStore
+from zato.server.services.store import ServiceEntry, ServiceStore
 from zato.server.services.task_consumer import TaskConsumer
-from zato.server.services.tasks import Tasks, TaskSettings
+from zato.server.services.tasks import Task, Tasks, TaskSettings
 from zato.server.services.usage import Usage
-from zato.server.worker_state import WorkerState
+from zato.server.worker_state import WorkerState, begin_with, running_state
 
 log = get_logger(__name__)
 
@@ -154,15 +164,17 @@ class ServerApp:
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
         self._metrics = Metrics()
+        # What is wrong with its files shows now, rather than in each worker again and again.
+        _opening(settings)
         defaults.use(defaults.read_defaults(settings.services_folder))
-        self._database = Database(settings.odb_url)
+        self._database = Database(settings.odb_url, settings.odb_limits)
         rehearse(self._database, settings)
 
     @property
     def server_header(self) -> str:
         return self._settings.server_header
 
-    def start_worker(self, worker: Worker) -> "WorkerApp":
+    def start_worker(self, worker: Worker | StockWorker) -> "WorkerApp":
         """Build what a worker runs with. Called in the worker: no connection of any sort may be older than the fork."""
         # Requests leave few cycles behind: with Python's own threshold a tenth of the time would be spent looking for them.
         gc.set_threshold(_COLLECT_AFTER)
@@ -186,13 +198,16 @@ class WorkerApp:
         self._is_loaded = False
         self._is_stopping = False
         self._stop_by = 0.0
+        self._unreported: list[Outcome] = []
+        self._channels = Channels()
+        self._registry_of_services: KindRegistry | None = None
         # The master's has compiled our statements already. It has no connections: those come after the fork.
-        self._database = database or Database(settings.odb_url)
+        self._database = database or Database(settings.odb_url, settings.odb_limits)
         self._kinds = Kinds(own_kinds())
         self._store = ServiceStore()
         self._deployer = Deployer(
             self._store,
-            settings.work_folder / "services",
+            settings.sources_folder,
             partial(older_versions, self._database),
             Schemas(settings.services_folder / "schema" / "json"),
             NamePatterns(settings.deploy_patterns_allowed),
@@ -205,7 +220,7 @@ class WorkerApp:
         sets = ObjectSets(self._database, self._kinds, box, bus, self._topic)
         recordings = Recordings(tasks.conn, f"zato:{settings.cluster}:runs", settings.name)
         self._statistics = Statistics(tasks.conn, f"zato:{settings.cluster}:stats", recordings)
-        self._traffic = Traffic(tasks.conn, f"zato:{settings.cluster}:http", settings.name)
+        self._traffic = Traffic(tasks.conn, f"zato:{settings.cluster}:http", settings.name, self._metrics.flush)
         self._other_actions: dict[str, Action] = {
             **ping_actions(lambda: self._follower.configuration),
             **set_actions(sets),
@@ -218,8 +233,23 @@ class WorkerApp:
         self._other_actions |= account_actions(Accounts(self._database, box, settings.cluster))
         self._status = StatusReporter(self._database, settings.name)
         self._follower = Follower(self._database, self._kinds, objects, self._take_up, poll_interval_s=settings.poll_interval_s)
+        canary = Canary(
+            self._deployer,
+            settings.trials_folder,
+            settings.services_folder,
+            settings.deploy_patterns_allowed,
+            Bounds(settings.package_check_timeout_s, settings.package_check_memory_mb),
+        )
         deployments = Deployments(
-            self._database, self._deployer, bus, self._topic, settings.name, self._pid, self._follower.catch_up_with
+            self._database,
+            canary.check,
+            bus,
+            self._topic,
+            settings.name,
+            self._pid,
+            self._follower.catch_up_with,
+            limits=settings.package_limits,
+            keep_versions=settings.package_keep_versions,
         )
         invoker = Invoker(self._store, _invoke_rules(settings))
         self._broadcasts = tasks.broadcasts
@@ -229,7 +259,7 @@ class WorkerApp:
         leadership, runner = Leadership(self._database), Runner(self._job_runs, invoker, self._overseer, metrics)
         jobs = Jobs(objects, leadership, self._job_runs, runner, History(self._database))
         self._admin = Admin(self._database, self._kinds, objects, deployments, self._store, tasks, jobs)
-        run_in_time = partial(self._overseer.run, settings.async_timeout_s, run_task, invoker)
+        run_in_time = partial(self._overseer.run, settings.async_timeout_s, self._run_task, invoker)
         shown = NamePatterns(settings.docs_patterns_allowed)
         self.documents = Documents(settings.cluster, self._kinds, self._store, lambda: self._state.configuration, shown)
         self._other_actions |= document_actions(self.documents)
@@ -239,6 +269,7 @@ class WorkerApp:
         self._connectors = {
             "amqp": self._connector("amqp", settings.connector_amqp_addresses, ("definition", "outgoing")),
             "zmq": self._connector("zmq", settings.connector_zmq_addresses, ("channel", "outgoing")),
+            "jms-wmq": self._connector("jms-wmq", settings.connector_mq_addresses, ("definition", "outgoing")),
         }
         senders = {each.outgoing_kind: each for each in self._connectors.values()}
         self._forwarder = Forwarder(self._outbox, senders, f"{settings.name}/{self._pid}")
@@ -292,6 +323,7 @@ class WorkerApp:
             **rate_limit_actions(limits),
             **server_actions(settings.cluster, settings.name),
             **service_source_actions(settings.name, lambda: self._follower.configuration),
+            **package_actions(),
         }
 
     @property
@@ -314,14 +346,17 @@ class WorkerApp:
 
     def _make_context(self, invoker: Invoker, box: SecretBox, tasks: Tasks) -> ServerContext:
         settings = self._settings
+        mq = self._connectors["jms-wmq"]
         return ServerContext(
             settings.name,
             invoker,
             Outgoing(
-                lambda: self._state.connections,
+                lambda: running_state(self._state).connections,
                 {
                     "amqp": AMQPSender(self._connectors["amqp"]),
                     "zmq": ZMQSender(self._connectors["zmq"]),
+                    "jms_wmq": JMSWMQSender(mq),
+                    **dict.fromkeys(("ibm_mq", "wmq"), IBMMQSender(mq)),
                 },
             ),
             KeyValueDB(settings.redis_url, settings.services_folder / "lua" / "user"),
@@ -334,7 +369,7 @@ class WorkerApp:
             usage=self._usage,
             statistics=self._statistics,
             odb=self._database,
-            configuration=lambda: self._state.configuration,
+            configuration=lambda: running_state(self._state).configuration,
         )
 
     def _connector(self, protocol: str, addresses: tuple[str, ...], pinged: tuple[str, ...]) -> ConnectorClient:
@@ -362,7 +397,6 @@ class WorkerApp:
         self._task_consumer.stop(max(0.0, self._stop_by - time.monotonic()))
         self._usage.flush()
         self._statistics.flush()
-        self._traffic.add(self._metrics.flush())
         self._traffic.flush()
         try:
             with self._database.transaction() as session:
@@ -375,11 +409,13 @@ class WorkerApp:
         self._bus.close()
         self._database.close()
 
-    def tick(self, open_connections: int) -> None:
+    def tick(self, open_connections: int) -> int:
+        """Return how many requests this worker has answered."""
         self._metrics.set_connections(open_connections)
         self._traffic.add(self._metrics.flush())
+        return self._metrics.requests
 
-    def http_settings(self, worker: Worker) -> ConnectionSettings:
+    def http_settings(self, worker: Worker | StockWorker) -> ConnectionSettings:
         settings = self._settings
         limits = ParserLimits(
             settings.max_request_line_bytes, settings.max_headers, settings.max_header_bytes, settings.max_body_bytes
@@ -395,16 +431,21 @@ class WorkerApp:
             lambda: worker.is_stopping,
             BodyBudget(settings.body_budget_bytes),
             self._metrics.count_refused,
+            make_tokenizer=_make_tokenizer(settings.http_parser),
+            opening=_opening(settings),
         )
 
-    def rpc_settings(self, worker: Worker) -> ConnectionSettings:
+    def rpc_settings(self, worker: Worker | StockWorker) -> ConnectionSettings:
         """The sidecar is one of us: it keeps connections for as long as it likes, and may send whole packages."""
         limits = ParserLimits(8190, 100, 8190, _RPC_MAX_BODY_BYTES)
         for_ever = Timeouts(header_s=1e9, body_s=1e9, idle_s=1e9, write_s=1e9)
         return ConnectionSettings(limits, for_ever, self._handle_internal, worker.head_writer, lambda: worker.is_stopping)
 
     def _handle_internal(self, request: Request) -> Any:
-        return self._rpc(request) if request.path.startswith("/__rpc/") else self._pipeline(request)
+        if request.path.startswith("/__rpc/"):
+            begin_with(self._state)
+            return self._rpc(request)
+        return self._pipeline(request)
 
     def _make_pipeline(self, invoker: Invoker) -> Handler:
         steps = [
@@ -422,6 +463,10 @@ class WorkerApp:
         ]
         contracts = Contracts(lambda service: self._store.get(service).cls, lambda cls: read_declaration(cls, Service))
         return fold(steps, make_endpoint(invoker, contracts))
+
+    def _run_task(self, invoker: Invoker, task: Task) -> Any:
+        begin_with(self._state)
+        return run_task(invoker, task)
 
     def _current_state(self) -> WorkerState:
         if not self._is_loaded:
@@ -442,8 +487,13 @@ class WorkerApp:
         return True
 
     def _load_at_last(self) -> None:
-        while not self._try_to_load():
+        is_loaded = False
+        while not is_loaded:
             gevent.sleep(_RETRY_LOAD_S)
+            try:
+                is_loaded = self._try_to_load()
+            except Exception:
+                log.exception("configuration_not_loaded")
 
     def _take_up(self, update: Update) -> None:
         configuration = update.configuration
@@ -455,20 +505,19 @@ class WorkerApp:
         # Before new services come: one that is switched off must not run in between.
         self._store.replace_states(service_states(configuration))
         outcomes = self._deployer.apply(update.changed_files, removed)
-        log_in_services = security_services(lambda: self._gate.log_in)
-        own_services = [*internal_services(), *log_in_services, *admin_services(self._admin, self._other_actions)]
-        own_services += [http_api_service(self._sign_in), *document_services(self.documents, self._settings)]
-        self._store.replace_internal(own_services)
+        if self._kinds.registry is not self._registry_of_services:
+            self._store.replace_internal(self._own_services())
+            self._registry_of_services = self._kinds.registry
         old = self._state
         gate = self._gate = self._gate.follow(configuration)
         own_channels = document_channels(self._settings, gate.guard)
         if self._settings.admin_over_http:
             own_channels.append(http_api_channel())
-        router = Router([*own_channels, *compile_channels(configuration, gate)])
+        router = Router([*own_channels, *self._channels.of(configuration, gate)])
         limits = dict(definition_limits(configuration))
         ids = {(each.kind, each.name): each.id for each in configuration.objects.values() if each.kind in SECURITY_KINDS}
         self._state = WorkerState(configuration, router, old.connections.follow(configuration), limits, ids)
-        gevent.spawn_later(_CLOSE_CONNECTIONS_AFTER_S, old.connections.close_all_but, self._state.connections)
+        gevent.spawn_later(_CLOSE_CONNECTIONS_AFTER_S, _retire, old, self._state.connections)
         now = utc_now()
         # Another server's clock may be ahead of ours: what it has just changed did not take less than no time.
         lags_s = [max(0.0, (now - changed_at).total_seconds()) for changed_at in update.changed_at]
@@ -481,6 +530,12 @@ class WorkerApp:
         )
         self._report(configuration.version, outcomes)
 
+    def _own_services(self) -> list[ServiceEntry]:
+        """Hundreds of classes are made for these: not with each change, only when kinds have come."""
+        log_in_services = security_services(lambda: self._gate.log_in)
+        own_services = [*internal_services(), *log_in_services, *admin_services(self._admin, self._other_actions)]
+        return [*own_services, http_api_service(self._sign_in), *document_services(self.documents, self._settings)]
+
     def _report(self, version: int, outcomes: list[Outcome]) -> None:
         self._metrics.set_config_version(version, self._pid)
         for outcome in outcomes:
@@ -490,26 +545,41 @@ class WorkerApp:
                 log.info("deployment_taken_up", **fields)
             else:
                 log.warning("deployment_not_taken_up", reason=outcome.reason, **fields)
+        self._unreported += outcomes
         try:
             with self._database.transaction() as session:
-                report_worker(session, self._settings.name, self._pid, version, outcomes)
+                self._report_worker(session, version)
                 if not self._is_loaded:
                     forget_dead_workers(session, self._settings.name)
         except ZatoError as exc:
             log.warning("worker_report_failed", error=exc.message)
+        else:
+            self._unreported = []
 
     def _say_that_we_live(self) -> None:
         while True:
             gevent.sleep(REPORT_EVERY_S)
-            self._usage.flush()
+            # Whatever the database says of one report, there has to be a next one.
             try:
-                with self._database.transaction() as session:
-                    report_worker(session, self._settings.name, self._pid, self._follower.configuration.version, [])
-                    forget_silent_workers(session)
-                self._job_runs.sweep(self._settings.job_runs_days * _DAY_S)
-                self._audit_retention.sweep()
+                self._report_life()
             except ZatoError as exc:
                 log.warning("worker_report_failed", error=exc.message)
+            except Exception:
+                log.exception("worker_report_failed")
+
+    def _report_life(self) -> None:
+        self._usage.flush()
+        reported = list(self._unreported)
+        with self._database.transaction() as session:
+            self._report_worker(session, self._follower.configuration.version)
+            forget_silent_workers(session)
+        self._unreported = [outcome for outcome in self._unreported if outcome not in reported]
+        self._job_runs.sweep(self._settings.job_runs_days * _DAY_S)
+        self._audit_retention.sweep()
+
+    def _report_worker(self, session: Session, version: int) -> None:
+        """Whoever deployed waits for the outcomes: what could not be written while the ODB was away is written now."""
+        report_worker(session, self._settings.name, self._pid, version, self._unreported)
 
     def _say_how_connections_fare(self) -> None:
         while True:
@@ -518,6 +588,28 @@ class WorkerApp:
 
     def _register_kinds(self, request: RegisterKindsRequest, author: Author) -> None:
         register_kinds(self._database, self._bus, self._topic, request.part, request.kinds, author, _OWN_KINDS)
+
+
+def _make_tokenizer(http_parser: str) -> MakeTokenizer:
+    if http_parser == "httptools":
+        from zato.server.http.httptools_tokenizer import HttptoolsTokenizer
+
+        return HttptoolsTokenizer
+    return H1CTokenizer
+
+
+def _opening(settings: ServerSettings) -> Opening | None:
+    if not settings.proxy_networks and not settings.http_tls_certificate:
+        return None
+    tls = None
+    if settings.http_tls_certificate:
+        tls = server_tls(Path(settings.http_tls_certificate), Path(settings.http_tls_key))
+    return Opening(within(settings.proxy_networks), tls, settings.header_timeout_s)
+
+
+def _retire(state: WorkerState, newer: ConnectionPool) -> None:
+    state.hold.state = None
+    state.connections.close_all_but(newer)
 
 
 def _task_settings(settings: ServerSettings) -> TaskSettings:

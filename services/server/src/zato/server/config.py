@@ -9,6 +9,8 @@ from zato.common.certificates.settings import TrustSettings
 from zato.common.options import option, options
 from zato.common.secrets import CannotDecrypt, SecretBox
 from zato.common.settings import load_settings
+from zato.server.odb.limits import Limits
+from zato.server.packages.archives import PackageLimits
 from zato.server.services.name_patterns import NamePatterns
 
 PART = "server"
@@ -34,13 +36,46 @@ class ServerSettings(TrustSettings):
     odb_url: str = option(
         "Database of the configuration, e.g. postgresql://user@host/zato or sqlite:////path/odb.db", secret=True
     )
+    odb_pool_size: int = option("PostgreSQL connections that each worker keeps open", default=4, minimum=1, maximum=1000)
+    odb_pool_overflow: int = option(
+        "Further PostgreSQL connections that a worker opens while all of these are busy", default=4, minimum=0, maximum=1000
+    )
+    odb_connect_timeout_s: float = option(
+        "Seconds to get a connection to PostgreSQL, a new one or one that becomes free", default=5.0, minimum=0.1
+    )
+    odb_timeout_s: float = option(
+        "Seconds that a worker waits for all answers of PostgreSQL that one transaction needs, and for that to its commit;"
+        " then the transaction is given up, and who asked for it gets 503",
+        default=10.0,
+        minimum=0.1,
+    )
+    odb_lock_timeout_s: float = option(
+        "Seconds that a change of the configuration waits for another one; then it gets 503", default=5.0, minimum=0.1
+    )
     redis_url: str = option("e.g. redis://:password@127.0.0.1:6379/0", default="redis://127.0.0.1:6379/0", secret=True)
     token: str = option("What the parts of the cluster show to one another", secret=True)
     secret_key: str = option("Key of the secrets in the ODB; after a comma older ones that still decrypt", secret=True)
 
-    pickup_folder: Path = option("Files put here are deployed", default=Path("pickup"))
+    pickup_folder: Path = option("Files, archives, wheels and folders put here are deployed", default=Path("pickup"))
     undeploy_deleted: bool = option("Whether deleting a file from the pickup folder undeploys it", default=True)
     work_folder: Path = option("Sockets, deployed files, counters; private to this server", default=Path("work"))
+
+    package_max_bytes: int = option(
+        "Largest upload of a package; over HTTP max_body_bytes has a say too", default=32 * 1024 * 1024, minimum=1024
+    )
+    package_max_unpacked_bytes: int = option(
+        "Most bytes that all files of a package have together", default=128 * 1024 * 1024, minimum=1024
+    )
+    package_max_files: int = option("Most files of a package", default=5000, minimum=1, maximum=60_000)
+    package_keep_versions: int = option(
+        "Versions of each package that are kept to go back to, the live one always among them; 0 for all", default=20, minimum=0
+    )
+    package_check_timeout_s: float = option(
+        "Seconds that importing a package may take when it is tried, in a process of its own", default=30.0, minimum=0.1
+    )
+    package_check_memory_mb: int = option(
+        "Megabytes that importing a package may take when it is tried", default=1024, minimum=16
+    )
 
     services_folder: Path = option(
         "What services read: lua/user/*.lua, schema/json/*.json, user-conf/*.ini, static/*, simple-io.conf",
@@ -95,9 +130,35 @@ class ServerSettings(TrustSettings):
     trusted_proxies: tuple[str, ...] = option(
         "Addresses or networks of load-balancers whose X-Forwarded-For is believed", default=("127.0.0.0/8", "::1")
     )
+    proxy_protocol_from: tuple[str, ...] = option(
+        "Addresses or networks of load-balancers whose connections begin with the PROXY protocol, v1 or v2; nobody else's may",
+        default=(),
+    )
+    http_tls_certificate: str = option(
+        "PEM file of the certificate, and its chain, that http_address speaks TLS with", default=""
+    )
+    http_tls_key: str = option("PEM file of that certificate's private key", default="")
     job_runs_days: float = option("Days for which runs of scheduled jobs are kept", default=30.0, minimum=0.001)
     audit_days: float = option("Days for which the audit log is kept; 0 for ever", default=0.0, minimum=0.0)
     poll_interval_s: float = option("Seconds between looks for changes when no nudge comes", default=1.0, minimum=0.05)
+    http_worker: str = option(
+        "Which worker of gunicorn answers HTTP: zato is ours, gevent is gunicorn's own, slower and less strict",
+        default="zato",
+        choices=("zato", "gevent"),
+    )
+    http_parser: str = option(
+        "Package that takes HTTP requests apart: both accept and refuse the same, gunicorn_h1c is faster",
+        default="gunicorn_h1c",
+        choices=("gunicorn_h1c", "httptools"),
+    )
+    max_requests: int = option(
+        "Requests after which a worker is replaced by a new one, against leaks of what services use; 0 for never",
+        default=0,
+        minimum=0,
+    )
+    max_requests_jitter: int = option(
+        "Up to so many more, at random, so that not all workers are replaced at once", default=0, minimum=0
+    )
     max_connections: int = option("Open connections of one worker", default=10_000, minimum=1)
     max_body_bytes: int = option("Largest request body; larger ones get 413", default=10 * 1024 * 1024, minimum=0)
     max_buffered_bytes: int = option(
@@ -151,6 +212,9 @@ class ServerSettings(TrustSettings):
     connector_zmq_addresses: tuple[str, ...] = option(
         "gRPC addresses of ZeroMQ connectors, host:port: where services send through", default=("127.0.0.1:31532",)
     )
+    connector_mq_addresses: tuple[str, ...] = option(
+        "gRPC addresses of MQ connectors, host:port: where services send through", default=("127.0.0.1:31533",)
+    )
 
     def __post_init__(self) -> None:
         for name in ("http_address", "grpc_address"):
@@ -175,17 +239,50 @@ class ServerSettings(TrustSettings):
         for name in _PATTERNS:
             _check_patterns(name, getattr(self, name))
         _check_docs(self.docs_access, self.docs_security)
-        self.trusted_networks  # noqa: B018 (raises when one is no network)
+        self.trusted_networks, self.proxy_networks  # noqa: B018 (raises when one is no network)
+        self._check_opening()
         self.check_trust()
 
     @property
     def trusted_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-        return tuple(_network(network) for network in self.trusted_proxies)
+        return tuple(_network(network, "trusted_proxies") for network in self.trusted_proxies)
+
+    @property
+    def proxy_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        return tuple(_network(network, "proxy_protocol_from") for network in self.proxy_protocol_from)
+
+    def _check_opening(self) -> None:
+        if bool(self.http_tls_certificate) != bool(self.http_tls_key):
+            raise ValueError("'http_tls_certificate' and 'http_tls_key' belong together: give both, or none")
+        if self.http_worker != "zato" and (self.http_tls_certificate or self.proxy_protocol_from):
+            raise ValueError("'http_worker' has to be zato where TLS or the PROXY protocol is spoken")
 
     @property
     def body_budget_bytes(self) -> int:
         """A worker that could not hold one body of the accepted size would accept it and never take it."""
         return max(self.max_buffered_bytes, self.max_body_bytes)
+
+    @property
+    def package_limits(self) -> PackageLimits:
+        return PackageLimits(self.package_max_bytes, self.package_max_unpacked_bytes, self.package_max_files)
+
+    @property
+    def sources_folder(self) -> Path:
+        return self.work_folder / "services"
+
+    @property
+    def trials_folder(self) -> Path:
+        return self.work_folder / "trials"
+
+    @property
+    def odb_limits(self) -> Limits:
+        return Limits(
+            self.odb_pool_size,
+            self.odb_pool_overflow,
+            self.odb_connect_timeout_s,
+            self.odb_timeout_s,
+            self.odb_lock_timeout_s,
+        )
 
     @property
     def metrics_folder(self) -> Path:
@@ -211,11 +308,11 @@ def read_settings(folder: Path | None, environ: Mapping[str, str]) -> ServerSett
     return load_settings(ServerSettings, PART, files=files, environ=environ)
 
 
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+def _network(text: str, name: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise ValueError(f"'trusted_proxies' takes addresses or networks, e.g. 10.0.0.0/8, not {text!r:.120}") from None
+        raise ValueError(f"'{name}' takes addresses or networks, e.g. 10.0.0.0/8, not {text!r:.120}") from None
 
 
 def _check_scheme(name: str, url: str, schemes: tuple[str, ...]) -> None:

@@ -26,17 +26,29 @@ class Metrics:
     """Requests are counted in memory first, since prometheus_client's files cost more than many a request: see `flush`."""
 
     def __init__(self) -> None:
+        # Of this process, up to the last time they were made known.
+        self.requests = 0
         self._answered: Count[tuple[str, str, int]] = Count()
         self._durations: dict[str, Counts] = {}
-        self._requests = Counter("zato_http_requests", "HTTP requests answered", ["channel", "method", "status"])
-        self._seconds = Histogram("zato_http_request_seconds", "Seconds to answer", ["channel"], buckets=_BUCKETS)
-        self._connections = Gauge("zato_http_connections", "Open connections", multiprocess_mode="livesum")
-        self._version = Gauge("zato_config_version", "Configuration version that runs", ["pid"], multiprocess_mode="liveall")
-        self._lag = Histogram("zato_config_lag_seconds", "Seconds from a change to its being live", buckets=_BUCKETS)
-        self._job_runs = Counter("zato_job_runs", "Runs of jobs that ended", ["job", "state"])
-        self._job_drift = Histogram("zato_job_drift_seconds", "Seconds from planned to started", buckets=_JOB_BUCKETS)
-        self._job_seconds = Histogram("zato_job_run_seconds", "Seconds that runs of jobs took", ["job"], buckets=_JOB_BUCKETS)
-        self._deployments = Counter("zato_deployments", "Files of services taken up or refused", ["result"])
+        # What is read comes from the files: see `render`. A registry of its own keeps several in a process apart.
+        own = CollectorRegistry()
+        self._requests = Counter("zato_http_requests", "HTTP requests answered", ["channel", "method", "status"], registry=own)
+        self._seconds = Histogram("zato_http_request_seconds", "Seconds to answer", ["channel"], buckets=_BUCKETS, registry=own)
+        self._connections = Gauge("zato_http_connections", "Open connections", multiprocess_mode="livesum", registry=own)
+        self._version = Gauge(
+            "zato_config_version", "Configuration version that runs", ["pid"], multiprocess_mode="liveall", registry=own
+        )
+        self._lag = Histogram(
+            "zato_config_lag_seconds", "Seconds from a change to its being live", buckets=_BUCKETS, registry=own
+        )
+        self._job_runs = Counter("zato_job_runs", "Runs of jobs that ended", ["job", "state"], registry=own)
+        self._job_drift = Histogram(
+            "zato_job_drift_seconds", "Seconds from planned to started", buckets=_JOB_BUCKETS, registry=own
+        )
+        self._job_seconds = Histogram(
+            "zato_job_run_seconds", "Seconds that runs of jobs took", ["job"], buckets=_JOB_BUCKETS, registry=own
+        )
+        self._deployments = Counter("zato_deployments", "Files of services taken up or refused", ["result"], registry=own)
 
     def observe_request(self, channel: str, method: str, status: int, elapsed_s: float) -> None:
         # Methods are the client's text: any that we don't know would be a time series of its own.
@@ -63,6 +75,7 @@ class Metrics:
         durations, self._durations = self._durations, {}
         for labels, count in answered.items():
             self._requests.labels(*labels).inc(count)
+            self.requests += count
         for channel, each in durations.items():
             histogram = self._seconds.labels(channel)
             # The package takes one value at a time only; each of these is what `observe` adds to, a bucket by itself.

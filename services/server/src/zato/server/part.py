@@ -10,7 +10,8 @@ _OK = 200
 
 def is_ready(settings: ServerSettings) -> bool:
     """Whether clients are served, and the other parts too, who come in through the sidecar."""
-    return http_status(settings.http_address, _READY_PATH) == _OK and is_listening(settings.grpc_address)
+    status = http_status(settings.http_address, _READY_PATH, is_tls=bool(settings.http_tls_certificate))
+    return status == _OK and is_listening(settings.grpc_address)
 
 
 PART = Part(

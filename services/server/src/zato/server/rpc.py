@@ -11,12 +11,13 @@ import gevent
 from google.protobuf.message import DecodeError
 
 from zato.common.cid import new_cid
-from zato.common.errors import BadRequest, DeadlineExceeded, NotFound
+from zato.common.errors import BadRequest, DeadlineExceeded, NotFound, ZatoError
 from zato.common.logs import bind_cid, get_logger
 from zato.common.rpc.details import as_zato_error, error_detail
 from zato.proto.control_plane.v1 import control_plane_pb2 as control_plane
 from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest, InvokeResponse
 from zato.server.accounts.rpc import AccountsRPC
+from zato.server.admin.noting import note_attempt
 from zato.server.admin.services import check_caller
 from zato.server.control.changes import Author
 from zato.server.control.deployments import Deployed, Deployments
@@ -45,6 +46,7 @@ _LONGEST_S = 3600.0
 _CID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _MAX_ACTOR_CHARACTERS = 200
 _MAX_ADDRESS_CHARACTERS = 100
+_SERVER_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +176,16 @@ class RPC:
 
     def _deploy(self, call: Call) -> bytes:
         request = control_plane.DeployRequest.FromString(call.message)
-        if request.undeploy:
-            deployed = self._deployments.undeploy(request.file_name, call.author, wait_s=request.wait_s)
-        else:
-            deployed = self._deployments.deploy(request.file_name, request.source, call.author, wait_s=request.wait_s)
+        try:
+            if request.undeploy:
+                deployed = self._deployments.undeploy(request.file_name, call.author, wait_s=request.wait_s)
+            else:
+                deployed = self._deployments.deploy(request.file_name, request.source, call.author, wait_s=request.wait_s)
+        except ZatoError as exc:
+            if exc.http_status < _SERVER_ERROR:
+                service = "zato.deployment.undeploy" if request.undeploy else "zato.deployment.deploy"
+                note_attempt(self._database, service, {"name": request.file_name}, call.author, exc)
+            raise
         return _deploy_response(deployed).SerializeToString()
 
 
@@ -189,11 +197,16 @@ def _deploy_response(deployed: Deployed) -> control_plane.DeployResponse:
             version_running=worker.version_running,
             is_ok=worker.is_ok,
             reason=worker.reason,
+            traceback=worker.traceback,
         )
         for worker in deployed.workers
     ]
     return control_plane.DeployResponse(
-        file_name=deployed.file_name, version=deployed.version, workers=workers, missing=deployed.missing
+        file_name=deployed.file_name,
+        version=deployed.version,
+        workers=workers,
+        missing=deployed.missing,
+        is_rejected=not deployed.is_accepted,
     )
 
 

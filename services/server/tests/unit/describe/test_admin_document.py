@@ -9,11 +9,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from zato.common.errors import InvalidOptions
 from zato.common.kinds import Kind
 from zato.common.options import option, options
-from zato.server.describe.actions import describe_action
+from zato.server.admin.kinds import ROLES, kind_actions
 from zato.server.describe.admin import AdminOperation, admin_document
 from zato.server.kinds import own_kinds
-
-OPERATIONS = ("create", "edit", "delete", "get", "get-list", "get-status")
 
 
 @options
@@ -33,9 +31,7 @@ LAMP = Kind("lamp", "Lamp", LampOptions)
 
 def document_of(*kinds: Kind) -> dict[str, Any]:
     operations = [
-        AdminOperation(name, describe_action(name, kinds))
-        for kind in kinds
-        for name in (f"zato.{kind.name}.{operation}" for operation in OPERATIONS)
+        AdminOperation(name, action.describe(), action.role) for kind in kinds for name, action in kind_actions(kind).items()
     ]
     made = admin_document(operations, title="Admin API", version="1")
     OpenAPIV31SpecValidator(made).validate()
@@ -118,13 +114,16 @@ def test_administrators_come_with_a_password_or_a_token(lamp: dict[str, Any]) ->
     assert lamp["paths"]["/zato/json/zato.lamp.get"]["post"]["security"] == [{"password": []}, {"token": []}]
 
 
-def test_jobs_are_described_under_their_published_names() -> None:
-    described = describe_action("zato.scheduler.job.create", [Kind("scheduler-job", "Job", LampOptions)])
-    assert "address" in described.takes["properties"]
+def test_the_role_and_the_published_names_are_told_with_each_service(lamp: dict[str, Any]) -> None:
+    delete = lamp["paths"]["/zato/json/zato.lamp.delete"]["post"]
+    assert (delete["x-zato-role"], delete["description"]) == ("deployer", "Takes the role deployer.")
+    action = kind_actions(LAMP)["zato.lamp.get"]
+    operation = AdminOperation("zato.lamp.get", action.describe(), action.role, ("zato.lamps.get",))
+    made = admin_document([operation], title="Admin API", version="1")
+    get = made["paths"]["/zato/json/zato.lamp.get"]["post"]
+    assert get["description"].endswith("Published as zato.lamps.get too.")
+    assert get["x-zato-aliases"] == ["zato.lamps.get"]
 
 
-def test_a_service_that_nobody_described_has_its_docstring() -> None:
-    def action() -> None:
-        """Do what nobody else does."""
-
-    assert describe_action("zato.strange.do", (), action).help == "Do what nobody else does."
+def test_each_operation_of_kinds_has_a_role() -> None:
+    assert {name.rpartition(".")[2] for name in kind_actions(LAMP)} | {"ping"} == ROLES.keys()

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from zato.server import service as s
+from zato.server.packages.package import Package
 from zato.server.services.deployer import Deployer
-from zato.server.services.modules import SourceFile
 from zato.server.services.simpleio.binding import bind
 from zato.server.services.simpleio.declaration import read_declaration
 from zato.server.services.store import ServiceStore
@@ -28,7 +28,7 @@ def deploy(tmp_path: Path) -> Any:
 
     def run(lines: str) -> str:
         source = HEAD + indent(dedent(lines), "    ") + "\n    def handle(self):\n        pass\n"
-        [outcome] = Deployer(ServiceStore(), tmp_path).apply([SourceFile("f.py", 1, source.encode())])
+        [outcome] = Deployer(ServiceStore(), tmp_path).apply([Package("f.py", 1, source.encode())])
         return outcome.reason
 
     return run
@@ -118,7 +118,7 @@ def test_the_running_version_goes_on_when_the_new_one_is_refused(tmp_path: Path)
 
     def deploy(version: int, lines: str) -> Any:
         source = f"{HEAD}    {lines}\n    def handle(self): pass\n"
-        return deployer.apply([SourceFile("f.py", version, source.encode())])[0]
+        return deployer.apply([Package("f.py", version, source.encode())])[0]
 
     assert deploy(1, "input = 'a'").is_ok
     outcome = deploy(2, "input = 7")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from zato.common.errors import BadRequest
+from zato.server.packages.package import Package
 from zato.server.services.deployer import Deployer
-from zato.server.services.modules import SourceFile
 from zato.server.services.store import ServiceStore
 
 PAGE = Path(__file__).resolve().parents[5] / "docs" / "simpleio.md"
@@ -19,7 +19,7 @@ EXAMPLES = re.findall(r"```python\n(.*?)```\n```\n(.*?)```", PAGE.read_text(), r
 @pytest.mark.parametrize(("source", "dialogue"), EXAMPLES)
 def test_an_example_does_what_the_page_says(call: Any, tmp_path: Path, source: str, dialogue: str) -> None:
     store = ServiceStore()
-    [outcome] = Deployer(store, tmp_path).apply([SourceFile("example.py", 1, source.encode())])
+    [outcome] = Deployer(store, tmp_path).apply([Package("example.py", 1, source.encode())])
     assert outcome.is_ok, outcome.reason
     [entry] = store.entries()
     lines = [(line[:1], line[1:].strip()) for line in dialogue.splitlines()]

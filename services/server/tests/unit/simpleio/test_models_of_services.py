@@ -9,11 +9,11 @@ from lxml import etree
 
 from zato.common.errors import BadRequest, ElementIsNotAList, ElementMissing, InternalError
 from zato.common.typing_ import anylist, list_, list_field, optional
+from zato.server.packages.package import Package
 from zato.server.service import Model, ModelCtx, Service, dataclass
 from zato.server.services.context import ChannelInfo
 from zato.server.services.deployer import Deployer
 from zato.server.services.invoke import in_process_request
-from zato.server.services.modules import SourceFile
 from zato.server.services.reqresp import ServiceResponse
 from zato.server.services.store import ServiceStore
 
@@ -242,7 +242,7 @@ class Takes(Service):
         self.response.payload = self.request.input
 """
     store = ServiceStore()
-    files = [SourceFile("takes.py", 1, services.encode()), SourceFile("basket_models.py", 1, models.encode())]
+    files = [Package("takes.py", 1, services.encode()), Package("basket_models.py", 1, models.encode())]
     outcomes = Deployer(store, tmp_path).apply(files)
     assert [outcome.reason for outcome in outcomes] == ["", ""]
     service: Any = store.get("takes.takes").cls()

@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,6 +26,10 @@ CLUSTER_VARIABLE = "ZATO_CLUSTER"
 DEFAULT_FOLDER = Path("var/quickstart")
 _CLUSTER_FILE = "cluster.toml"
 _CALL_TIMEOUT_S = 30.0
+# What is deployed is tried first, which has a time limit of its own.
+_DEPLOY_TIMEOUT_S = 90.0
+_PIECE_BYTES = 256 * 1024
+_SLOWEST_BYTES_PER_S = 50_000
 _PING = "zato.ping"
 _PING_TIMEOUT_S = 5.0
 
@@ -201,14 +205,39 @@ class Admin:
             return call(self._client(server))
         return self._on_any(call) if is_idempotent else call(self._live_client())
 
-    def deploy(self, file_name: str, source: bytes, *, wait_s: float, undeploy: bool = False) -> "DeployResponse":
-        """Store a new version of a file of services, or take it out of use."""
+    def deploy(
+        self,
+        file_name: str,
+        source: bytes,
+        *,
+        wait_s: float,
+        undeploy: bool = False,
+        on_sent: Callable[[int], None] = lambda count: None,
+    ) -> "DeployResponse":
+        """
+        Store a new version of a file or package of services, or take it out of use.
+
+        Args:
+            on_sent: Is told how many bytes have gone, of what is so large that it takes a while.
+        """
         from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest
         from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
 
-        request = DeployRequest(file_name=file_name, source=source, undeploy=undeploy, wait_s=wait_s)
         client = self._live_client()
-        return client.call(ControlPlaneStub(client.channel).Deploy, request, timeout_s=wait_s + _CALL_TIMEOUT_S)
+        stub = ControlPlaneStub(client.channel)
+        timeout_s = wait_s + _DEPLOY_TIMEOUT_S
+        if len(source) <= _PIECE_BYTES:
+            request = DeployRequest(file_name=file_name, source=source, undeploy=undeploy, wait_s=wait_s)
+            return client.call(stub.Deploy, request, timeout_s=timeout_s)
+
+        def pieces() -> Iterator[DeployRequest]:
+            yield DeployRequest(file_name=file_name, wait_s=wait_s, source=source[:_PIECE_BYTES])
+            for start in range(_PIECE_BYTES, len(source), _PIECE_BYTES):
+                on_sent(start)
+                yield DeployRequest(source=source[start : start + _PIECE_BYTES])
+            on_sent(len(source))
+
+        return client.call(stub.Upload, pieces(), timeout_s=timeout_s + len(source) / _SLOWEST_BYTES_PER_S)
 
     def _on_any(self, call: Callable[["Client"], T]) -> T:
         failures = []

@@ -28,12 +28,15 @@ _NOTHING = object()
 _state_styles = {
     "ready": "green",
     "ok": "green",
+    "live": "green",
     "created": "green",
     "up to date": "green",
     "changed": "cyan",
     "not ready": "yellow",
     "behind": "yellow",
     "unchanged": "dim",
+    "replaced": "dim",
+    "undeployed": "dim",
     "stopped": "dim",
     "refused": "red",
 }

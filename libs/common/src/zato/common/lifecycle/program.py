@@ -42,6 +42,7 @@ class Program(Generic[S]):
         example: A setting to name there, e.g. "GRPC_ADDRESS".
         run: Runs the part until the event is set, given its settings and its folder, if it has one. Imports what it needs
             itself: whoever only looks at the settings need not wait for it.
+        is_forking: Whether it forks. Then whoever is forked keeps the certificate: no thread may run before.
     """
 
     part: str
@@ -49,6 +50,7 @@ class Program(Generic[S]):
     description: str
     example: str
     run: Callable[[S, Path | None, threading.Event], None]
+    is_forking: bool = False
 
     def main(self, arguments: Sequence[str] | None = None) -> int:
         """Run the part until it is told to end."""
@@ -74,7 +76,7 @@ class Program(Generic[S]):
 
     def _run(self, settings: S, folder: Path | None, stop: threading.Event) -> None:
         trust = settings if isinstance(settings, TrustSettings) else TrustSettings()
-        if not trust.is_enrolled:
+        if not trust.is_enrolled or self.is_forking:
             self.run(settings, folder, stop)
             return
         from zato.common.certificates.keeping import CertificateKeeper

@@ -3,6 +3,7 @@ The folder of a quickstart cluster:
 
     cluster.toml     its name, its parts and their addresses
     secrets.toml     what is shared: token, secret key, passwords
+    admin_password   of the first administrator, until it is changed
     odb.db           the ODB of all servers (SQLite)
     redis/ ca/ lb-agent/ server1/ server2/ …    a part's folder each
     operator_token operator/    how the zato command gets its certificate, and that
@@ -13,7 +14,7 @@ move and the folder can be moved. Everything else in their settings is the user'
 
 import shutil
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -95,13 +96,21 @@ class Cluster:
 
 
 def create_cluster(
-    path: Path, *, name: str, servers: int, version: str, parts: Parts, is_clear_text: bool = False
+    path: Path,
+    *,
+    name: str,
+    servers: int,
+    version: str,
+    parts: Parts,
+    is_clear_text: bool = False,
+    extras: Collection[str] = (),
 ) -> tuple[Cluster, list[Moved]]:
     """
     Make the folder and all parts' folders in it, on ports that are free now.
 
     Args:
         is_clear_text: Without an authority, so that parts need no certificates. So it is where the authority is not installed.
+        extras: Of EXTRAS, what the cluster has beside the usual parts.
 
     Raises:
         AlreadyExists: There is something in `path`.
@@ -112,7 +121,9 @@ def create_cluster(
     wanted = [
         Member(f"{role.part}{number}" if role.is_many else role.part, role.part, _preferred(role.ports, number))
         for role in ROLES
-        if role.part != AUTHORITY or (not is_clear_text and AUTHORITY in parts)
+        if not (role.is_optional and role.part not in parts)
+        and not (role.is_extra and role.part not in extras)
+        and not (role.part == AUTHORITY and is_clear_text)
         for number in range(1, servers + 1 if role.is_many else 2)
     ]
     members, moves = _with_free_ports(wanted, already_running=frozenset())

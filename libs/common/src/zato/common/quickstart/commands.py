@@ -12,6 +12,7 @@ from zato.common.cli.console import Console
 from zato.common.cli.parts import load_parts
 from zato.common.cli.units import duration, mebibytes
 from zato.common.errors import AlreadyExists
+from zato.common.quickstart.roles import EXTRAS
 
 if TYPE_CHECKING:
     from collections.abc import Set
@@ -47,6 +48,12 @@ def _load_balancer(cluster: "Cluster") -> str:
     return cluster.wiring.address("lb-agent", "frontend_address")
 
 
+def _webadmin(cluster: "Cluster") -> str:
+    """Return the URL to open in a browser, "" in clusters that were made before there was one."""
+    addresses = cluster.wiring.addresses("webadmin", "http_address")
+    return f"http://{addresses[0]}" if addresses else ""
+
+
 # Create
 
 
@@ -55,6 +62,14 @@ def _create_configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--servers", metavar="N", type=int, help=f"How many servers (default: {_DEFAULT_SERVERS})")
     parser.add_argument("--clear-text", action="store_true", help="No certificates: parts talk in clear text, on this machine")
     parser.add_argument("--name", metavar="NAME", help="Name of the cluster (default: the folder's name)")
+    parser.add_argument(
+        "--with",
+        metavar="PART",
+        dest="extras",
+        action="append",
+        default=[],
+        help=f"What else it has, of {', '.join(EXTRAS)}; may be repeated, or separated by commas",
+    )
 
 
 def _create(options: argparse.Namespace, console: Console) -> int:
@@ -71,6 +86,9 @@ def _create(options: argparse.Namespace, console: Console) -> int:
         servers = _DEFAULT_SERVERS if options.servers is None else options.servers
         if not 1 <= servers <= _MAX_SERVERS:
             raise UsageError(f"--servers takes a number from 1 to {_MAX_SERVERS}, not {servers}")
+        extras = [name for text in options.extras for name in text.split(",")]
+        if unknown := [name for name in extras if name not in EXTRAS]:
+            raise UsageError(f"--with takes {', '.join(EXTRAS)}, not {unknown[0]!r}")
         parts = load_parts()
         name = options.name or path.resolve().name
         cluster, moves = create_cluster(
@@ -80,6 +98,7 @@ def _create(options: argparse.Namespace, console: Console) -> int:
             version=parts.version("redis"),
             parts=parts,
             is_clear_text=options.clear_text,
+            extras=extras,
         )
         console.data({**_described(cluster), "was_created": True})
         for move in moves:
@@ -102,6 +121,13 @@ def _path_of_new(options: argparse.Namespace) -> Path:
 
 
 def _refuse_other_options(options: argparse.Namespace, cluster: "Cluster") -> None:
+    present_parts = [member.part for member in cluster.members]
+    for name in options.extras:
+        if missing := [part for part in name.split(",") if part not in present_parts]:
+            raise AlreadyExists(
+                f"There is a cluster in {cluster.path} already, without {missing[0]}: "
+                "create one in another folder, or 'zato quickstart destroy' this one first"
+            )
     present = {"servers": len(cluster.servers), "name": cluster.name}
     for option, value in present.items():
         asked = getattr(options, option)
@@ -126,6 +152,7 @@ def _described(cluster: "Cluster") -> dict[str, Any]:
         "path": str(cluster.path),
         "secrets": str(cluster.secrets_file),
         "load_balancer": f"http://{_load_balancer(cluster)}",
+        "webadmin": _webadmin(cluster),
         "parts": [{"name": member.name, "part": member.part, **member.addresses} for member in cluster.members],
     }
 
@@ -170,9 +197,12 @@ def _start(options: argparse.Namespace, console: Console) -> int:
         wait_for_load_balancer(_load_balancer(cluster), options.wait)
         seconds = time.monotonic() - began_at
         progress.done("ping", f"http://{_load_balancer(cluster)}/zato/ping answers")
-        created, works = _ensure_defaults(cluster, progress)
-    console.data({**_described(cluster), "seconds": round(seconds, 3), "created": created, **_access(cluster)})
+        created, works, password = _ensure_defaults(cluster, progress)
+    first_admin = _first_admin(cluster, password) if password else None
+    described = {**_described(cluster), "seconds": round(seconds, 3), "created": created, "first_admin": first_admin}
+    console.data({**described, **_access(cluster)})
     _print_panel(cluster, console, works, seconds)
+    _print_administrator(cluster, console, password)
     hint = f"zato quickstart status{_path_text(options)} shows how it is, zato quickstart stop{_path_text(options)} ends it."
     console.hint(hint)
     return ExitCode.OK
@@ -194,20 +224,27 @@ def _stop_outdated(cluster: "Cluster", names: "Set[str]", console: Console) -> N
             stop(cluster.folder(member), timeout_s=_STOP_WAIT_S)
 
 
-def _ensure_defaults(cluster: "Cluster", progress: Any) -> tuple[list[str], str]:
-    """Return the names of what was created, and a path that the user can call."""
+def _ensure_defaults(cluster: "Cluster", progress: Any) -> tuple[list[str], str, str]:
+    """Return the names of what was created, a path that the user can call, and the first administrator's new password."""
     from zato.common.cli.admin import Admin, Servers
     from zato.common.cli.operator import operator_tls
-    from zato.common.quickstart.defaults import INVOKE_PATH, ensure_defaults, wait_until_live
+    from zato.common.quickstart.defaults import INVOKE_PATH, ensure_defaults, ensure_first_admin, wait_until_live
 
     progress.start("api", "user and channel for invoking services")
     addresses = tuple(member.addresses["grpc_address"] for member in cluster.servers)
     servers = Servers(addresses, cluster.secrets["token"], str(cluster.path), operator_tls(cluster.path))
     with Admin(servers) as admin:
         created = ensure_defaults(cluster, admin)
+        password = ensure_first_admin(cluster, admin)
     works = wait_until_live(cluster, _load_balancer(cluster))
     progress.done("api", f"http://{_load_balancer(cluster)}{INVOKE_PATH}/… answers")
-    return created, works
+    return created, works, password
+
+
+def _first_admin(cluster: "Cluster", password: str) -> dict[str, str]:
+    from zato.common.quickstart.defaults import FIRST_ADMIN, admin_password_file
+
+    return {"name": FIRST_ADMIN, "password": password, "password_file": str(admin_password_file(cluster))}
 
 
 def _access(cluster: "Cluster") -> dict[str, str]:
@@ -225,6 +262,7 @@ def _print_panel(cluster: "Cluster", console: Console, works: str, seconds: floa
     access = _access(cluster)
     address = _load_balancer(cluster)
     rows = [
+        *((("Web admin", _webadmin(cluster)),) if _webadmin(cluster) else ()),
         ("Load-balancer", f"http://{address}"),
         ("Statistics", f"http://{address}{_STATS_PATH}"),
         ("", f"user admin, password {cluster.secrets['stats_password']}"),
@@ -238,9 +276,21 @@ def _print_panel(cluster: "Cluster", console: Console, works: str, seconds: floa
     console.print(f"  curl -u {access['username']}:{access['password']} http://{address}{works}")
     console.print("Deploy one of your own:", style="bold")
     console.print("  zato service deploy my_service.py")
+
+
+def _print_administrator(cluster: "Cluster", console: Console, password: str) -> None:
+    from zato.common.quickstart.defaults import FIRST_ADMIN, admin_password_file
+
     console.print("Manage it as yourself, over HTTP too:", style="bold")
-    console.print("  zato account create NAME --role admin")
-    console.print()
+    if password:
+        console.print(f"  zato login {FIRST_ADMIN}, with the password {password}, then: zato account password")
+        console.print()
+        console.hint(
+            f"That password is good for changing it only. It is shown this once, and kept in {admin_password_file(cluster)}"
+        )
+    else:
+        console.print("  zato login NAME")
+        console.print()
 
 
 # Stop, status, destroy
@@ -343,7 +393,10 @@ COMMANDS: tuple[Command | Group, ...] = (
         help="Make a cluster: Redis, load-balancer and servers, on free ports",
         configure=_create_configure,
         run=_create,
-        examples=("zato quickstart create", "zato quickstart create ~/zato/demo --servers 3"),
+        examples=(
+            "zato quickstart create",
+            "zato quickstart create ~/zato/demo --servers 3 --with connector-amqp",
+        ),
     ),
     Command(
         path=("quickstart", "start"),

@@ -2,13 +2,14 @@
 The folder of a cluster of containers, in a volume that all of them read:
 
     cluster.toml secrets.toml    as `zato quickstart` has them; by these the zato command finds the cluster
+    admin_password               the first administrator's, until it is changed
     examples.secrets             the key that examples/load gives its users
     operator_token               what the zato command gets its certificate with
     <part>/                      what one part reads, one secret in each file, for its user only
 
 `zato.ca.containers` makes what is missing, as root, tokens included. What is there is kept, so it may run at every start.
-`python -m zato.common.quickstart.containers PATH` creates the user and the channel that every cluster has, once a server
-answers.
+`python -m zato.common.quickstart.containers PATH` creates the user, the channel and the administrator that every cluster has,
+once a server answers.
 """
 
 import argparse
@@ -23,12 +24,12 @@ from zato.common.cli.operator import TOKEN_FILE, operator_tls
 from zato.common.errors import ZatoError
 from zato.common.lifecycle.folders import CLUSTER_FILE, PART_FILE, write_secret
 from zato.common.lifecycle.toml import toml_document
+from zato.common.quickstart import container_servers as servers
 from zato.common.quickstart.cluster import Cluster, generate_secrets, load_cluster, save_cluster
-from zato.common.quickstart.defaults import ensure_defaults
-from zato.common.quickstart.redis_server import RedisSettings, configuration
+from zato.common.quickstart.defaults import ADMIN_PASSWORD_FILE, FIRST_ADMIN, ensure_defaults, ensure_first_admin
 from zato.common.quickstart.roles import Member
-from zato.common.rpc.roles import LB_AGENT, OPERATOR, SCHEDULER, SERVER
-from zato.common.secrets import generate_key, generate_token
+from zato.common.rpc.roles import CONNECTOR, LB_AGENT, OPERATOR, SCHEDULER, SERVER, WEBADMIN
+from zato.common.secrets import generate_key, generate_password, generate_token
 
 # A part is where its service's name leads, whichever of its containers that is.
 _MEMBERS = (
@@ -36,9 +37,18 @@ _MEMBERS = (
     Member("lb-agent", "lb-agent", {"frontend_address": "lb-agent:11223", "grpc_address": "lb-agent:20151"}),
     Member("server", "server", {"http_address": "server:17010", "grpc_address": "server:17110"}),
     Member("scheduler", "scheduler", {"grpc_address": "scheduler:31530"}),
+    Member("connector-amqp", "connector-amqp", {"grpc_address": "connector-amqp:31531"}),
+    Member("connector-zmq", "connector-zmq", {"grpc_address": "connector-zmq:31532"}),
+    Member("connector-mq", "connector-mq", {"grpc_address": "connector-mq:31533"}),
+    Member("webadmin", "webadmin", {"http_address": "webadmin:8183"}),
 )
-_SERVER_USER, _LB_AGENT_USER, _SCHEDULER_USER, AUTHORITY_USER = 10001, 10002, 10003, 10004  # of our images
-_DATABASE_USER = 999  # of the images postgres and redis alike
+# Of our images.
+_SERVER_USER, _LB_AGENT_USER, _SCHEDULER_USER, AUTHORITY_USER, _ZMQ_USER, _AMQP_USER, _WEBADMIN_USER = range(10001, 10008)
+_MQ_USER = 10008
+# Of the images postgres, redis and rabbitmq alike.
+DATABASE_USER = 999
+# What a quickstart has none of.
+_MORE_SECRETS = ("postgres_password", "rabbitmq_password", "redis_reloader_password")
 _READ, _ENTER, _FILL, _READABLE_BY_ALL = 0o400, 0o500, 0o700, 0o444
 
 
@@ -63,10 +73,20 @@ class TokenFile:
 
 
 _LOOPBACK = ("localhost", "127.0.0.1")
+# What is not ours calls no part of ours.
+NO_ROLE = "part"
 TOKENS = (
     TokenFile("server/enrolment_token", _SERVER_USER, SERVER, "server", ("server", *_LOOPBACK)),
     TokenFile("lb-agent/enrolment_token", _LB_AGENT_USER, LB_AGENT, "lb-agent", ("lb-agent", *_LOOPBACK)),
     TokenFile("scheduler/enrolment_token", _SCHEDULER_USER, SCHEDULER, "scheduler", ("scheduler", *_LOOPBACK)),
+    TokenFile("webadmin/enrolment_token", _WEBADMIN_USER, WEBADMIN, "webadmin", ("webadmin", *_LOOPBACK)),
+    TokenFile("connector-amqp/enrolment_token", _AMQP_USER, CONNECTOR, "connector-amqp", ("connector-amqp", *_LOOPBACK)),
+    TokenFile("connector-zmq/enrolment_token", _ZMQ_USER, CONNECTOR, "connector-zmq", ("connector-zmq", *_LOOPBACK)),
+    TokenFile("connector-mq/enrolment_token", _MQ_USER, CONNECTOR, "connector-mq", ("connector-mq", *_LOOPBACK)),
+    *(
+        TokenFile(f"{name}/enrolment_token", DATABASE_USER, NO_ROLE, name, (name, *_LOOPBACK))
+        for name in ("postgres", "redis", "rabbitmq")
+    ),
     TokenFile(TOKEN_FILE, _SERVER_USER, OPERATOR, "operator"),
     TokenFile(f"lb-agent/{TOKEN_FILE}", _LB_AGENT_USER, OPERATOR, "operator-at-lb-agent"),
 )
@@ -88,9 +108,15 @@ def _server(secrets: Mapping[str, str]) -> Mapping[str, str]:
     return {
         "token": secrets["token"],
         "secret_key": secrets["secret_key"],
-        "odb_url": f"postgresql://zato:{secrets['postgres_password']}@postgres:5432/zato",
-        "redis_url": f"redis://:{secrets['redis_password']}@redis:6379/0",
+        "odb_url": servers.odb_url(secrets),
+        "redis_url": servers.redis_url(secrets),
+        # For `zato object create definition-amqp`, see README.md.
+        "rabbitmq_password": secrets["rabbitmq_password"],
     }
+
+
+def _token(secrets: Mapping[str, str]) -> Mapping[str, str]:
+    return {"token": secrets["token"]}
 
 
 def _lb_agent(secrets: Mapping[str, str]) -> Mapping[str, str]:
@@ -104,18 +130,22 @@ def _lb_agent(secrets: Mapping[str, str]) -> Mapping[str, str]:
     }
 
 
-def _redis(secrets: Mapping[str, str]) -> Mapping[str, str]:
-    settings = RedisSettings(address="0.0.0.0:6379", password=secrets["redis_password"], data_folder=Path("/data"))
-    return {"password": secrets["redis_password"], "redis.conf": configuration(settings)}
+def _webadmin(secrets: Mapping[str, str]) -> Mapping[str, str]:
+    return {"token": secrets["token"], "redis_url": servers.redis_url(secrets)}
 
 
 READERS = {
     "server": Reader(_SERVER_USER, _server),
     "lb-agent": Reader(_LB_AGENT_USER, _lb_agent),
-    "scheduler": Reader(_SCHEDULER_USER, lambda secrets: {"token": secrets["token"]}),
+    "scheduler": Reader(_SCHEDULER_USER, _token),
+    "webadmin": Reader(_WEBADMIN_USER, _webadmin),
+    "connector-amqp": Reader(_AMQP_USER, _token),
+    "connector-zmq": Reader(_ZMQ_USER, _token),
+    "connector-mq": Reader(_MQ_USER, _token),
     "ca": Reader(AUTHORITY_USER, lambda _secrets: {}),
-    "redis": Reader(_DATABASE_USER, _redis),
-    "postgres": Reader(_DATABASE_USER, lambda secrets: {"password": secrets["postgres_password"]}),
+    "redis": Reader(DATABASE_USER, servers.redis_files),
+    "postgres": Reader(DATABASE_USER, servers.postgres_files),
+    "rabbitmq": Reader(DATABASE_USER, servers.rabbitmq_files),
 }
 
 
@@ -127,7 +157,8 @@ def prepare(path: Path) -> Cluster:
         InvalidOptions: The files of a cluster that is there are damaged.
     """
     found = load_cluster(path) if (path / CLUSTER_FILE).exists() else Cluster(path, "zato", "", _MEMBERS, {})
-    secrets = {**generate_secrets(), "postgres_password": generate_token(), **found.secrets}
+    more = {name: generate_token() for name in _MORE_SECRETS}
+    secrets = {**generate_secrets(), **more, **found.secrets}
     cluster = replace(found, members=_MEMBERS, secrets=secrets)
     for folder, reader in READERS.items():
         _fill(path / folder, reader, secrets)
@@ -136,6 +167,7 @@ def prepare(path: Path) -> Cluster:
     _write_once(path / "ca" / "token", generate_token(), AUTHORITY_USER)
     _write_once(path / "ca" / "secret_key", generate_key(), AUTHORITY_USER)
     _write_once(path / "examples.secrets", generate_token(), _SERVER_USER)
+    _write_once(path / ADMIN_PASSWORD_FILE, generate_password(), _SERVER_USER)
     # Last, since it is what says that all the rest is there.
     save_cluster(cluster)
     (path / CLUSTER_FILE).chmod(_READABLE_BY_ALL)
@@ -143,11 +175,13 @@ def prepare(path: Path) -> Cluster:
 
 
 def defaults(path: Path) -> list[str]:
-    """Create the user and the channel that every cluster has, and return the names of what was created."""
+    """Create the user, the channel and the administrator that every cluster has; return the names of what was created."""
     cluster = load_cluster(path)
     addresses = tuple(member.addresses["grpc_address"] for member in cluster.servers)
     with Admin(Servers(addresses, cluster.secrets["token"], str(cluster.path), operator_tls(cluster.path))) as admin:
-        return ensure_defaults(cluster, admin)
+        created = ensure_defaults(cluster, admin)
+        # Not printed: what a container prints is in the logs of the machine. It is in its file.
+        return [*created, FIRST_ADMIN] if ensure_first_admin(cluster, admin) else created
 
 
 def _fill(folder: Path, reader: Reader, secrets: Mapping[str, str]) -> None:

@@ -1,17 +1,25 @@
-"""What every new cluster has: a user and a channel through which any service can be invoked over HTTP."""
+"""
+What every new cluster has: a user and a channel through which any service can be invoked over HTTP, and the first
+administrator, whose password is in a file beside the cluster's secrets until somebody deletes it.
+"""
 
 import base64
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from zato.common.cli.admin import Admin
 from zato.common.errors import AlreadyExists, DeadlineExceeded, NotFound, Unavailable
+from zato.common.lifecycle.folders import read_secret, write_secret
 from zato.common.lifecycle.probes import http_status
 from zato.common.quickstart.cluster import Cluster
 from zato.common.quickstart.roles import PUBAPI_USER
 from zato.common.quickstart.running import PING_PATH
+from zato.common.secrets import generate_password
 
+FIRST_ADMIN = "admin"
+ADMIN_PASSWORD_FILE = "admin_password"  # noqa: S105 (a file's name)
 INVOKE_PATH = "/zato/api/invoke"
 _LIVE_WAIT_S = 10.0
 _POLL_S = 0.05
@@ -54,6 +62,33 @@ def ensure_defaults(cluster: Cluster, admin: Admin) -> list[str]:
                 continue  # somebody else did it at the same moment
             created.append(wanted.name)
     return created
+
+
+def ensure_first_admin(cluster: Cluster, admin: Admin) -> str:
+    """
+    Make an administrator's account where nobody has one yet, and return its password, which has to be changed at the first
+    sign-in; "" where there are accounts.
+    """
+    if admin.invoke("zato.account.get-list", {}, is_idempotent=True):
+        return ""
+    # Kept before it is used: whoever is interrupted between the two goes on with the same one.
+    password = _kept_password(admin_password_file(cluster))
+    account = {"name": FIRST_ADMIN, "role": "admin", "password": password, "must_change_password": True}
+    try:
+        admin.invoke("zato.account.create", account)
+    except AlreadyExists:
+        return ""  # somebody else did it at the same moment
+    return password
+
+
+def admin_password_file(cluster: Cluster) -> Path:
+    return cluster.path / ADMIN_PASSWORD_FILE
+
+
+def _kept_password(file: Path) -> str:
+    if not file.exists():
+        write_secret(file, generate_password())
+    return read_secret(file)
 
 
 def _wait_for_server(admin: Admin) -> None:

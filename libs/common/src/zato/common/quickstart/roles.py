@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from zato.common.rpc.roles import LB_AGENT, SCHEDULER, SERVER
+from zato.common.rpc.roles import CONNECTOR, LB_AGENT, SCHEDULER, SERVER, WEBADMIN
 
 HOST = "127.0.0.1"
 PUBAPI_USER = "pubapi"
@@ -64,6 +64,8 @@ class Role:
         stage: Parts of a stage start together, after those of earlier stages.
         is_many: There can be several, named with a number: "server1", "server2".
         certificate: Its role towards the others, see `zato.common.rpc.roles`; "" for what speaks no gRPC, or has its own.
+        is_optional: A new cluster does without it where it is not installed.
+        is_extra: A new cluster does without it unless it is asked for.
         is_door: Clients come in through it. It stops first, so that requests which are on their way find all the rest.
     """
 
@@ -73,6 +75,8 @@ class Role:
     stage: int = 1
     is_many: bool = False
     certificate: str = ""
+    is_optional: bool = False
+    is_extra: bool = False
     is_door: bool = False
 
 
@@ -93,14 +97,32 @@ def _server(wiring: Wiring, member: Member) -> Mapping[str, object]:
         "lb_agent_address": wiring.address("lb-agent", "grpc_address"),
         "token": wiring.secrets["token"],
         "secret_key": wiring.secrets["secret_key"],
+        # Of those that the cluster has: clusters of earlier releases have none.
+        **{
+            f"{part.replace('-', '_')}_addresses": list(addresses)
+            for part in ("connector-amqp", "connector-zmq", "connector-mq")
+            if (addresses := wiring.addresses(part, "grpc_address"))
+        },
     }
 
 
-def _scheduler(wiring: Wiring, member: Member) -> Mapping[str, object]:
+def _follower(wiring: Wiring, member: Member) -> Mapping[str, object]:
     return {
         "name": member.name,
         # As it is read back from the settings: no tuple, or it would look changed at each start.
         "server_addresses": list(wiring.addresses("server", "grpc_address")),
+        "token": wiring.secrets["token"],
+    }
+
+
+def _webadmin(wiring: Wiring, member: Member) -> Mapping[str, object]:
+    return {
+        "name": member.name,
+        "cluster": wiring.cluster,
+        "server_addresses": list(wiring.addresses("server", "grpc_address")),
+        "lb_agent_address": wiring.address("lb-agent", "grpc_address"),
+        "scheduler_addresses": list(wiring.addresses("scheduler", "grpc_address")),
+        "redis_url": wiring.redis_url,
         "token": wiring.secrets["token"],
     }
 
@@ -118,11 +140,24 @@ def trust_settings(wiring: Wiring, member: Member) -> Mapping[str, object]:
 
 ROLES = (
     Role("redis", {"address": 16379}, _redis, stage=0),
-    Role(AUTHORITY, {"grpc_address": 20160, "enrol_address": 20161, "http_address": 20162}, _authority, stage=0),
+    Role(
+        AUTHORITY,
+        {"grpc_address": 20160, "enrol_address": 20161, "http_address": 20162},
+        _authority,
+        stage=0,
+        is_optional=True,
+    ),
     Role("lb-agent", {"frontend_address": 11223, "grpc_address": 20151}, _lb_agent, certificate=LB_AGENT, is_door=True),
     Role("server", {"http_address": 17010, "grpc_address": 17110}, _server, certificate=SERVER, is_many=True),
-    Role("scheduler", {"grpc_address": 31530}, _scheduler, certificate=SCHEDULER),
+    Role("scheduler", {"grpc_address": 31530}, _follower, certificate=SCHEDULER),
+    Role("webadmin", {"http_address": 8183}, _webadmin, certificate=WEBADMIN, is_optional=True),
+    Role("connector-amqp", {"grpc_address": 31531}, _follower, certificate=CONNECTOR, is_extra=True),
+    Role("connector-zmq", {"grpc_address": 31532}, _follower, certificate=CONNECTOR, is_extra=True),
+    Role("connector-mq", {"grpc_address": 31533}, _follower, certificate=CONNECTOR, is_extra=True),
 )
+
+
+EXTRAS = tuple(role.part for role in ROLES if role.is_extra)
 
 
 def role_of(part: str) -> Role:

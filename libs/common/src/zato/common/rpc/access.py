@@ -37,6 +37,7 @@ _ROLES: Mapping[str, Mapping[str, frozenset[str]]] = {
         "Watch": _FOLLOWERS,
         "ReportStatus": _FOLLOWERS,
         "Deploy": _PEOPLE,
+        "Upload": _PEOPLE,
     },
     _V1.format("accounts", "Accounts"): {_ALL: _PEOPLE},
     _V1.format("jobs", "Jobs"): {_ALL: frozenset({SCHEDULER})},

@@ -65,16 +65,21 @@ class Client:
         client.channel = grpc.secure_channel(target, grpc.ssl_channel_credentials(roots), options=_CHANNEL_OPTIONS)
         return client
 
-    def call(self, method: UnaryMethod[Response], request: Any, *, timeout_s: float, cid: str = "") -> Response:
+    def call(
+        self, method: UnaryMethod[Response], request: Any, *, timeout_s: float, cid: str = "", token: str = ""
+    ) -> Response:
         """
         Call `method` and return its answer.
+
+        Args:
+            token: Somebody's own, for this call instead of the client's.
 
         A future, not a blocking call: under gevent a blocking one holds a thread of the hub's small pool.
 
         Raises:
             ZatoError: The one that was raised at the other side; Unavailable or DeadlineExceeded when it can't be reached.
         """
-        future = method.future(request, timeout=timeout_s, metadata=call_metadata(self._token, cid or new_cid()))
+        future = method.future(request, timeout=timeout_s, metadata=call_metadata(token or self._token, cid or new_cid()))
         try:
             return future.result()
         except grpc.RpcError as exc:

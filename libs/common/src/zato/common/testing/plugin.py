@@ -13,6 +13,7 @@ program. Where it is missing the test is skipped, and fails in CI (CI=true), whe
 `ZATO_TEST_REDIS_URL` and `ZATO_TEST_POSTGRESQL_URL` name servers that run already; without them private ones are started.
 """
 
+import importlib.util
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -63,6 +64,16 @@ def require_program(name: str) -> str:
     if os.environ.get("CI", "").lower() in ("true", "1"):
         pytest.fail(f"{reason} (in CI it has to be)", pytrace=False)
     pytest.skip(reason)
+
+
+def require_package(module: str, package: str) -> None:
+    """See to it that a module can be imported; without it the test file is skipped, and fails in CI."""
+    if importlib.util.find_spec(module) is not None:
+        return
+    reason = f"{module} is not installed: 'pip install {package}'"
+    if os.environ.get("CI", "").lower() in ("true", "1"):
+        raise RuntimeError(f"{reason} (in CI it has to be)")
+    pytest.skip(reason, allow_module_level=True)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,10 @@ PACKAGES = {
     "slapd": "slapd",
     "sshd": "openssh-server",
     "rabbitmq-server": "rabbitmq-server",
+    "activemq": "activemq",
+    "java": "default-jre-headless",
     "faketime": "faketime",
+    "chromium": "chromium",
 }
 
 # Installed ones count first, wherever an environment's own folder is on the PATH: packages of Python bring servers too,

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -26,10 +27,11 @@ class RabbitMQServer:
 
     Args:
         folder: An empty folder for its files.
+        plugins: Those that it has, e.g. "rabbitmq_amqp1_0".
         tls: What it shows at `tls_port`, where it wants certificates of the same authority.
     """
 
-    def __init__(self, folder: Path, port: int = 0, tls: TLSFiles | None = None) -> None:
+    def __init__(self, folder: Path, port: int = 0, plugins: Sequence[str] = (), *, tls: TLSFiles | None = None) -> None:
         self.port, self.tls_port = port or free_port(), free_port()
         self._folder = folder
         self._pid_file = folder / "pid"
@@ -46,7 +48,7 @@ class RabbitMQServer:
                 "ssl_options.fail_if_no_peer_cert = true",
             ]
         (folder / "rabbitmq.conf").write_text("\n".join(lines) + "\n")
-        (folder / "enabled_plugins").write_text("[].")
+        (folder / "enabled_plugins").write_text(f"[{','.join(plugins)}].")
         self._environment = {
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",

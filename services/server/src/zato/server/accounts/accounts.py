@@ -26,7 +26,7 @@ _LEAST_PASSWORD_CHARACTERS = 10
 _MOST_PASSWORD_CHARACTERS = 200
 _MOST_TOKENS = 50
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,99}")
-_ROLES = tuple(role.label for role in Role)
+ROLES = tuple(role.label for role in Role)
 
 
 @options
@@ -34,7 +34,7 @@ class NewAccount:
     """An account as it is made."""
 
     name: str = option("What one signs in as: small letters, digits and . _ @ -")
-    role: str = option("What it may do", choices=_ROLES)
+    role: str = option("What it may do", choices=ROLES)
     password: str = option("Made when empty, and returned once", default="", secret=True)
     must_change_password: bool = option("Whether the password is good for changing it only", default=True)
 
@@ -48,7 +48,7 @@ class AccountChange:
     """What can be changed of an account of somebody else."""
 
     name: str = option("Which account")
-    role: str = option("What it may do; as it is when empty", default="", choices=("", *_ROLES))
+    role: str = option("What it may do; as it is when empty", default="", choices=("", *ROLES))
     is_active: bool | None = option("Whether one can sign in with it; as it is when empty", default=None)
 
 
@@ -57,7 +57,7 @@ class NewToken:
     """A token for a program."""
 
     name: str = option("What it is for, e.g. build server", max_length=100)
-    role: str = option("Less than the account's own, if it is to do less", default="", choices=("", *_ROLES))
+    role: str = option("Less than the account's own, if it is to do less", default="", choices=("", *ROLES))
     expires_days: int = option("Days until it ends; never when 0", default=90, minimum=0, maximum=3650)
 
 

@@ -1,9 +1,11 @@
 """
-What may whom: roles, each of which may do all that those before it may, and what each call asks for.
+What may whom: roles, each of which may do all that those before it may, and what calls ask for.
 
-What is not known here asks for the highest role, or for a part of the cluster: nothing is allowed by being forgotten.
+Each admin service says beside its code which role it asks for: see `zato.server.admin.actions`. What says none asks for the
+highest one, and a gRPC method that is not known here for a part of the cluster: nothing is allowed by being forgotten.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum
 
 from zato.common.errors import BadRequest, Forbidden
@@ -35,81 +37,19 @@ _HELP = {
     Role.ADMIN: "Manages accounts too",
 }
 
-# What anybody who is signed in may do with their own account, whatever their role.
-OWN_ACCOUNT = frozenset(
-    f"zato.account.{action}"
-    for action in (
-        "get-own",
-        "change-own-password",
-        "begin-second-factor",
-        "confirm-second-factor",
-        "remove-second-factor",
-        "create-token",
-        "get-token-list",
-        "delete-token",
-    )
-)
 # All that an account may do whose password has to be changed first.
 BEFORE_PASSWORD_IS_CHANGED = frozenset({"zato.ping", "zato.account.get-own", "zato.account.change-own-password"})
 
-_SERVICES = {
-    "zato.ping": Role.VIEWER,
-    "zato.ping2": Role.VIEWER,
-    "zato.enmasse.plan": Role.VIEWER,
-    "zato.async.get-dead-letters": Role.OPERATOR,
-    "zato.async.retry-dead-letter": Role.OPERATOR,
-    "zato.async.delete-dead-letter": Role.OPERATOR,
-    "zato.api.invoke": Role.DEVELOPER,
-    "zato.audit-log.prune": Role.ADMIN,
-    "zato.cache.builtin.clear": Role.OPERATOR,
-    "zato.kvdb.remote-command.execute": Role.DEPLOYER,
-    "zato.kvdb.remote-command.get-list": Role.DEPLOYER,
-    "zato.queue.get-list": Role.VIEWER,
-    "zato.scheduler.pause": Role.OPERATOR,
-    "zato.scheduler.resume": Role.OPERATOR,
-    "zato.security.jwt.log-in": Role.VIEWER,
-    "zato.security.jwt.log-out": Role.VIEWER,
-    "zato.service.configure-request-response": Role.DEPLOYER,
-    "zato.service.get-channel-list": Role.VIEWER,
-    "zato.service.get-deployment-info-list": Role.VIEWER,
-    "zato.service.get-request-response": Role.DEVELOPER,
-    "zato.service.get-source-info": Role.DEVELOPER,
-    "zato.stats.delete": Role.DEPLOYER,
-    "zato.scheduler.job.execute": Role.OPERATOR,
-    "zato.scheduler.job.set-active-status": Role.OPERATOR,
-}
-# By the beginnings of names. What users' messages are seen in asks for more than looking at numbers does.
-_AREAS = (
-    ("zato.cache.builtin.entry.", Role.DEVELOPER),
-    ("zato.info.", Role.VIEWER),
-    ("zato.kvdb.data-dict.dictionary.get-", Role.VIEWER),
-    ("zato.kvdb.data-dict.translation.get-", Role.VIEWER),
-    ("zato.kvdb.data-dict.translation.translate", Role.VIEWER),
-    ("zato.queue.", Role.OPERATOR),
-    ("zato.service.error.", Role.DEVELOPER),
-    ("zato.service.sample.", Role.DEVELOPER),
-    ("zato.service.slow-response.", Role.DEVELOPER),
-    ("zato.stats.", Role.VIEWER),
-    ("zato.account.", Role.ADMIN),
-    ("zato.audit", Role.OPERATOR),
-    ("zato.helpers.", Role.DEVELOPER),
-)
-_VERBS = {
-    **dict.fromkeys(("get", "get-list", "get-status", "get-by-id", "get-by-name", "is-deployed", "export"), Role.VIEWER),
-    **dict.fromkeys(("get-run-list", "get-running", "get-history", "diff"), Role.VIEWER),
-    **dict.fromkeys(("ping", "redrive", "reset"), Role.OPERATOR),
-    **dict.fromkeys(("invoke", "get-source", "get-samples", "get-slow-responses"), Role.DEVELOPER),
-    **dict.fromkeys(
-        ("create", "edit", "delete", "change-password", "apply", "import", "deploy", "undeploy", "roll-back"), Role.DEPLOYER
-    ),
-}
 # gRPC methods as the sidecar forwards them. Of the others only parts of the cluster make use.
-_METHODS = {
+METHODS: Mapping[str, Role] = {
     "Invoker/Invoke": Role.VIEWER,
     "ControlPlane/Deploy": Role.DEPLOYER,
     "Jobs/SetPaused": Role.OPERATOR,
     "Accounts/SignOut": Role.VIEWER,
 }
+# Which service is invoked is looked at beside this.
+_METHODS_BEFORE_PASSWORD_IS_CHANGED = frozenset({"Invoker/Invoke", "Accounts/SignOut"})
+_PASSWORD_FIRST = "Your password has to be changed before anything else: 'zato account password' does it"  # noqa: S105
 
 
 def role_named(name: object) -> Role:
@@ -120,33 +60,26 @@ def role_named(name: object) -> Role:
     return found
 
 
-def role_for_service(name: str) -> Role:
-    """Return who may invoke a service: of users' own services, developers."""
-    if name in OWN_ACCOUNT:
-        return Role.VIEWER
-    if not name.startswith("zato."):
-        return Role.DEVELOPER
-    if (role := _SERVICES.get(name)) is not None:
-        return role
-    for area, least in _AREAS:
-        if name.startswith(area):
-            return least
-    return _VERBS.get(name.rpartition(".")[2], Role.ADMIN)
-
-
-def check_method(method: str, role: Role) -> None:
+def check_method(method: str, role: Role, *, must_change_password: bool = False) -> None:
     """Raises Forbidden."""
-    wanted = _METHODS.get(method)
+    wanted = METHODS.get(method)
     if wanted is None:
         raise Forbidden(f"{method} is for parts of the cluster only, not for people")
+    if must_change_password and method not in _METHODS_BEFORE_PASSWORD_IS_CHANGED:
+        raise Forbidden(_PASSWORD_FIRST)
     if role < wanted:
         raise Forbidden(f"{method} takes the role {wanted.label}; yours is {role.label}")
 
 
-def check_service(service: str, role: Role, *, must_change_password: bool = False) -> None:
-    """Raises Forbidden."""
+def check_service(service: str, wanted: Role, role: Role, *, must_change_password: bool = False) -> None:
+    """
+    Args:
+        wanted: The least role that may invoke it.
+
+    Raises:
+        Forbidden
+    """
     if must_change_password and service not in BEFORE_PASSWORD_IS_CHANGED:
-        raise Forbidden("Your password has to be changed before anything else: 'zato account password' does it")
-    wanted = role_for_service(service)
+        raise Forbidden(_PASSWORD_FIRST)
     if role < wanted:
         raise Forbidden(f"'{service}' takes the role {wanted.label}; yours is {role.label}")

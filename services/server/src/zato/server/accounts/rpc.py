@@ -40,7 +40,7 @@ class AccountsRPC:
         if not token.startswith(PREFIX):
             raise Unauthorized("The call carries no valid token")
         identity = self._sign_in.identify(token)
-        check_method(method, identity.role)
+        check_method(method, identity.role, must_change_password=identity.must_change_password)
         return identity
 
     def _begin(self, call: "Call") -> bytes:

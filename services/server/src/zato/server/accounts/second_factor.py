@@ -33,6 +33,9 @@ def matching_step(key: str, code: str, now: float, last_step: int) -> int | None
     Args:
         last_step: Of the latest code that was accepted: none is good twice, so nobody who looks over a shoulder gets in.
     """
+    if not code.isascii():
+        # Which can't be compared at all.
+        return None
     current = int(now) // STEP_S
     for step in range(current - _STEPS_BESIDE, current + _STEPS_BESIDE + 1):
         if step > last_step and hmac.compare_digest(code_at(key, step * STEP_S), code):

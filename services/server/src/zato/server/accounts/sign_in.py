@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from zato.common.cid import new_cid
-from zato.common.errors import Unauthorized
+from zato.common.errors import Unauthorized, Unavailable
 from zato.common.logs import get_logger
 from zato.common.secrets import SecretBox
 from zato.server.accounts.identity import Identity
@@ -159,8 +159,14 @@ class SignIn:
         return SignedIn(_identity(row), token, now + SESSION)
 
     def _check_password(self, name: str, password: str, address: str) -> AccountRow:
-        with self._database.reading() as session:
-            account = session.execute(select(AccountRow).where(AccountRow.name == name)).scalar_one_or_none()
+        try:
+            with self._database.reading() as session:
+                account = session.execute(select(AccountRow).where(AccountRow.name == name)).scalar_one_or_none()
+        except Unavailable:
+            # Else an outage would end with everybody locked out who went on trying. Only here: once a password was found to
+            # be wrong, that counts whatever comes after.
+            self._throttle.take_back(name, address)
+            raise
         # As much work for a name that does not exist: the time tells nothing either.
         expected = account.password_hash if account is not None and account.is_active else impossible_hash()
         if not is_password(password, expected) or account is None:

@@ -1,8 +1,8 @@
-"""Admin services for the audit log: `zato.audit-log.get-list|get|verify|prune`."""
+"""Admin services for the audit log: `zato.audit-log.get-list|get|add|verify|prune`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gevent
 from sqlalchemy import ColumnElement, select
@@ -10,17 +10,18 @@ from sqlalchemy import ColumnElement, select
 from zato.common.errors import BadRequest, NotFound
 from zato.common.options import option, options, parse_options
 from zato.common.text_formats import parse_time
-from zato.server.admin.pages import NAMES, Page, read_page
-from zato.server.control.audit_chain import CHAIN_KIND, PRUNE, RESULTS, Entry, Expected, prune, verify
-from zato.server.control.changes import Author
+from zato.server.accounts.roles import Role
+from zato.server.admin.actions import Action, Area, options_schema
+from zato.server.admin.pages import NAMES, TAKES, Page, page_schema, read_page
+from zato.server.control.audit_chain import BEGUN, CHAIN_KIND, PRUNE, RESULTS, Entry, Expected, prune, verify
+from zato.server.control.changes import Author, audit
+from zato.server.describe.schemas import array, boolean, integer, nullable, number, record, text
 from zato.server.odb.database import Database
 from zato.server.odb.tables import AuditRow
 
-if TYPE_CHECKING:
-    from zato.server.admin.services import Admin
-
 _MAX_ID = 2**31 - 1
 _MOST_COUNTED = 10_000
+_MOST_DAYS = 36_500
 
 
 @options
@@ -39,12 +40,99 @@ class AuditFilter:
     until: str = option("Before this time", default="", format="date-time")
 
 
-def audit_actions() -> dict[str, Callable[["Admin", Mapping[str, Any], Author], Any]]:
+@options
+class Deed:
+    """What is about to be done with a part of the cluster that keeps no audit log itself."""
+
+    kind: str = option("The part", choices=("load-balancer", "certificate-authority", "scheduler", "connector"))
+    action: str = option("What is done, e.g. drain", max_length=100)
+    name: str = option("What it is done to, e.g. server1", default="", max_length=200)
+    details: str = option("With what, e.g. weight 50", default="", max_length=2000)
+
+
+_AUDIT = Area("Audit")
+_ENTRY = record(
+    {
+        "id": integer("Number of the entry"),
+        "created_at": text("When, UTC", format="date-time"),
+        "who": text("Who did it"),
+        "address": text("From where"),
+        "service": text("The admin service that did it"),
+        "action": text("What was done, e.g. create"),
+        "kind": text("Kind of the object"),
+        "name": text("Name of the object"),
+        "object_id": nullable(integer("Number of the object; null when it is none")),
+        "version": integer("Configuration version that has the change; 0 when it is in none"),
+        "result": text("What came of it", enum=list(RESULTS)),
+        "details": text("Why it came to nothing"),
+        "before": nullable({"type": "object", "description": "What it was before, secrets masked"}),
+        "after": nullable({"type": "object", "description": "What it is since, secrets masked"}),
+        "cid": text("Correlation id"),
+    }
+)
+_HASHES = {"previous_hash": text("Hash of the entry before"), "hash": text("Hash of this one and of that")}
+_EXPECTED = {
+    "expected_id": integer("Number of a row of which somebody has noted the hash"),
+    "expected_hash": text("The hash that was noted"),
+}
+_VERIFIED = record(
+    {
+        "is_ok": boolean("Whether nothing was tampered with"),
+        "rows": integer("How many rows were looked at"),
+        "first_id": integer("Number of the first one"),
+        "last_id": integer("Number of the last one"),
+        "last_hash": text("Its hash: note it elsewhere, for the next time"),
+        "problems": array(
+            record(
+                {
+                    "id": integer("The row that it was found at; 0 when it is none"),
+                    "what": text("tampered, removed, inserted or head"),
+                    "message": text("What is wrong"),
+                }
+            )
+        ),
+    }
+)
+
+
+def audit_actions() -> dict[str, Action]:
+    """Return the actions by the names of their services."""
     return {
-        "zato.audit-log.get-list": lambda admin, values, author: find(admin.database, values),
-        "zato.audit-log.get": lambda admin, values, author: get(admin.database, values),
-        "zato.audit-log.verify": lambda admin, values, author: verified(admin.database, values),
-        "zato.audit-log.prune": lambda admin, values, author: pruned(admin.database, values, author),
+        "zato.audit-log.get-list": _AUDIT.action(
+            lambda admin, values, _author: find(admin.database, values),
+            Role.OPERATOR,
+            "Search the audit log, the newest entry first",
+            takes=options_schema(AuditFilter, TAKES),
+            returns=page_schema(_ENTRY),
+        ),
+        "zato.audit-log.get": _AUDIT.action(
+            lambda admin, values, _author: get(admin.database, values),
+            Role.OPERATOR,
+            "Return one entry of the audit log, with its hashes",
+            takes=record({"id": integer("Number of the entry")}),
+            returns=record({**_ENTRY["properties"], **_HASHES}),
+        ),
+        "zato.audit-log.add": _AUDIT.action(
+            lambda admin, values, author: add(admin.database, values, author),
+            Role.OPERATOR,
+            "Write down what is about to be done with a part of the cluster that keeps no audit log itself",
+            takes=options_schema(Deed),
+            returns=record({}),
+        ),
+        "zato.audit-log.verify": _AUDIT.action(
+            lambda admin, values, _author: verified(admin.database, values),
+            Role.OPERATOR,
+            "Check the chain of the audit log, and say which entry was tampered with",
+            takes=record(_EXPECTED, optional=_EXPECTED),
+            returns=_VERIFIED,
+        ),
+        "zato.audit-log.prune": _AUDIT.action(
+            lambda admin, values, author: pruned(admin.database, values, author),
+            Role.ADMIN,
+            "Delete entries that are older than they have to be kept",
+            takes=record({"days": number("How old they are at least", minimum=1, maximum=_MOST_DAYS)}),
+            returns=record({"removed": integer("How many there were")}),
+        ),
     }
 
 
@@ -109,6 +197,14 @@ def get(database: Database, values: Mapping[str, Any]) -> dict[str, Any]:
         return {**_public(row), "previous_hash": row.previous_hash, "hash": row.hash}
 
 
+def add(database: Database, values: Mapping[str, Any], author: Author) -> dict[str, Any]:
+    """Raises InvalidOptions when it is no such thing."""
+    deed = parse_options(Deed, values, what="an entry of the audit log")
+    with database.transaction() as session:
+        audit(session, author, deed.action, kind=deed.kind, name=deed.name, result=BEGUN, details=deed.details)
+    return {}
+
+
 def verified(database: Database, values: Mapping[str, Any]) -> dict[str, Any]:
     """
     Look at the whole chain of hashes.
@@ -136,7 +232,7 @@ def verified(database: Database, values: Mapping[str, Any]) -> dict[str, Any]:
 def pruned(database: Database, values: Mapping[str, Any], author: Author) -> dict[str, int]:
     """Remove what is older than so many `days`."""
     days = values.get("days")
-    if isinstance(days, bool) or not isinstance(days, int | float) or not 1 <= days <= 36_500:
+    if isinstance(days, bool) or not isinstance(days, int | float) or not 1 <= days <= _MOST_DAYS:
         raise BadRequest("'days' takes a number from 1 on: entries that are older are removed")
     entry = Entry(author.name, author.cid, PRUNE, CHAIN_KIND, "", address=author.address, service=author.service)
     return {"removed": prune(database, days, entry)}

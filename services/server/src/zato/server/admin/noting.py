@@ -11,15 +11,16 @@ from zato.common.errors import ZatoError
 from zato.common.logs import get_logger
 from zato.server.control.audit_chain import BEGUN, FAILED, REFUSED
 from zato.server.control.changes import Author, audit
-from zato.server.odb.database import Database
+from zato.server.odb.database import Database, ODBUnavailable
 
 if TYPE_CHECKING:
-    from zato.server.admin.services import Action, Admin
+    from zato.server.admin.actions import Run
+    from zato.server.admin.services import Admin
 
 log = get_logger(__name__)
 
 # What an admin service is called that only looks: its attempts are no news.
-_LOOKS = ("get", "has", "is", "list", "ping", "plan", "export", "translate", "verify", "validate", "search", "describe")
+_LOOKS = ("get", "has", "is", "list", "ping", "plan", "export", "translate", "verify", "validate", "search", "describe", "diff")
 _MAX_CHARACTERS = 2000
 _SERVER_ERROR = 500
 
@@ -39,13 +40,19 @@ def attempts_noted(database: Database, service: str, values: Mapping[str, Any], 
     """
     try:
         yield
+    except ODBUnavailable as exc:
+        # Nor can the log be written, and whoever asked need not wait for that too.
+        if not only_looks(service):
+            log.error("attempt_not_audited", service=service, actor=author.name, reason=exc.message)
+        raise
     except Exception as exc:
         if not only_looks(service):
-            _note(database, service, values, author, exc)
+            note_attempt(database, service, values, author, exc)
         raise
 
 
-def _note(database: Database, service: str, values: Mapping[str, Any], author: Author, exc: Exception) -> None:
+def note_attempt(database: Database, service: str, values: Mapping[str, Any], author: Author, exc: Exception) -> None:
+    """Write down an attempt that came to nothing, for `service`, e.g. "zato.deployment.deploy"."""
     is_refused = isinstance(exc, ZatoError) and exc.http_status < _SERVER_ERROR
     details = exc.message if isinstance(exc, ZatoError) else type(exc).__name__
     try:
@@ -64,7 +71,7 @@ def _note(database: Database, service: str, values: Mapping[str, Any], author: A
         log.error("attempt_not_audited", service=service, actor=author.name, reason=details, error=str(also))
 
 
-def noted(action: "Action", *names: str) -> "Action":
+def noted(action: "Run", *names: str) -> "Run":
     """
     Return an action that writes down what it is about to do, for what is changed outside the ODB: no transaction spans
     both, and nothing may be done that nobody could know of.
@@ -92,5 +99,7 @@ def kind_of(service: str) -> str:
 
 
 def _name(values: Mapping[str, Any]) -> str:
-    found = next((values[key] for key in ("name", "queue", "key", "id") if isinstance(values.get(key), str | int)), "")
+    found = next(
+        (values[key] for key in ("name", "payload_name", "queue", "key", "id") if isinstance(values.get(key), str | int)), ""
+    )
     return "".join(each for each in str(found) if each.isprintable())[:200]

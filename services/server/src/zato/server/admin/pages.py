@@ -8,14 +8,57 @@ from dataclasses import dataclass
 from typing import Any
 
 from zato.common.errors import InvalidOptions
+from zato.server.describe.schemas import Schema, array, boolean, integer, nullable, record, text
 
 PAGE_SIZE = 50
 LARGEST_PAGE = 1000
 # Whatever is beyond is asked for by a search.
 _LAST_PAGE = 1_000_000
 _MAX_QUERY_CHARACTERS = 200
-NAMES = frozenset({"cur_page", "page_size", "paginate", "query"})
 SORT = "sort"
+# What services that list take, as JSON Schema, and the page that they answer with.
+TAKES: Mapping[str, Schema] = {
+    "query": text("What each one has to contain, in whichever of its fields", maxLength=_MAX_QUERY_CHARACTERS),
+    "paginate": boolean("Whether a page is wanted; it is when one of the next two is given"),
+    "cur_page": integer("Which page, from 1 on", minimum=1, maximum=_LAST_PAGE),
+    "page_size": integer("How many there are on a page", minimum=1, maximum=LARGEST_PAGE),
+}
+NAMES = frozenset(TAKES)
+_META = record(
+    {
+        "cur_page": integer("Which page this is"),
+        "page_size": integer("How many there are on a page"),
+        "num_pages": integer("How many pages there are"),
+        "total": integer("How many there are on all pages"),
+        "has_prev_page": boolean("Whether there is a page before"),
+        "has_next_page": boolean("Whether there is a page after"),
+        "prev_page": nullable(integer("Which one; null when there is none")),
+        "next_page": nullable(integer("Which one; null when there is none")),
+    }
+)
+
+
+def sort_schema(names: Sequence[str]) -> Schema:
+    """Return the schema of the input `sort`, of what has these names."""
+    return text(
+        "What they are ordered by; with - before it the other way round", enum=[*names, *(f"-{name}" for name in names)]
+    )
+
+
+def page_schema(item: Schema) -> Schema:
+    """Return the schema of a page of such items."""
+    return record({"data": array(item), "_meta": _META})
+
+
+def listed_schema(item: Schema) -> Schema:
+    """Return the schema of what `listed` returns: all of them, or a page for those who ask for one."""
+    return {"anyOf": [array(item), page_schema(item)]}
+
+
+def listed_takes(item: Schema) -> Schema:
+    """Return the schema of what `listed` takes, of items that are all alike."""
+    takes = {**TAKES, SORT: sort_schema(list(item["properties"]))}
+    return record(takes, optional=takes)
 
 
 @dataclass(frozen=True, slots=True)

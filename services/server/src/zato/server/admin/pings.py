@@ -3,27 +3,34 @@
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zato.common.errors import BadRequest, ZatoError
 from zato.common.logs import get_logger
-from zato.server.admin.services import Action, Admin
+from zato.server.admin.actions import Action
+from zato.server.admin.kinds import kind_action
 from zato.server.connections.types import ConnectionType, connection_types
 from zato.server.control.changes import Author
 from zato.server.control.state import Configuration
+
+if TYPE_CHECKING:
+    from zato.server.admin.services import Admin
 
 log = get_logger(__name__)
 
 
 def ping_actions(current: Callable[[], Configuration]) -> dict[str, Action]:
     """Return an action for each type of connection. `current` returns the configuration that runs now."""
-    return {f"zato.{kind}.ping": partial(_ping, each, current) for kind, each in connection_types().items()}
+    return {
+        f"zato.{kind}.ping": kind_action(each.kind, "ping", partial(_ping, each, current))
+        for kind, each in connection_types().items()
+    }
 
 
 def _ping(
     connection_type: ConnectionType,
     current: Callable[[], Configuration],
-    _admin: Admin,
+    _admin: "Admin",
     values: Mapping[str, Any],
     _author: Author,
 ) -> dict[str, Any]:

@@ -5,27 +5,28 @@ A queue has messages in states: those that wait, those that run, those that are 
 dead letters. What else queues comes in by another `Queue`: those of connectors are in `zato.server.messaging.queues`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import gevent
 
 from zato.common.errors import BadRequest, NotFound
+from zato.server.accounts.roles import Role
+from zato.server.admin.actions import Action, Area, Values
 from zato.server.admin.noting import noted
-from zato.server.admin.pages import read_page
+from zato.server.admin.pages import TAKES, page_schema, read_page
 from zato.server.control.changes import Author
+from zato.server.describe.schemas import array, boolean, integer, nullable, number, record, text
 
 if TYPE_CHECKING:
-    from zato.server.admin.services import Action, Admin
+    from zato.server.admin.services import Admin
 
 WAITING, RUNNING, DELAYED, DEAD = "waiting", "running", "delayed", "dead"
 STATES = (WAITING, RUNNING, DELAYED, DEAD)
 # One that runs can't be taken back.
 _PURGED = (WAITING, DELAYED, DEAD)
 _MOST_IDS = 1000
-
-Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,40 @@ class Queue(Protocol):
         """Delete messages in a state, all of them when None; return how many."""
 
 
-def queue_actions(queues: Callable[[], Sequence[Queue]]) -> "dict[str, Action]":
+_QUEUES = Area("Queues")
+_STATUS = record(
+    {
+        "name": text("Name of the queue"),
+        "label": text("What people call it"),
+        "waiting": integer("How many wait"),
+        "running": integer("How many run now"),
+        "delayed": integer("How many wait for their time or their next try"),
+        "dead": integer("How many were given up"),
+        "oldest_s": nullable(number("Seconds that the oldest one that waits has waited; null when none does")),
+    }
+)
+_SHOWN = record(
+    {
+        "id": text("Id of the message"),
+        "state": text("Where it is", enum=list(STATES)),
+        "at": number("When it came, is due, or was given up, in seconds since the epoch"),
+        "target": text("What it is for, e.g. a service"),
+        "cid": text("Correlation id"),
+        "attempts": integer("How often it was tried"),
+        "reason": text("Why it was given up"),
+    }
+)
+_MESSAGE = record({**_SHOWN["properties"], "payload": text("What is in it")})
+_QUEUE = {"queue": text("Name of the queue")}
+_STATE = {"state": text("Those in this state", enum=list(STATES), default=DEAD)}
+_IDS = {
+    "ids": array(text(), "Ids of messages") | {"minItems": 1, "maxItems": _MOST_IDS},
+    "all": boolean("Whether all are meant, instead of ids"),
+}
+_PURGED_STATE = {"state": text("Those in this state", enum=list(_PURGED), default=DEAD)}
+
+
+def queue_actions(queues: Callable[[], Sequence[Queue]]) -> dict[str, Action]:
     """Return the actions by the names of their services."""
 
     def get_list(_admin: "Admin", _values: Values, _author: Author) -> list[dict[str, Any]]:
@@ -109,11 +143,37 @@ def queue_actions(queues: Callable[[], Sequence[Queue]]) -> "dict[str, Action]":
         return {"deleted": _find(queues(), values).purge(_state(values, _PURGED), _ids(values))}
 
     return {
-        "zato.queue.get-list": get_list,
-        "zato.queue.get-messages": get_messages,
-        "zato.queue.get-message": get_message,
-        "zato.queue.redrive": noted(redrive, "queue", "ids", "all"),
-        "zato.queue.purge": noted(purge, "queue", "state", "ids", "all"),
+        "zato.queue.get-list": _QUEUES.action(
+            get_list, Role.VIEWER, "Return the queues, with how many messages each has", returns=array(_STATUS)
+        ),
+        "zato.queue.get-messages": _QUEUES.action(
+            get_messages,
+            Role.OPERATOR,
+            "Return messages of a queue",
+            takes=record({**_QUEUE, **_STATE, **TAKES}, optional={**_STATE, **TAKES}),
+            returns=page_schema(_SHOWN),
+        ),
+        "zato.queue.get-message": _QUEUES.action(
+            get_message,
+            Role.OPERATOR,
+            "Return one message of a queue",
+            takes=record({**_QUEUE, **_STATE, "id": text("Its id")}, optional=_STATE),
+            returns=_MESSAGE,
+        ),
+        "zato.queue.redrive": _QUEUES.action(
+            noted(redrive, "queue", "ids", "all"),
+            Role.OPERATOR,
+            "Let messages that were given up be tried again",
+            takes=record({**_QUEUE, **_IDS}, optional=_IDS),
+            returns=record({"redriven": integer("How many")}),
+        ),
+        "zato.queue.purge": _QUEUES.action(
+            noted(purge, "queue", "state", "ids", "all"),
+            Role.OPERATOR,
+            "Delete messages of a queue",
+            takes=record({**_QUEUE, **_PURGED_STATE, **_IDS}, optional={**_PURGED_STATE, **_IDS}),
+            returns=record({"deleted": integer("How many")}),
+        ),
     }
 
 

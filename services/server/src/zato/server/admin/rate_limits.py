@@ -1,24 +1,25 @@
 """Admin services for rate limits: how much of each is used now, and counting anew. `zato.rate-limit.get-list|reset`."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import redis
 
 from zato.common.errors import BadRequest, NotFound, Unavailable
+from zato.server.accounts.roles import Role
+from zato.server.admin.actions import Action, Area, Values
 from zato.server.admin.noting import noted
-from zato.server.admin.pages import read_page
+from zato.server.admin.pages import TAKES, page_schema, read_page
 from zato.server.control.changes import Author
 from zato.server.control.state import Configuration
+from zato.server.describe.schemas import boolean, integer, number, record, text
 from zato.server.http.limit_options import limits_of
 from zato.server.http.rate_limits import LocalCounter, RateLimit, Rule, Ticket
 from zato.server.http.redis_counter import RedisCounter
 
 if TYPE_CHECKING:
-    from zato.server.admin.services import Action, Admin
-
-Values = Mapping[str, Any]
+    from zato.server.admin.services import Admin
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,9 @@ class _Limit:
     limit: RateLimit
 
     def counted(self) -> Iterator[tuple[Rule, Ticket]]:
-        for number, rule in enumerate(self.limit.rules):
+        for place, rule in enumerate(self.limit.rules):
             if rule.count is not None:
-                yield rule, Ticket(f"{self.limit.owner}:{number}", rule.count, rule.window_s)
+                yield rule, Ticket(f"{self.limit.owner}:{place}", rule.count, rule.window_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,22 @@ class RateLimits:
             self.tell(limit.limit.owner)
 
 
-def rate_limit_actions(limits: RateLimits) -> "dict[str, Action]":
+_LIMITS = Area("Rate limits")
+_OWNER = {"kind": text("Kind of what is limited"), "name": text("Its name")}
+_USED = record(
+    {
+        **_OWNER,
+        "source": text("Network that callers are in; * for any"),
+        "limit": integer("How often it may be used"),
+        "window_s": number("In how many seconds"),
+        "used": integer("How often it was"),
+        "is_exact": boolean("Whether all servers count together"),
+        "counted_by": text("Who has counted: the cluster, or one process of one server"),
+    }
+)
+
+
+def rate_limit_actions(limits: RateLimits) -> dict[str, Action]:
     """Return the actions by the names of their services."""
 
     def get_list(_admin: "Admin", values: Values, _author: Author) -> dict[str, Any]:
@@ -90,7 +106,22 @@ def rate_limit_actions(limits: RateLimits) -> "dict[str, Action]":
             raise _away() from exc
         return {"kind": kind, "name": name}
 
-    return {"zato.rate-limit.get-list": get_list, "zato.rate-limit.reset": noted(reset, "kind", "name")}
+    return {
+        "zato.rate-limit.get-list": _LIMITS.action(
+            get_list,
+            Role.VIEWER,
+            "Return how much of each rate limit is used now",
+            takes=record(TAKES, optional=TAKES),
+            returns=page_schema(_USED),
+        ),
+        "zato.rate-limit.reset": _LIMITS.action(
+            noted(reset, "kind", "name"),
+            Role.OPERATOR,
+            "Let a rate limit count from zero again",
+            takes=record(_OWNER),
+            returns=record(_OWNER),
+        ),
+    }
 
 
 def _rows(limits: RateLimits, limit: _Limit) -> Iterator[dict[str, Any]]:

@@ -1,35 +1,97 @@
 """Admin services for clusters and servers: `zato.cluster.get-list`, `zato.server.*` and `zato.info.get-worker-pids`."""
 
 import hashlib
-from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
 from zato.common.errors import BadRequest, Conflict, NotFound
+from zato.server.accounts.roles import Role
+from zato.server.admin.actions import Action, Area, Values
 from zato.server.control.changes import Author, audit, current_version
 from zato.server.control.workers import forget_worker, living_workers
+from zato.server.describe.kinds import which
+from zato.server.describe.schemas import array, boolean, integer, record, text
 from zato.server.odb.database import Database
 from zato.server.odb.tables import WorkerRow
 
 if TYPE_CHECKING:
-    from zato.server.admin.services import Action, Admin
+    from zato.server.admin.services import Admin
 
-Values = Mapping[str, Any]
 _CLUSTER_ID = 1
 
 
-def server_actions(cluster: str, server: str) -> "dict[str, Action]":
+_AREA = Area("Cluster")
+_CLUSTER = record(
+    {
+        "id": integer("Number of the cluster"),
+        "name": text("Its name"),
+        "servers": integer("How many servers it has"),
+        "servers_running": integer("How many of them run"),
+        "config_version": integer("Newest configuration version"),
+        "is_up_to_date": boolean("Whether all servers that run have it"),
+    }
+)
+_SERVER = record(
+    {
+        "id": integer("Number of the server, made from its name"),
+        "cluster_id": integer("Number of the cluster"),
+        "name": text("Name of the server"),
+        "up_status": text("running, or silent when none of its workers has been heard of lately", enum=["running", "silent"]),
+        "up_mod_date": text("When it was heard of last, UTC", format="date-time"),
+        "started_at": text("When the oldest of its workers started, UTC", format="date-time"),
+        "up_s": integer("Seconds since then"),
+        "workers": array(integer(), "Process ids of its workers"),
+        "config_version": integer("Configuration version that all of its workers have; 0 when it has none"),
+    }
+)
+_FORGOTTEN = record({"id": integer("Number that it had"), "name": text("Name that it had")})
+
+
+def server_actions(cluster: str, server: str) -> dict[str, Action]:
     """Return the actions by the names of their services. `server` is the one that answers."""
+    looks, changes = partial(_AREA.action, role=Role.VIEWER), partial(_AREA.action, role=Role.DEPLOYER)
     return {
-        "zato.cluster.get-list": lambda admin, values, author: [_cluster(admin.database, cluster)],
-        "zato.server.get-list": lambda admin, values, author: servers(admin.database),
-        "zato.server.get-by-id": lambda admin, values, author: _find(admin.database, values),
-        "zato.server.edit": rename,
-        "zato.server.delete": forget,
-        "zato.info.get-server-info": lambda admin, values, author: {"cluster": cluster, "server": server},
-        "zato.info.get-worker-pids": lambda admin, values, author: _pids(admin.database, server),
+        "zato.cluster.get-list": looks(
+            lambda admin, _values, _author: [_cluster(admin.database, cluster)],
+            help="Return the cluster: there is one",
+            returns=array(_CLUSTER),
+        ),
+        "zato.server.get-list": looks(
+            lambda admin, _values, _author: servers(admin.database),
+            help="Return the servers of the cluster",
+            returns=array(_SERVER),
+        ),
+        "zato.server.get-by-id": looks(
+            lambda admin, values, _author: _find(admin.database, values),
+            help="Return the server with that number, or of that name",
+            takes=which({}),
+            returns=_SERVER,
+        ),
+        "zato.server.edit": changes(
+            rename,
+            help="Say that a server is renamed in its own settings, by which others know it, and not here",
+            takes=which({}),
+            returns=_SERVER,
+        ),
+        "zato.server.delete": changes(
+            forget,
+            help="Forget a server that is gone, so that nobody waits for it",
+            takes=which({}),
+            returns=_FORGOTTEN,
+        ),
+        "zato.info.get-server-info": looks(
+            lambda _admin, _values, _author: {"cluster": cluster, "server": server},
+            help="Return which server answers, and of which cluster it is",
+            returns=record({"cluster": text("Name of the cluster"), "server": text("Name of the server")}),
+        ),
+        "zato.info.get-worker-pids": looks(
+            lambda admin, _values, _author: _pids(admin.database, server),
+            help="Return the process ids of a server's workers",
+            returns=record({"pids": array(integer(), "Those of the server that answers")}),
+        ),
     }
 
 

@@ -4,9 +4,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zato.common.errors import BadRequest, Conflict, NotFound
-from zato.server.admin.pages import read_page
+from zato.server.accounts.roles import Role
+from zato.server.admin.actions import Action, Area, options_of
+from zato.server.admin.pages import TAKES, listed_schema, read_page
 from zato.server.control.changes import Author
-from zato.server.services.service_options import KIND
+from zato.server.describe.kinds import which
+from zato.server.describe.schemas import boolean, integer, nullable, record, text
+from zato.server.services.service_options import KIND, ServiceOptions
 from zato.server.services.store import ServiceEntry
 
 if TYPE_CHECKING:
@@ -78,3 +82,50 @@ def _describe(entry: ServiceEntry) -> dict[str, Any]:
         "is_active": entry.is_active,
         "slow_threshold": None if threshold_ms == float("inf") else round(threshold_ms),
     }
+
+
+_SERVICES = Area("Services")
+EDITED = record(
+    {
+        "id": integer("Number of the service, the same on all servers"),
+        "name": text("Name of the service"),
+        "impl_name": text("Module and class"),
+        "is_internal": boolean("Whether it is the platform's own"),
+    }
+)
+SERVICE = record(
+    {
+        **EDITED["properties"],
+        "file_name": text("File that it was deployed from; empty for the platform's own"),
+        "version": integer("Version of that file"),
+        "is_active": boolean("Whether it may be invoked"),
+        "slow_threshold": nullable(integer("Milliseconds above which an invocation is logged as slow; null for none")),
+    }
+)
+_LIST = {"name_filter": text("What the name has to contain"), **TAKES}
+SERVICE_ACTIONS: Mapping[str, Action] = {
+    "zato.service.get-list": _SERVICES.action(
+        list_services,
+        Role.VIEWER,
+        "Return the services that can be invoked: all of them, or a page for those who ask for one",
+        takes=record(_LIST, optional=_LIST),
+        returns=listed_schema(SERVICE),
+    ),
+    "zato.service.get-by-name": _SERVICES.action(
+        service_by_name, Role.VIEWER, "Return the service that the name or the id says", takes=which({}), returns=SERVICE
+    ),
+    "zato.service.is-deployed": _SERVICES.action(
+        is_deployed,
+        Role.VIEWER,
+        "Return whether there is a service of that name",
+        takes=record({"name": text("Name of the service")}),
+        returns=record({"is_deployed": boolean("Whether there is")}),
+    ),
+    "zato.service.edit": _SERVICES.action(
+        edit_service,
+        Role.DEPLOYER,
+        "Change what operators say of a service: whether it may be invoked, and its limits",
+        takes=which({"is_active": boolean("Whether it may be invoked"), **options_of(ServiceOptions)}),
+        returns=EDITED,
+    ),
+}

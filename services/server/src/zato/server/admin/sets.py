@@ -1,13 +1,16 @@
 """Admin services for whole sets of objects: `zato.enmasse.plan`, `zato.enmasse.apply` and `zato.enmasse.export`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zato.common.errors import BadRequest
 from zato.common.secrets import MASK
+from zato.server.accounts.roles import Role
+from zato.server.admin.actions import Action, Area
 from zato.server.control.changes import Author
 from zato.server.control.planning import ObjectState, Plan, PlannedChange, Pruning, WantedObject, is_of_the_platform
 from zato.server.control.sets import ObjectSets
+from zato.server.describe.schemas import anything, array, boolean, integer, nullable, record, text
 
 if TYPE_CHECKING:
     from zato.server.admin.services import Admin
@@ -15,7 +18,70 @@ if TYPE_CHECKING:
 _MOST_OBJECTS = 100_000
 
 
-def set_actions(sets: ObjectSets) -> dict[str, Callable[["Admin", Mapping[str, Any], Author], Any]]:
+_SETS = Area("Sets of objects")
+_WANTED_OBJECT = {
+    **record(
+        {"kind": text("Name of its kind"), "name": text("Name of the object"), "is_active": boolean("Whether it is in use")},
+        "An object and its options",
+        optional=("is_active",),
+    ),
+    "additionalProperties": True,
+}
+_WANTED_SET = record(
+    {
+        "objects": array(_WANTED_OBJECT, "The objects that there have to be"),
+        "prune": boolean("Whether to delete those that are not among them", default=False),
+        "protect": array(text(), "Patterns of what is never deleted, e.g. security-basic-auth/ops*"),
+    },
+    optional=("prune", "protect"),
+)
+_WANTED_BY_PLAN = record(
+    {
+        **_WANTED_SET["properties"],
+        "planned_at": nullable(integer("Configuration version of the plan; refused when there is a newer one", minimum=0)),
+    },
+    optional=("prune", "protect", "planned_at"),
+)
+_CHANGE = record(
+    {
+        "action": text("create, edit or delete"),
+        "kind": text("Kind of the object"),
+        "name": text("Its name"),
+        "options": array(
+            record({"name": text("Option that changes"), "before": anything("Value before"), "after": anything("Value after")})
+        ),
+    }
+)
+_PROBLEM = record(
+    {
+        "kind": text("Kind of the object"),
+        "name": text("Its name"),
+        "option": text("Option that does not fit; empty when it is none of them"),
+        "message": text("What is wrong, and what was wanted"),
+    }
+)
+_PLAN = record(
+    {
+        "config_version": integer("Configuration version that it was compared with, or that has the changes"),
+        "is_applied": boolean("Whether it was done"),
+        "changes": array(_CHANGE, "What would be done, or was"),
+        "problems": array(_PROBLEM, "What does not fit; with any, nothing is done"),
+        "protected": array(record({"kind": text("Kind"), "name": text("Name")}), "What would be deleted, but is protected"),
+        "total": integer("Objects that there are afterwards"),
+    }
+)
+_EXPORTED = record(
+    {
+        "kind": text("Kind of the object"),
+        "name": text("Its name"),
+        "is_active": boolean("Whether it is in use"),
+        "options": {"type": "object", "description": "Its options without secrets"},
+        "secrets": array(text(), "Options that are secret and have a value"),
+    }
+)
+
+
+def set_actions(sets: ObjectSets) -> dict[str, Action]:
     """Return the actions by the names of their services."""
 
     def plan(_admin: "Admin", values: Mapping[str, Any], _author: Author) -> dict[str, Any]:
@@ -31,7 +97,24 @@ def set_actions(sets: ObjectSets) -> dict[str, Callable[["Admin", Mapping[str, A
         objects = [_exported(state) for state in snapshot.states.values() if not is_of_the_platform(state.name)]
         return {"config_version": snapshot.version, "objects": objects}
 
-    return {"zato.enmasse.plan": plan, "zato.enmasse.apply": apply, "zato.enmasse.export": export}
+    return {
+        "zato.enmasse.plan": _SETS.action(
+            plan, Role.VIEWER, "Say what applying a set of objects would do", takes=_WANTED_SET, returns=_PLAN
+        ),
+        "zato.enmasse.apply": _SETS.action(
+            apply,
+            Role.DEPLOYER,
+            "Make the objects those of the set, all or nothing, in one transaction",
+            takes=_WANTED_BY_PLAN,
+            returns=_PLAN,
+        ),
+        "zato.enmasse.export": _SETS.action(
+            export,
+            Role.VIEWER,
+            "Return all objects that somebody configured",
+            returns=record({"config_version": integer("Configuration version that it is"), "objects": array(_EXPORTED)}),
+        ),
+    }
 
 
 def _wanted(values: Mapping[str, Any]) -> list[WantedObject]:

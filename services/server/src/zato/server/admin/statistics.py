@@ -1,17 +1,23 @@
 """Admin services for statistics, `zato.stats.*`, and for runs that are worth a look: `zato.service.slow-response.*` …"""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import redis
 
 from zato.common.errors import BadRequest, NotFound, Unavailable
 from zato.common.text_formats import parse_time
+from zato.server.accounts.roles import Role
+from zato.server.admin.actions import Action, Area, Run, Values
 from zato.server.admin.noting import noted
-from zato.server.admin.pages import read_page
-from zato.server.admin.service_states import edit_service, find_entry, service_by_name
+from zato.server.admin.pages import TAKES, page_schema, read_page
+from zato.server.admin.service_states import EDITED, SERVICE, edit_service, find_entry, service_by_name
 from zato.server.control.changes import Author
+from zato.server.describe.kinds import which
+from zato.server.describe.schemas import Schema, array, boolean, integer, nullable, number, record, text
 from zato.server.http.traffic import CHANNEL, SERVER
 from zato.server.services.moments import utc_now
 from zato.server.services.recordings import ERROR, SAMPLE, SLOW, Recordings
@@ -19,7 +25,7 @@ from zato.server.services.statistics_reading import Numbers, StatisticsReader, W
 from zato.server.services.store import INTERNAL_PREFIX
 
 if TYPE_CHECKING:
-    from zato.server.admin.services import Action, Admin
+    from zato.server.admin.services import Admin
 
 _MOST = 1000
 _DEFAULT_MOST = 10
@@ -31,10 +37,86 @@ _RANKS: Mapping[str, Callable[[Numbers], float]] = {
 }
 _LAST_HOUR = timedelta(hours=1)
 
-Values = Mapping[str, Any]
+
+_STATISTICS, _SERVICES = Area("Statistics"), Area("Services")
+_RANGE = {
+    "start": text("From when on, ISO 8601, UTC unless it says otherwise"),
+    "stop": text("Until when; now when it is not given"),
+    "last_s": number("Instead of start: so many seconds before stop, 3600 when neither is given"),
+}
+_RANKED = {
+    "n": integer("How many services", minimum=1, maximum=_MOST, default=_DEFAULT_MOST),
+    "n_type": text("What they are ranked by", enum=list(_RANKS), default="usage"),
+    "is_internal": boolean("Whether the platform's own services count too", default=False),
+}
+_FARED = {
+    "usage": integer("How often it ran"),
+    "errors": integer("How often it failed"),
+    "error_perc": number("The same in percent"),
+    "rate": number("Runs a second"),
+    "mean": number("Milliseconds that a run took, on average"),
+    "p50": number("Milliseconds that half of the runs took at most"),
+    "p95": number("Milliseconds that 95 % took at most"),
+    "p99": number("Milliseconds that 99 % took at most"),
+    "time": number("Milliseconds that all runs took together"),
+    "min_resp_time": number("Milliseconds of the shortest run"),
+    "max_resp_time": number("Milliseconds of the longest run"),
+}
+_SUMMARY = {"service_name": text("Name of the service; empty for all together"), **_FARED}
+_SHARE = {
+    "all_services_usage": integer("How often all services ran"),
+    "all_services_time": number("Milliseconds that all of them took together"),
+    "mean_all_services": number("Milliseconds that a run took, on average of all"),
+    "usage_perc_all_services": number("Which part of all runs it has, in percent"),
+    "time_perc_all_services": number("Which part of all time it took, in percent"),
+}
+_TRENDS = {
+    "usage_trend": text("How often it ran in each part of the time, with commas between"),
+    "mean_trend": text("Milliseconds that a run took in each part of the time, with commas between"),
+}
+_POINT = record(
+    {
+        "start": text("Where this part of the time begins, UTC", format="date-time"),
+        **{name: _FARED[name] for name in ("usage", "errors", "mean", "p50", "p95", "p99", "rate")},
+    }
+)
+_SUBJECTS = array(record({"name": text("Of the channel, server or service; empty where no channel matched"), **_FARED}))
+_TRAFFIC = record(
+    {
+        **_FARED,
+        "resolution_s": integer("Seconds that each part of the time has"),
+        "points": array(_POINT),
+        **dict.fromkeys(("channels", "servers", "services"), _SUBJECTS),
+    }
+)
+_RANKING = record({**_SUMMARY, **_SHARE})
+_WITH_NUMBERS = {
+    "usage": integer("How often it ran ever"),
+    "errors": integer("How often it failed ever"),
+    "last_used": nullable(text("When it ran last, UTC; null for never")),
+    "time_min_all_time": number("Milliseconds of its shortest run ever"),
+    "time_max_all_time": number("Milliseconds of its longest run ever"),
+    "time_mean_all_time": number("Milliseconds that a run takes, on average"),
+}
+_SAMPLE = {
+    "service_id": integer("Number of the service"),
+    "sample_req_resp_freq": integer("Every how many runs a sample is kept; 0 for none"),
+    "sample_cid": text("Correlation id of the latest one"),
+    "sample_req_ts": text("When the request came, UTC", format="date-time"),
+    "sample_resp_ts": text("When the answer went, UTC", format="date-time"),
+    "sample_req": text("The request"),
+    "sample_resp": text("The answer"),
+}
+# The first day of the period that a day is in, and the first one after it.
+_PERIODS: Mapping[str, tuple[Callable[[date], date], Callable[[date], date]]] = {
+    "day": (lambda day: day, lambda day: day + timedelta(days=1)),
+    "week": (lambda day: day - timedelta(days=day.weekday()), lambda day: day + timedelta(days=7)),
+    "month": (lambda day: day.replace(day=1), lambda day: _next_month(day)),
+    "year": (lambda day: day.replace(month=1, day=1), lambda day: day.replace(year=day.year + 1)),
+}
 
 
-def statistics_actions(reader: StatisticsReader, http: StatisticsReader, recordings: Recordings) -> "dict[str, Action]":
+def statistics_actions(reader: StatisticsReader, http: StatisticsReader, recordings: Recordings) -> dict[str, Action]:
     """
     Return the actions by the names of their services.
 
@@ -42,28 +124,110 @@ def statistics_actions(reader: StatisticsReader, http: StatisticsReader, recordi
         reader: Of what services did.
         http: Of what channels and servers answered.
     """
+    return {
+        **{f"zato.stats.{name}": each for name, each in _number_actions(reader, http).items()},
+        **{f"zato.service.{name}": each for name, each in _sample_actions(reader, recordings).items()},
+        **{
+            f"zato.service.{group}.{name}": each
+            for group, recorded in _RECORDED.items()
+            for name, each in _recording_actions(recordings, recorded).items()
+        },
+    }
 
+
+def _number_actions(reader: StatisticsReader, http: StatisticsReader) -> dict[str, Action]:
     def delete(_admin: "Admin", values: Values, _author: Author) -> dict[str, int]:
         return {"deleted": sum(each.delete(*_range(values)) for each in (reader, http))}
 
-    made: dict[str, Action] = {
-        "zato.stats.get-trends": lambda admin, values, author: ranked(reader, *_range(values), values, has_trends=True),
-        "zato.stats.get-summary-by-range": lambda admin, values, author: ranked(reader, *_range(values), values),
-        "zato.stats.get-by-service": lambda admin, values, author: by_service(reader, admin, values),
-        "zato.stats.get-series": lambda admin, values, author: series(reader, values),
-        "zato.stats.get-traffic": lambda admin, values, author: traffic(reader, http, values),
-        "zato.stats.delete": noted(delete, "start", "stop"),
-        "zato.service.get-request-response": lambda admin, values, author: latest_sample(recordings, admin, values),
-        "zato.service.configure-request-response": configure_samples,
-        "zato.service.get-by-name": lambda admin, values, author: with_numbers(reader, service_by_name(admin, values, author)),
+    looks = partial(_STATISTICS.action, role=Role.VIEWER)
+    ranking = record({**_RANGE, **_RANKED}, optional={**_RANGE, **_RANKED})
+    of_service = {"service": text("Name of the service"), "service_id": integer("Its number, instead of its name"), **_RANGE}
+    in_series = {
+        "service": text("Name of the service; all when it is not given"),
+        **_RANGE,
+        "is_internal": _RANKED["is_internal"],
+    }
+    in_traffic = {**_RANGE, "is_internal": _RANKED["is_internal"]}
+    made = {
+        "get-trends": looks(
+            lambda _admin, values, _author: ranked(reader, *_range(values), values, has_trends=True),
+            help="Return the slowest or most used services of a span of time, with their trends",
+            takes=ranking,
+            returns=array(record({**_SUMMARY, **_SHARE, **_TRENDS})),
+        ),
+        "get-summary-by-range": looks(
+            lambda _admin, values, _author: ranked(reader, *_range(values), values),
+            help="Return the slowest or most used services of a span of time",
+            takes=ranking,
+            returns=array(_RANKING),
+        ),
+        "get-by-service": looks(
+            lambda admin, values, _author: by_service(reader, admin, values),
+            help="Return how one service fared in a span of time",
+            takes=record(of_service, optional=of_service),
+            returns=record({**_SUMMARY, **_TRENDS, "series": array(_POINT)}),
+        ),
+        "get-series": looks(
+            lambda _admin, values, _author: series(reader, values),
+            help="Return numbers over time, for charts",
+            takes=record(in_series, optional=in_series),
+            returns=record(
+                {**_SUMMARY, "resolution_s": integer("Seconds that each part of the time has"), "points": array(_POINT)}
+            ),
+        ),
+        "get-traffic": looks(
+            lambda _admin, values, _author: traffic(reader, http, values),
+            help="Return HTTP requests over time, and by channel, server and service, up to the last second",
+            takes=record(in_traffic, optional=in_traffic),
+            returns=_TRAFFIC,
+        ),
+        "delete": _STATISTICS.action(
+            noted(delete, "start", "stop"),
+            Role.DEPLOYER,
+            "Delete the statistics of a span of time",
+            takes=record(_RANGE, optional=_RANGE),
+            returns=record({"deleted": integer("How many parts of the time")}),
+        ),
     }
     for period in _PERIODS:
-        made[f"zato.stats.get-summary-by-{period}"] = _by_period(reader, period)
-    for what, group in ((SLOW, "slow-response"), (SAMPLE, "sample"), (ERROR, "error")):
-        made[f"zato.service.{group}.get-list"] = _listing(recordings, what)
-        made[f"zato.service.{group}.get"] = _getting(recordings, what)
-        made[f"zato.service.{group}.delete"] = noted(_deleting(recordings, what), "name")
+        in_period = {"start": text(f"A day of the {period}; today when it is not given"), **_RANKED}
+        made[f"get-summary-by-{period}"] = looks(
+            _by_period(reader, period),
+            help=f"Return the slowest or most used services of a {period}",
+            takes=record(in_period, optional=in_period),
+            returns=array(_RANKING),
+        )
     return made
+
+
+def _sample_actions(reader: StatisticsReader, recordings: Recordings) -> dict[str, Action]:
+    frequency = _SAMPLE["sample_req_resp_freq"]
+    return {
+        "get-by-name": _SERVICES.action(
+            lambda admin, values, author: with_numbers(reader, service_by_name(admin, values, author)),
+            Role.VIEWER,
+            "Return the service that the name or the id says, and how it has fared",
+            takes=which({}),
+            returns=record({**SERVICE["properties"], **_WITH_NUMBERS}, optional=_WITH_NUMBERS),
+        ),
+        "get-request-response": _SERVICES.action(
+            lambda admin, values, _author: latest_sample(recordings, admin, values),
+            Role.DEVELOPER,
+            "Return the latest sample of a service's request and response",
+            takes=which({}),
+            returns=record(_SAMPLE, optional=_SAMPLE.keys() - {"service_id", "sample_req_resp_freq"}),
+        ),
+        "configure-request-response": _SERVICES.action(
+            configure_samples,
+            Role.DEPLOYER,
+            "Say how often a sample of a service's request and response is kept",
+            takes=record(
+                {"name": text("Name of the service", minLength=1), "sample_req_resp_freq": {**frequency, "default": 0}},
+                optional=("sample_req_resp_freq",),
+            ),
+            returns=EDITED,
+        ),
+    }
 
 
 # Numbers
@@ -274,24 +438,11 @@ def _time(values: Values, name: str) -> datetime:
     return time.replace(tzinfo=time.tzinfo or UTC)
 
 
-def _first_of_week(day: date) -> date:
-    return day - timedelta(days=day.weekday())
-
-
 def _next_month(day: date) -> date:
     return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
 
 
-# The first day of the period that a day is in, and the first one after it.
-_PERIODS: Mapping[str, tuple[Callable[[date], date], Callable[[date], date]]] = {
-    "day": (lambda day: day, lambda day: day + timedelta(days=1)),
-    "week": (_first_of_week, lambda day: day + timedelta(days=7)),
-    "month": (lambda day: day.replace(day=1), _next_month),
-    "year": (lambda day: day.replace(month=1, day=1), lambda day: day.replace(year=day.year + 1)),
-}
-
-
-def _by_period(reader: StatisticsReader, period: str) -> "Action":
+def _by_period(reader: StatisticsReader, period: str) -> Run:
     first, after = _PERIODS[period]
 
     def summarise(_admin: "Admin", values: Values, _author: Author) -> list[dict[str, Any]]:
@@ -305,7 +456,76 @@ def _by_period(reader: StatisticsReader, period: str) -> "Action":
 # Runs that are worth a look
 
 
-def _listing(recordings: Recordings, what: str) -> "Action":
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """
+    Args:
+        what: As `zato.server.services.recordings` calls them.
+        label: What one of them is, for people.
+        shown: What each has beside what all have.
+        messages: What only those see who look at a single one.
+    """
+
+    what: str
+    label: str
+    shown: Mapping[str, Schema]
+    messages: Mapping[str, Schema]
+
+
+_RUN = {
+    "cid": text("Correlation id of the run"),
+    "req_ts": text("When the request came, UTC", format="date-time"),
+    "resp_ts": text("When the answer went, UTC", format="date-time"),
+    "proc_time": number("Milliseconds that it took"),
+    "channel": text("The channel that it came in by"),
+    "server": text("Server that it ran in"),
+    "version": integer("Version of the service's file"),
+}
+_MESSAGES = {"req": text("The request"), "resp": text("The answer")}
+_RECORDED: Mapping[str, _Recorded] = {
+    "slow-response": _Recorded(
+        SLOW,
+        "slow run",
+        {"slow_threshold": integer("Milliseconds above which it is slow")},
+        _MESSAGES,
+    ),
+    "sample": _Recorded(SAMPLE, "sample", {}, _MESSAGES),
+    "error": _Recorded(
+        ERROR,
+        "failed run",
+        {"type": text("Name of the error"), "message": text("What it says")},
+        {"traceback": text("Where it was raised")},
+    ),
+}
+
+
+def _recording_actions(recordings: Recordings, recorded: _Recorded) -> dict[str, Action]:
+    """Users' messages are in there."""
+    action = partial(_SERVICES.action, role=Role.DEVELOPER)
+    name, label = {"name": text("Name of the service", minLength=1)}, recorded.label
+    return {
+        "get-list": action(
+            _listing(recordings, recorded.what),
+            help=f"Return each {label} of a service that is kept, the newest first",
+            takes=record({**name, **TAKES}, optional=TAKES),
+            returns=page_schema(record({**_RUN, **recorded.shown})),
+        ),
+        "get": action(
+            _getting(recordings, recorded.what),
+            help=f"Return one {label} of a service",
+            takes=record({**name, "cid": text("Correlation id of the run")}),
+            returns=record({**_RUN, **recorded.shown, **recorded.messages}),
+        ),
+        "delete": action(
+            noted(_deleting(recordings, recorded.what), "name"),
+            help=f"Delete each {label} of a service that is kept",
+            takes=record(name),
+            returns=record({"deleted": integer("How many there were")}),
+        ),
+    }
+
+
+def _listing(recordings: Recordings, what: str) -> Run:
     def listing(_admin: "Admin", values: Values, _author: Author) -> dict[str, Any]:
         page = read_page(values)
         found = [each for each in _read(recordings, what, values) if page.query in str(list(each.values())).lower()]
@@ -315,7 +535,7 @@ def _listing(recordings: Recordings, what: str) -> "Action":
     return listing
 
 
-def _getting(recordings: Recordings, what: str) -> "Action":
+def _getting(recordings: Recordings, what: str) -> Run:
     def getting(_admin: "Admin", values: Values, _author: Author) -> dict[str, Any]:
         for each in _read(recordings, what, values):
             if each["cid"] == values.get("cid"):
@@ -325,7 +545,7 @@ def _getting(recordings: Recordings, what: str) -> "Action":
     return getting
 
 
-def _deleting(recordings: Recordings, what: str) -> "Action":
+def _deleting(recordings: Recordings, what: str) -> Run:
     def deleting(_admin: "Admin", values: Values, _author: Author) -> dict[str, int]:
         try:
             return {"deleted": recordings.delete(what, _name(values))}

@@ -8,7 +8,10 @@ import redis
 
 from zato.common.errors import NotFound, Unavailable
 from zato.common.logs import get_logger
+from zato.server.accounts.roles import Role
+from zato.server.admin.actions import Action, Area
 from zato.server.control.changes import Author
+from zato.server.describe.schemas import array, integer, number, record, text
 from zato.server.services.tasks import FIELD, GROUP, Task, Tasks, decode, encode
 
 log = get_logger(__name__)
@@ -99,3 +102,56 @@ def _describe(id: str, fields: dict[bytes, bytes]) -> dict[str, Any]:
 
 def _away() -> Unavailable:
     return Unavailable("The asynchronous invocations cannot be looked at now: Redis does not answer")
+
+
+_TASKS = Area("Asynchronous invocations")
+_ID = record({"id": text("Id of the invocation that was given up", minLength=1)})
+_DEAD_LETTER = record(
+    {
+        "id": text("Its id, for retrying and deleting"),
+        "reason": text("Why it was given up"),
+        "failed_at": number("When, in seconds since the epoch"),
+        "service": text("Service that was to run"),
+        "cid": text("Correlation id"),
+        "caller": text("Who asked for it"),
+        "attempts": integer("How often it was tried"),
+        "created_at": number("When it was asked for, in seconds since the epoch"),
+        "payload": text("What the service was sent"),
+    },
+    optional=("service", "cid", "caller", "attempts", "created_at", "payload"),
+)
+TASK_ACTIONS: Mapping[str, Action] = {
+    "zato.async.get-status": _TASKS.action(
+        lambda admin, _values, _author: task_status(admin.queue),
+        Role.VIEWER,
+        "Return how many asynchronous invocations wait, run, wait for their time or next try, and were given up",
+        returns=record(
+            {
+                "waiting": integer("How many a worker has still to take"),
+                "running": integer("How many run now"),
+                "delayed": integer("How many wait for their time or their next try"),
+                "given_up": integer("How many nobody tries any more"),
+            }
+        ),
+    ),
+    "zato.async.get-dead-letters": _TASKS.action(
+        lambda admin, _values, _author: dead_letters(admin.queue),
+        Role.OPERATOR,
+        "Return what was given up, the newest first, with the reason",
+        returns=array(_DEAD_LETTER),
+    ),
+    "zato.async.retry-dead-letter": _TASKS.action(
+        lambda admin, values, author: retry_dead_letter(admin.queue, values, author),
+        Role.OPERATOR,
+        "Let what was given up run again as if for the first time",
+        takes=_ID,
+        returns=record({"id": text("Id that it had"), "cid": text("Correlation id"), "service": text("Service that will run")}),
+    ),
+    "zato.async.delete-dead-letter": _TASKS.action(
+        lambda admin, values, author: delete_dead_letter(admin.queue, values, author),
+        Role.OPERATOR,
+        "Delete what was given up",
+        takes=_ID,
+        returns=record({"id": text("Id that it had")}),
+    ),
+}

@@ -1,5 +1,5 @@
 """
-What a server adds to the `zato` command: services, deployments, objects, kinds, configuration in files, the state
+What a server adds to the `zato` command: services, packages, objects, kinds, configuration in files, the state
 of the cluster, statistics, what runs, and the audit log.
 
 Users' services import CommandResult from here.
@@ -21,11 +21,13 @@ def __getattr__(name: str) -> Any:
     from zato.server.commands.objects import OBJECT_COMMANDS
     from zato.server.commands.openapi import OPENAPI_COMMANDS
     from zato.server.commands.operations import OPERATIONS_COMMANDS
+    from zato.server.commands.packages import PACKAGE_COMMANDS
     from zato.server.commands.services import SERVICE_COMMANDS
     from zato.server.commands.statistics import STATISTICS_COMMANDS
 
     return (
         *SERVICE_COMMANDS,
+        *PACKAGE_COMMANDS,
         *STATISTICS_COMMANDS,
         *OBJECT_COMMANDS,
         *ENMASSE_COMMANDS,

@@ -13,6 +13,7 @@ from zato.common.cli.commands import Command, ExitCode, Group, completes_files
 from zato.common.cli.console import Console
 from zato.common.cli.signed_in import TOKEN_VARIABLE, keep_token, token_for
 from zato.common.errors import BadRequest, NotFound, Unavailable, ZatoError
+from zato.common.lifecycle.folders import write_secret
 
 if TYPE_CHECKING:
     from zato.common.rpc.client import Client
@@ -154,25 +155,46 @@ def _create_configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="What one signs in as: small letters, digits and . _ @ -")
     parser.add_argument("--role", choices=_ROLES, required=True, help="What it may do: each role all that those before it may")
     help = "File with its password; without it one is made, shown once, and changed at the first sign-in"
-    completes_files(parser.add_argument("--password-file", metavar="FILE", type=Path, help=help))
+    passwords = parser.add_mutually_exclusive_group()
+    completes_files(passwords.add_argument("--password-file", metavar="FILE", type=Path, help=help))
+    _save_password_argument(passwords)
     add_cluster_arguments(parser)
+
+
+def _save_password_argument(parser: Any) -> None:
+    help = "Write the password that is made into a new file that you alone can read, instead of showing it"
+    completes_files(parser.add_argument("--save-password", metavar="FILE", type=Path, help=help))
 
 
 def _create(options: argparse.Namespace, console: Console) -> int:
     values: dict[str, Any] = {"name": options.name, "role": options.role}
     if options.password_file is not None:
         values |= {"password": _secret(options.password_file, ""), "must_change_password": False}
+    _refuse_existing(options.save_password)
     with connect(options) as admin:
         made: dict[str, Any] = admin.invoke("zato.account.create", values)
-    console.data(made)
-    console.print(f"Made account {made['name']}, {made['role']}", style="green")
-    _show_password(made, console)
+    _hand_over_password(made, options.save_password, f"Made account {made['name']}, {made['role']}", console)
     return ExitCode.OK
 
 
-def _show_password(made: Mapping[str, Any], console: Console) -> None:
+def _refuse_existing(file: Path | None) -> None:
+    """Before anything is made: a password that can't be kept would be lost."""
+    if file is not None and (file.exists() or not file.parent.is_dir()):
+        what = "exists already" if file.exists() else f"can't be made: there is no folder {file.parent}"
+        raise BadRequest(f"{file} {what}; --save-password takes the name of a new file")
+
+
+def _hand_over_password(made: Mapping[str, Any], file: Path | None, says: str, console: Console) -> None:
+    """Show the password that was made, this one time, or keep it in a file."""
+    if file is not None and "password" in made:
+        write_secret(file, f"{made['password']}\n")
+        console.data({**made, "password": "", "password_file": str(file)})
+    else:
+        console.data(made)
+    console.print(says, style="green")
     if "password" in made:
-        console.print(f"Password, shown this one time: {made['password']}")
+        where = f"Its password is in {file}" if file is not None else f"Password, shown this one time: {made['password']}"
+        console.print(where)
         console.hint(f"It has to be changed first: 'zato login {made['name']}', then 'zato account password'")
 
 
@@ -205,12 +227,18 @@ def _delete(options: argparse.Namespace, console: Console) -> int:
     return ExitCode.OK
 
 
+def _reset_password_configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="Which account")
+    _save_password_argument(parser)
+    add_cluster_arguments(parser)
+
+
 def _reset_password(options: argparse.Namespace, console: Console) -> int:
+    _refuse_existing(options.save_password)
     with connect(options) as admin:
         made: dict[str, Any] = admin.invoke("zato.account.reset-password", {"name": options.name})
-    console.data(made)
-    console.print(f"{made['name']} has a new password, no second factor, and no sessions or tokens any more")
-    _show_password(made, console)
+    says = f"{made['name']} has a new password, no second factor, and no sessions or tokens any more"
+    _hand_over_password(made, options.save_password, says, console)
     return ExitCode.OK
 
 
@@ -325,7 +353,10 @@ ACCOUNT_COMMANDS: tuple[Command | Group, ...] = (
         help="Make an account",
         configure=_create_configure,
         run=_create,
-        examples=("zato account create ann --role deployer",),
+        examples=(
+            "zato account create ann --role deployer",
+            "zato account create admin --role admin --save-password admin_password",
+        ),
     ),
     Command(
         path=("account", "edit"),
@@ -338,7 +369,7 @@ ACCOUNT_COMMANDS: tuple[Command | Group, ...] = (
     Command(
         path=("account", "reset-password"),
         help="Give somebody a new password who has lost theirs, or their second factor",
-        configure=_name_argument,
+        configure=_reset_password_configure,
         run=_reset_password,
     ),
     Command(path=("account", "password"), help="Change your own password", configure=_password_configure, run=_password),

@@ -9,10 +9,12 @@ from zato.common.logs import get_logger
 from zato.server.connections.failures import Health
 from zato.server.connections.types import connection_types
 from zato.server.control.state import Configuration
+from zato.server.security.definitions import OUTGOING_KINDS, SECURITY_KINDS
 
 log = get_logger(__name__)
 
 _Key = tuple[str, str]
+_DEFINITIONS = frozenset((*SECURITY_KINDS, *OUTGOING_KINDS))
 _SEE_LOG = "see connection_not_made in the log"
 
 
@@ -63,12 +65,13 @@ class ConnectionPool:
         live: dict[_Key, _Live] = {}
         inactive: set[_Key] = set()
         broken: dict[_Key, str] = {}
+        versions_of = _versions_by_name(configuration)
         for kind, connection_type in connection_types().items():
             for each in configuration.of_kind(kind):
                 if not each.is_active:
                     inactive.add((kind, each.name))
                     continue
-                versions = _reference_versions(configuration, each.options)
+                versions = versions_of.get(getattr(each.options, "security", ""), ())
                 old = self._live.get((kind, each.name))
                 if old is not None and (old.version, old.reference_versions) == (each.version, versions):
                     live[kind, each.name] = old
@@ -92,7 +95,10 @@ class ConnectionPool:
                     log.exception("connection_close_failed", kind=kind, name=name)
 
 
-def _reference_versions(configuration: Configuration, options: Any) -> tuple[int, ...]:
+def _versions_by_name(configuration: Configuration) -> Mapping[str, tuple[int, ...]]:
     """A connection is made of its own options and of its security definition's: a change of either makes it anew."""
-    security = getattr(options, "security", "")
-    return tuple(each.version for each in configuration.objects.values() if security and each.name == security)
+    versions: dict[str, tuple[int, ...]] = {}
+    for each in configuration.objects.values():
+        if each.kind in _DEFINITIONS:
+            versions[each.name] = (*versions.get(each.name, ()), each.version)
+    return versions

@@ -20,7 +20,7 @@ from zato.server.control.objects import Objects
 from zato.server.control.state import ConfigObject, Configuration
 from zato.server.odb.database import Database
 from zato.server.odb.tables import ObjectRow
-from zato.server.services.modules import SourceFile
+from zato.server.packages.package import Package
 
 log = get_logger(__name__)
 
@@ -39,7 +39,7 @@ class Update:
     """
 
     configuration: Configuration
-    changed_files: tuple[SourceFile, ...] = ()
+    changed_files: tuple[Package, ...] = ()
     removed_files: Mapping[str, int] = field(default_factory=dict)
     is_whole: bool = False
     changed_at: tuple[datetime, ...] = ()
@@ -151,7 +151,7 @@ class Follower:
 
     def _changes(self, session: Session, newest: int) -> Update:
         objects = dict(self._configuration.objects)
-        changed: dict[str, SourceFile] = {}
+        changed: dict[str, Package] = {}
         removed: dict[str, int] = {}
         changes = changes_since(session, self._configuration.version)
         registered = {change.name for change in changes if change.kind == KIND}

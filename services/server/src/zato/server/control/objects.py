@@ -115,7 +115,7 @@ class Objects:
         with self._database.transaction() as session:
             version = next_version(session)
             row = _get(session, kind, values)
-            users = _users(session, row)
+            users = [f"{user} '{name}'" for _, user, name in _users(session, row)]
             if users:
                 raise Conflict(f"{kind.name} '{row.name}' is used by {', '.join(users)}: change or delete these first")
             before = _audited(session, kind, row)
@@ -143,6 +143,13 @@ class Objects:
         with self._database.reading() as session:
             rows = session.execute(select(ObjectRow).where(ObjectRow.kind == kind.name).order_by(ObjectRow.name)).scalars()
             return [_public(session, kind, row) for row in rows]
+
+    def get_users(self, kind_name: str, values: Values) -> list[dict[str, Any]]:
+        """Return the objects that refer to this one, which can't be deleted while they do. Raises NotFound."""
+        kind = self._kinds.registry.get(kind_name)
+        with self._database.reading() as session:
+            found = _users(session, _get(session, kind, values))
+        return [{"id": id, "kind": user_kind, "name": name} for id, user_kind, name in found]
 
     def load(self, session: Session, row: ObjectRow) -> ConfigObject:
         """Return what a worker or another part runs with: options checked, secrets decrypted."""
@@ -268,11 +275,12 @@ def _resolve(session: Session, kind: Kind, row: ObjectRow, option: str, name: st
     raise InvalidOptions(f"{kind.name} '{row.name}': '{option}' {problem}", **{option: problem})
 
 
-def _users(session: Session, row: ObjectRow) -> list[str]:
+def _users(session: Session, row: ObjectRow) -> list[tuple[int, str, str]]:
+    """Return id, kind and name of each object that refers to this one."""
     source = aliased(ObjectRow)
-    statement = select(source.kind, source.name).join(ReferenceRow, ReferenceRow.source_id == source.id)
-    found = session.execute(statement.where(ReferenceRow.target_id == row.id).order_by(source.kind, source.name))
-    return [f"{kind} '{name}'" for kind, name in found]
+    statement = select(source.id, source.kind, source.name).join(ReferenceRow, ReferenceRow.source_id == source.id)
+    found = session.execute(statement.where(ReferenceRow.target_id == row.id).distinct().order_by(source.kind, source.name))
+    return [(id, kind, name) for id, kind, name in found]
 
 
 def _check_unique(session: Session, kind: Kind, row: ObjectRow, values: Values) -> None:

@@ -31,6 +31,7 @@ def report_worker(session: Session, server: str, pid: int, config_version: int, 
                 version_running=outcome.version_running,
                 is_ok=outcome.is_ok,
                 reason=outcome.reason,
+                traceback=outcome.traceback,
                 reported_at=utc_now(),
             )
         )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from zato.server.accounts.roles import Role
 from zato.server.describe.kinds import ActionDescription
 from zato.server.describe.openapi import answer, content_of, document, response_name, responses
 from zato.server.describe.schemas import Schema, record, text
@@ -32,10 +33,24 @@ _SECURITY: Mapping[str, Schema] = {
 
 @dataclass(frozen=True, slots=True)
 class AdminOperation:
-    """One admin service, by its name."""
+    """
+    One admin service, by its name.
+
+    Args:
+        role: The least that may invoke it.
+        aliases: Published names under which it can be invoked too.
+    """
 
     service: str
     description: ActionDescription
+    role: Role
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """What there is to say beside what it does."""
+        also = f" Published as {', '.join(self.aliases)} too." if self.aliases else ""
+        return f"Takes the role {self.role.label}.{also}"
 
 
 def response_element(service: str) -> str:
@@ -70,7 +85,10 @@ def _operation(operation: AdminOperation) -> dict[str, Any]:
     takes = described.takes
     return {
         "operationId": operation.service,
-        "summary": described.help or operation.service,
+        "summary": described.help,
+        "description": operation.note,
+        "x-zato-role": operation.role.label,
+        **({"x-zato-aliases": list(operation.aliases)} if operation.aliases else {}),
         "tags": [described.tag],
         "requestBody": {"content": content_of(_JSON, takes), "required": "required" in takes or "anyOf" in takes},
         "responses": {

@@ -7,7 +7,6 @@ from typing import Any
 from zato.server.admin.services import AdminService
 from zato.server.control.kinds import Kinds
 from zato.server.control.state import Configuration
-from zato.server.describe.actions import describe_action
 from zato.server.describe.admin import AdminOperation, admin_document
 from zato.server.describe.channels import services_document
 from zato.server.services.name_patterns import NamePatterns
@@ -49,9 +48,15 @@ class Documents:
         return made
 
     def operations(self) -> Iterator[AdminOperation]:
-        for entry in self.store.entries():
-            if issubclass(entry.cls, AdminService):
-                yield AdminOperation(entry.name, describe_action(entry.name, self.kinds.registry, entry.cls.action))
+        """Yield all admin services; published names of others are told with these."""
+        actions = {each.name: each.cls.action for each in self.store.entries() if issubclass(each.cls, AdminService)}
+        aliases: dict[str, list[str]] = {}
+        for name, action in actions.items():
+            for target in action.alias_of:
+                aliases.setdefault(target, []).append(name)
+        for name, action in actions.items():
+            if not action.alias_of:
+                yield AdminOperation(name, action.describe(), action.role, tuple(sorted(aliases.get(name, ()))))
 
     def _admin(self) -> dict[str, Any]:
         title = f"Admin API of {self.cluster}"

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 from zato.common.kinds import Kind
 from zato.common.options import declared_options
+from zato.server.admin.pages import listed_schema, listed_takes
 from zato.server.describe.schemas import (
     Schema,
-    anything,
     array,
     boolean,
     integer,
-    nullable,
     number,
     option_schema,
     record,
@@ -51,25 +50,7 @@ _HEAD: Mapping[str, Schema] = {
 }
 _NAME: Schema = text("Name of the object, unique in its kind", minLength=1, maxLength=MAX_NAME_CHARACTERS)
 _WHICH: Mapping[str, Schema] = {"id": integer("Number of the object, instead of its name"), "name": text("Name of the object")}
-_LIST = {
-    "query": text("What each one has to contain, in whichever of its fields", maxLength=200),
-    "paginate": boolean("Whether a page is wanted; it is when one of the next two is given"),
-    "cur_page": integer("Which page, from 1 on", minimum=1, maximum=1_000_000),
-    "page_size": integer("How many there are on a page", minimum=1, maximum=1000),
-}
-_META = record(
-    {
-        "cur_page": integer("Which page this is"),
-        "page_size": integer("How many there are on a page"),
-        "num_pages": integer("How many pages there are"),
-        "total": integer("How many there are on all pages"),
-        "has_prev_page": boolean("Whether there is a page before"),
-        "has_next_page": boolean("Whether there is a page after"),
-        "prev_page": nullable(integer("Which one; null when there is none")),
-        "next_page": nullable(integer("Which one; null when there is none")),
-    }
-)
-_CHANGED = record(
+CHANGED = record(
     {
         "id": integer("Number of the object"),
         "name": text("Its name now"),
@@ -89,6 +70,7 @@ _STATUS = record(
         "since": text("Since when, UTC", format="date-time"),
     }
 )
+_USER = record({"id": integer("Number of the object"), "kind": text("Its kind"), "name": text("Its name")})
 _PINGED = record(
     {
         "is_ok": boolean("Whether the other side answered"),
@@ -116,7 +98,7 @@ def _create(kind: Kind) -> ActionDescription:
         {"name": _NAME, "is_active": active, **options},
         optional={"is_active", *(each.name for each in declared if not each.is_required)},
     )
-    return ActionDescription(f"Create an object of the kind {kind.name}", _closed(takes), _CHANGED)
+    return ActionDescription(f"Create an object of the kind {kind.name}", _closed(takes), CHANGED)
 
 
 def _edit(kind: Kind) -> ActionDescription:
@@ -126,17 +108,13 @@ def _edit(kind: Kind) -> ActionDescription:
         for each in declared_options(kind.options)
     }
     more = {"new_name": {**_NAME, "description": "Renames it"}, "is_active": boolean("Whether it is in use"), **options}
-    return ActionDescription("Change the given options of an object and keep the others", _closed(which(more)), _CHANGED)
+    return ActionDescription("Change the given options of an object and keep the others", _closed(which(more)), CHANGED)
 
 
 def _get_list(kind: Kind) -> ActionDescription:
     found = object_schema(kind)
-    names = list(found["properties"])
-    orders = [*names, *(f"-{name}" for name in names)]
-    takes = {**_LIST, "sort": text("What they are ordered by; with - before it the other way round", enum=orders)}
-    returns = {"anyOf": [array(found), record({"data": array(found), "_meta": _META})]}
     return ActionDescription(
-        "Return all objects of the kind, by name, or a page of them", record(takes, optional=takes), returns
+        "Return all objects of the kind, by name, or a page of them", listed_takes(found), listed_schema(found)
     )
 
 
@@ -146,17 +124,20 @@ def _change_password(kind: Kind) -> ActionDescription:
         "password1": text(f"The new value of '{secret}'", minLength=1, format="password", writeOnly=True),
         "password2": text("The same again", minLength=1, format="password", writeOnly=True),
     }
-    return ActionDescription("Change the secret of an object", which(given, required=("password1", "password2")), _CHANGED)
+    return ActionDescription("Change the secret of an object", which(given, required=("password1", "password2")), CHANGED)
 
 
 OPERATIONS: Mapping[str, Callable[[Kind], ActionDescription]] = {
     "create": _create,
     "edit": _edit,
-    "delete": lambda kind: ActionDescription("Delete an object that no other one uses", which({}), _CHANGED),
+    "delete": lambda kind: ActionDescription("Delete an object that no other one uses", which({}), CHANGED),
     "get": lambda kind: ActionDescription(
         "Return an object with all of its options but secrets", which({}), object_schema(kind)
     ),
     "get-list": _get_list,
+    "get-users": lambda kind: ActionDescription(
+        "Return the objects that refer to an object; while there are any it can't be deleted", which({}), array(_USER)
+    ),
     "get-status": lambda kind: ActionDescription(
         "Return what each worker or part says of each object: whether it works, since when, and why not",
         record({}),
@@ -172,7 +153,6 @@ OPERATIONS: Mapping[str, Callable[[Kind], ActionDescription]] = {
 
 
 def describe_operation(kind: Kind, operation: str) -> ActionDescription:
-    """Return what is known of `zato.<kind>.<operation>`. One that a kind has beside those that all have takes anything."""
-    make = OPERATIONS.get(operation)
-    described = make(kind) if make else ActionDescription("", record({}), anything())
+    """Return what `zato.<kind>.<operation>` takes and answers."""
+    described = OPERATIONS[operation](kind)
     return ActionDescription(described.help, described.takes, described.returns, kind.label)

@@ -1,7 +1,8 @@
 """
-How files written for 2.0 and 3.x name what is configured. Facts only, as tables: who reads them is `wanted`.
+How 2.0 and 3.x name what is configured, in files and in the services that manage it. Facts only, as tables: who reads them are
+`zato.server.enmasse.wanted` and `zato.server.admin.published`.
 
-A key without a row here, and a type without one, is reported and skipped.
+A key of a file without a row here, and a type without one, is reported and skipped.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,6 +15,14 @@ Convert = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """Their names for another object: of its number, which services take and show, and of its name, which lists show."""
+
+    number: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class PublishedKind:
     """
     Args:
@@ -22,6 +31,10 @@ class PublishedKind:
         converts: Our option → what makes its value of theirs.
         defaults: What a file means that leaves an option out, where ours differs.
         meaningless: Options that say nothing here, beside those of `_MEANINGLESS`; left out silently.
+        references: Our option that names another object → how their services do.
+        names: Our option → their name of it in lists, where that is another one.
+        shows: Our option → what makes of our value the one that they show.
+        constants: What they show that has no counterpart here.
     """
 
     kind: str
@@ -29,6 +42,10 @@ class PublishedKind:
     converts: Mapping[str, Convert] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     meaningless: frozenset[str] = frozenset()
+    references: Mapping[str, Reference] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    shows: Mapping[str, Convert] = field(default_factory=dict)
+    constants: Mapping[str, Any] = field(default_factory=dict)
 
     def is_meaningless(self, option: str) -> bool:
         return option in _MEANINGLESS or option in self.meaningless
@@ -42,6 +59,27 @@ class ByType:
     kinds: Mapping[str, PublishedKind | str]
 
 
+@dataclass(frozen=True, slots=True)
+class PublishedServices:
+    """
+    Services `zato.<group>.create` and so on, for objects of one kind or of several.
+
+    Args:
+        kinds: By what the input says in `keys`; the one there is by ().
+        tells_deleted: Whether their `delete` answers with what was deleted.
+        pinged: What their `ping` answers with: `info`, a text, or `response_time`, in seconds.
+        left_out: Fields that say nothing here, beside those of the kinds.
+        shared: Fields of the one table that all of the kinds were in: of each, those of the others say nothing.
+    """
+
+    kinds: Mapping[tuple[str, ...], PublishedKind]
+    keys: tuple[str, ...] = ()
+    tells_deleted: bool = False
+    pinged: str = "info"
+    left_out: frozenset[str] = frozenset()
+    shared: frozenset[str] = frozenset()
+
+
 # Numbers and flags of another ODB, and what the section itself says already.
 _MEANINGLESS = frozenset(
     {
@@ -49,6 +87,7 @@ _MEANINGLESS = frozenset(
         "cluster_id",
         "cluster_name",
         "connection",
+        "def_id",
         "has_rbac_group",
         "is_channel",
         "is_internal",
@@ -65,6 +104,11 @@ _MEANINGLESS = frozenset(
 
 _SECURITY_NAMES = {"sec_def": "security", "security_name": "security", "security_def": "security"}
 _SECURITY = {"security": values.security}
+_SERVICE_REFERENCE = {"service": Reference("service_id", "service_name")}
+_SECURITY_REFERENCE = {"security": Reference("security_id", "security_name")}
+_CHANNEL_REFERENCES = _SERVICE_REFERENCE | _SECURITY_REFERENCE
+_DEFINITION_REFERENCE = {"definition": Reference("def_id", "def_name")}
+_MESSAGE_REFERENCES = _SERVICE_REFERENCE | _DEFINITION_REFERENCE
 
 # Their names of the secret are many; `password` is ours too.
 _BASIC_AUTH = PublishedKind("security-basic-auth", meaningless=frozenset({"type"}))
@@ -76,8 +120,16 @@ _BEARER_TOKEN = PublishedKind(
 )
 _API_KEY = PublishedKind("security-api-key", {"password": "key"}, meaningless=frozenset({"type", "username"}))
 # In 2.0 the header of a key was its user name.
-_API_KEY_OF_2 = PublishedKind("security-api-key", {"password": "key", "username": "header"}, meaningless=frozenset({"type"}))
+_API_KEY_OF_2 = PublishedKind(
+    "security-api-key", {"password": "key", "username": "header"}, meaningless=frozenset({"type"}), names={"header": "username"}
+)
 _WITHOUT_TYPE = frozenset({"type"})
+
+_WSS = PublishedKind(
+    "security-wss",
+    converts={"password_type": values.password_type, "reject_expiry_limit": values.seconds},
+    meaningless=_WITHOUT_TYPE,
+)
 
 _SECURITY_TYPES: Mapping[str, PublishedKind | str] = {
     "apikey": _API_KEY,
@@ -86,47 +138,90 @@ _SECURITY_TYPES: Mapping[str, PublishedKind | str] = {
     "bearer_token": _BEARER_TOKEN,
     "jwt": PublishedKind("security-jwt", meaningless=_WITHOUT_TYPE),
     "ntlm": PublishedKind("security-ntlm", meaningless=_WITHOUT_TYPE),
-    "oauth": PublishedKind("security-oauth", meaningless=_WITHOUT_TYPE | {"max_nonce_log", "proto_version"}),
+    "oauth": PublishedKind(
+        "security-oauth",
+        meaningless=_WITHOUT_TYPE | {"max_nonce_log", "proto_version"},
+        constants={"max_nonce_log": 0, "proto_version": "OAuth/1.0"},
+    ),
     "openstack": PublishedKind("security-openstack", meaningless=_WITHOUT_TYPE),
     "tech_acc": PublishedKind("security-tech-account", meaningless=_WITHOUT_TYPE | {"salt", "username"}),
     "tls_channel_sec": PublishedKind("security-tls-channel", meaningless=_WITHOUT_TYPE | {"username"}),
     "tls_key_cert": PublishedKind("security-tls-key-cert", meaningless=_WITHOUT_TYPE | {"info", "username"}),
     "vault_conn_sec": "Vault as a security definition",
-    "wss": PublishedKind("security-wss", converts={"password_type": values.password_type}, meaningless=_WITHOUT_TYPE),
+    "wss": _WSS,
     "xpath_sec": PublishedKind("security-xpath", meaningless=_WITHOUT_TYPE),
 }
 
 _REST_CHANNEL = PublishedKind("channel-http", _SECURITY_NAMES, {**_SECURITY, "method": values.upper})
 _PLAIN_CHANNEL = PublishedKind(
-    "channel-http", _SECURITY_NAMES, {**_SECURITY, "method": values.upper}, defaults={"data_format": ""}
+    "channel-http",
+    _SECURITY_NAMES,
+    {**_SECURITY, "method": values.upper},
+    defaults={"data_format": ""},
+    references=_CHANNEL_REFERENCES,
 )
 _SOAP_CHANNEL = PublishedKind(
     "channel-soap",
     _SECURITY_NAMES,
     {**_SECURITY, "soap_version": values.version},
     meaningless=frozenset({"data_format", "method"}),
+    references=_CHANNEL_REFERENCES,
 )
 _REST_OUTGOING = PublishedKind(
     "outgoing-http",
     {**_SECURITY_NAMES, "validate_tls": "tls_verify"},
     {**_SECURITY, "ping_method": values.upper},
     meaningless=frozenset({"method", "soap_action", "soap_version", "serialization_type"}),
+    references=_SECURITY_REFERENCE,
 )
 _SOAP_OUTGOING = PublishedKind(
     "outgoing-soap",
     {**_SECURITY_NAMES, "validate_tls": "tls_verify"},
     {**_SECURITY, "ping_method": values.upper, "soap_version": values.version},
     meaningless=frozenset({"method", "serialization_type"}),
+    constants={"serialization_type": "string"},
+    references=_SECURITY_REFERENCE,
 )
 _SQL = PublishedKind(
     "outgoing-sql", {"type": "engine", "database": "db_name"}, {"engine": values.engine, "extra": values.lines}
 )
 _LDAP = PublishedKind("outgoing-ldap", {"secret": "password"}, {"server_list": values.ldap_servers})
 _SFTP = PublishedKind("outgoing-sftp", {"secret": "password"})
-_FTP = PublishedKind("outgoing-ftp", {"user": "username", "acct": "account"}, meaningless=frozenset({"dircache"}))
+_FTP = PublishedKind(
+    "outgoing-ftp",
+    {"user": "username", "acct": "account"},
+    meaningless=frozenset({"dircache"}),
+    names={"username": "user", "account": "acct"},
+    constants={"dircache": False},
+)
 _SMTP = PublishedKind("outgoing-smtp")
 _IMAP = PublishedKind("outgoing-imap", converts={"get_criteria": values.lines}, meaningless=frozenset({"server_type"}))
 _JOB = PublishedKind("scheduler-job", defaults={"job_type": "interval_based"})
+_DEFINITION_NAME = {"def_name": "definition"}
+_MESSAGE_NAMES = {**_DEFINITION_NAME, "service_name": "service"}
+_MESSAGE_FORMAT = {"data_format": values.message_format}
+_EXPIRATION = {"expiration": values.whole_number}
+_AMQP_DEFINITION = PublishedKind("definition-amqp", converts={"heartbeat": values.heartbeat})
+_AMQP_CHANNEL = PublishedKind("channel-amqp", _MESSAGE_NAMES, _MESSAGE_FORMAT, references=_MESSAGE_REFERENCES)
+_AMQP_OUTGOING = PublishedKind(
+    "outgoing-amqp",
+    _DEFINITION_NAME,
+    _EXPIRATION,
+    meaningless=frozenset({"pool_size"}),
+    references=_DEFINITION_REFERENCE,
+)
+_MQ_DEFINITION = PublishedKind("definition-jms-wmq")
+_MQ_CHANNEL = PublishedKind("channel-jms-wmq", _MESSAGE_NAMES, _MESSAGE_FORMAT, references=_MESSAGE_REFERENCES)
+_MQ_OUTGOING = PublishedKind("outgoing-jms-wmq", _DEFINITION_NAME, _EXPIRATION, references=_DEFINITION_REFERENCE)
+_ZMQ_CHANNEL = PublishedKind(
+    "channel-zmq",
+    {"service_name": "service"},
+    {"address": values.addresses, "data_format": values.message_format},
+    references=_SERVICE_REFERENCE,
+    shows={"address": values.with_commas},
+    meaningless=frozenset({"service_source"}),
+)
+_ZMQ_OUTGOING = PublishedKind("outgoing-zmq", converts={"address": values.addresses}, shows={"address": values.with_commas})
 
 # What files for 2.0 and 3.x have at their top → our kind, or what it is that has none here yet.
 SECTIONS: Mapping[str, PublishedKind | ByType | str] = {
@@ -153,13 +248,21 @@ SECTIONS: Mapping[str, PublishedKind | ByType | str] = {
     "email_smtp": _SMTP,
     "email_imap": _IMAP,
     "scheduler": _JOB,
+    "def_amqp": _AMQP_DEFINITION,
+    "channel_amqp": _AMQP_CHANNEL,
+    "outconn_amqp": _AMQP_OUTGOING,
+    "outgoing_amqp": _AMQP_OUTGOING,
+    "def_jms_wmq": _MQ_DEFINITION,
+    "channel_jms_wmq": _MQ_CHANNEL,
+    "outconn_jms_wmq": _MQ_OUTGOING,
+    "outgoing_jms_wmq": _MQ_OUTGOING,
+    "channel_zmq": _ZMQ_CHANNEL,
+    "outconn_zmq": _ZMQ_OUTGOING,
+    "outgoing_zmq": _ZMQ_OUTGOING,
     "zato_generic_connection": ByType(("type_",), {"outconn-ldap": _LDAP, "outconn-sftp": _SFTP}),
     **{
         section: what
         for what, sections in {
-            "AMQP": ("def_amqp", "channel_amqp", "outconn_amqp", "outgoing_amqp"),
-            "IBM MQ": ("def_jms_wmq", "channel_jms_wmq", "outconn_jms_wmq", "outgoing_jms_wmq"),
-            "ZeroMQ": ("channel_zmq", "outconn_zmq", "outgoing_zmq"),
             "caches that are configured": ("cache", "cache_builtin", "cache_memcached"),
             "Cassandra": ("def_cassandra", "query_cassandra"),
             "clouds": ("cloud_aws_s3", "cloud_openstack_swift", "microsoft_365"),
@@ -185,4 +288,69 @@ SECTIONS: Mapping[str, PublishedKind | ByType | str] = {
         }.items()
         for section in sections
     },
+}
+
+
+def _one(kind: PublishedKind | str, **more: Any) -> PublishedServices:
+    assert isinstance(kind, PublishedKind)
+    return PublishedServices({(): kind}, **more)
+
+
+# What is between "zato." and the name of the operation → what it is about.
+SERVICES: Mapping[str, PublishedServices] = {
+    "http-soap": PublishedServices(
+        {
+            ("channel", "plain_http"): _PLAIN_CHANNEL,
+            ("channel", "soap"): _SOAP_CHANNEL,
+            ("outgoing", "plain_http"): _REST_OUTGOING,
+            ("outgoing", "soap"): _SOAP_OUTGOING,
+        },
+        keys=("connection", "transport"),
+        left_out=frozenset({"sec_tls_ca_cert_id", "serialization_type"}),
+        shared=frozenset(
+            {
+                "content_type",
+                "has_rbac",
+                "host",
+                "merge_url_params_req",
+                "method",
+                "params_pri",
+                "ping_method",
+                "pool_size",
+                "service",
+                "soap_action",
+                "soap_version",
+                "timeout",
+                "url_params_pri",
+            }
+        ),
+    ),
+    "generic.connection": PublishedServices({("outconn-ldap",): _LDAP, ("outconn-sftp",): _SFTP}, keys=("type_",)),
+    "definition.amqp": _one(_AMQP_DEFINITION),
+    "channel.amqp": _one(_AMQP_CHANNEL),
+    "outgoing.amqp": _one(_AMQP_OUTGOING),
+    "definition.jms-wmq": _one(_MQ_DEFINITION),
+    "channel.jms-wmq": _one(_MQ_CHANNEL),
+    "outgoing.jms-wmq": _one(_MQ_OUTGOING),
+    "channel.zmq": _one(_ZMQ_CHANNEL),
+    "outgoing.zmq": _one(_ZMQ_OUTGOING),
+    "outgoing.sql": _one(_SQL, pinged="response_time"),
+    "outgoing.ftp": _one(_FTP, tells_deleted=True),
+    "email.smtp": _one(_SMTP),
+    "email.imap": _one(_IMAP),
+    "message.json-pointer": _one(PublishedKind("message-json-pointer")),
+    "message.namespace": _one(PublishedKind("message-namespace")),
+    "message.xpath": _one(PublishedKind("message-xpath")),
+    "security.apikey": _one(_API_KEY_OF_2),
+    "security.aws": _one(_SECURITY_TYPES["aws"]),
+    "security.basic-auth": _one(_BASIC_AUTH),
+    "security.jwt": _one(_SECURITY_TYPES["jwt"]),
+    "security.ntlm": _one(_SECURITY_TYPES["ntlm"]),
+    "security.oauth": _one(_SECURITY_TYPES["oauth"]),
+    "security.openstack": _one(_SECURITY_TYPES["openstack"]),
+    "security.tech-account": _one(_SECURITY_TYPES["tech_acc"]),
+    "security.tls.channel": _one(_SECURITY_TYPES["tls_channel_sec"]),
+    "security.tls.key-cert": _one(_SECURITY_TYPES["tls_key_cert"]),
+    "security.wss": _one(_SECURITY_TYPES["wss"]),
+    "security.xpath": _one(_SECURITY_TYPES["xpath_sec"]),
 }

@@ -4,6 +4,8 @@ from typing import Any
 
 _ENGINES = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql", "sqlite": "sqlite", "oracle": "oracle"}
 _NO_SECURITY = frozenset({"zato-no-security", "ZATO_NONE", "none"})
+# Of AMQP definitions, and of WS-Security.
+_LONGEST_HEARTBEAT_S, _EXPIRY_S = 60, 300
 _PASSWORD_TYPES = {"clear_text": "clear_text", "clear": "clear_text", "text": "clear_text", "digest": "digest"}
 
 
@@ -45,3 +47,30 @@ def password_type(value: Any) -> str:
 
 def version(value: Any) -> str:
     return str(value)
+
+
+def message_format(value: Any) -> str:
+    """What was published as no format is what a connector calls raw."""
+    return str(value) if value else "raw"
+
+
+def whole_number(value: Any) -> Any:
+    return 0 if value == "" else value
+
+
+def heartbeat(value: Any) -> Any:
+    """Zero switched it off; a broker that nobody hears of for so long is gone all the same."""
+    return _LONGEST_HEARTBEAT_S if value in (0, "0", False) else value
+
+
+def seconds(value: Any) -> Any:
+    """Documented as a flag, and given as a number."""
+    return _EXPIRY_S if isinstance(value, bool) else value
+
+
+def addresses(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def with_commas(value: Any) -> Any:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else value

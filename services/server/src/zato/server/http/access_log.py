@@ -81,22 +81,28 @@ def make_access_log_step(metrics: Metrics, access_log: AccessLog) -> Step:
         with bind_cid(request.cid):
             started = time.perf_counter()
             response = next(request)
-            elapsed_s = time.perf_counter() - started
-            channel = request.channel.name if request.channel is not None else ""
-            metrics.observe_request(channel, request.method, response.status, elapsed_s)
-            fields = {
-                "method": request.method,
-                "path": request.path[:_MAX_CHARACTERS],
-                "channel": channel,
-                "status": response.status,
-                "bytes_in": len(request.body),
-                "bytes_out": len(response.body),
-                "duration_ms": round(elapsed_s * 1000, 2),
-                "remote_address": request.remote_address,
-                "user_agent": _ascii(request.header(b"user-agent")[:_MAX_CHARACTERS]),
-            }
-            access_log.add(request.cid, fields)
+            if (stream := response.stream) is not None:
+                stream.on_end(lambda: note(request, response, started, stream.sent_bytes))
+            else:
+                note(request, response, started, len(response.body))
             return response
+
+    def note(request: Request, response: Response, started: float, sent_bytes: int) -> None:
+        elapsed_s = time.perf_counter() - started
+        channel = request.channel.name if request.channel is not None else ""
+        metrics.observe_request(channel, request.method, response.status, elapsed_s)
+        fields = {
+            "method": request.method,
+            "path": request.path[:_MAX_CHARACTERS],
+            "channel": channel,
+            "status": response.status,
+            "bytes_in": len(request.body),
+            "bytes_out": sent_bytes,
+            "duration_ms": round(elapsed_s * 1000, 2),
+            "remote_address": request.remote_address,
+            "user_agent": _ascii(request.header(b"user-agent")[:_MAX_CHARACTERS]),
+        }
+        access_log.add(request.cid, fields)
 
     return log_access
 

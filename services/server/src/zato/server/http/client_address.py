@@ -1,7 +1,7 @@
 """The step that finds out who the client is behind a load-balancer."""
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from zato.server.http.request import Request, Response
@@ -10,18 +10,26 @@ from zato.server.http.steps import Handler, Step
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
+def within(networks: Sequence[_Network]) -> Callable[[str], bool]:
+    """Return what says whether an address is in one of the networks."""
+
+    @lru_cache(1024)
+    def is_within(address: str) -> bool:
+        try:
+            return any(ipaddress.ip_address(address) in network for network in networks)
+        except ValueError:
+            return False
+
+    return is_within
+
+
 def make_client_address_step(trusted: Sequence[_Network]) -> Step:
     """
     Args:
         trusted: Where load-balancers are. Of others X-Forwarded-For is what the client made up.
     """
 
-    @lru_cache(1024)
-    def is_trusted(address: str) -> bool:
-        try:
-            return any(ipaddress.ip_address(address) in network for network in trusted)
-        except ValueError:
-            return False
+    is_trusted = within(trusted)
 
     def find_client_address(request: Request, next: Handler) -> Response:
         if is_trusted(request.remote_address):

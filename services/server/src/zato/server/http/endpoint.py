@@ -11,10 +11,11 @@ from zato.server.http.request import Request, Response
 from zato.server.http.soap import endpoint as soap
 from zato.server.http.soap.contracts import Contract, ContractOf
 from zato.server.http.steps import Handler
+from zato.server.http.streams import Stream, is_stream
 from zato.server.security.definitions import SEC_TYPES
 from zato.server.services.context import ChannelInfo, SecurityInfo
 from zato.server.services.invoke import Invoker
-from zato.server.services.reqresp import HTTPRequest, ServiceRequest
+from zato.server.services.reqresp import HTTPRequest, ServiceRequest, ServiceResponse
 
 
 def _declares_nothing(_service: str) -> Contract:
@@ -35,18 +36,32 @@ def make_endpoint(invoker: Invoker, contract_of: ContractOf = _declares_nothing)
         made, info = service_request(request, channel), channel_info(request, channel)
         if channel.soap is None:
             response = invoker.invoke(channel.options.service, made, cid=request.cid, channel=info)
+            if is_stream(response.payload):
+                return _stream(response, channel.options.data_format)
             body, content_type = formats.dump(channel.options.data_format, response.payload)
         else:
             with soap.findings():
                 response = invoker.invoke(channel.options.service, made, cid=request.cid, channel=info)
             body, content_type = soap.dump_payload(channel.soap, contract_of(channel.options.service), response.payload)
-        headers = {name: str(value) for name, value in response.headers.items()}
-        content_type = response.content_type or _pop(headers, "content-type") or content_type
-        if response.content_encoding:
-            headers["Content-Encoding"] = response.content_encoding
-        return Response(response.status_code, body, content_type, headers)
+        return _response(response, body, content_type)
 
     return invoke_service
+
+
+def _response(response: ServiceResponse, body: bytes, content_type: str) -> Response:
+    headers = {name: str(value) for name, value in response.headers.items()}
+    content_type = response.content_type or _pop(headers, "content-type") or content_type
+    if response.content_encoding:
+        headers["Content-Encoding"] = response.content_encoding
+    return Response(response.status_code, body, content_type, headers)
+
+
+def _stream(response: ServiceResponse, data_format: str) -> Response:
+    stream = Stream(response.payload)
+    stream.begin()
+    made = _response(response, b"", formats.CONTENT_TYPES[data_format])
+    made.stream = stream
+    return made
 
 
 def _pop(headers: dict[str, str], lower_name: str) -> str:

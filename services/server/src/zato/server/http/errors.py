@@ -86,6 +86,6 @@ def _headers(error: ZatoError) -> Mapping[str, str]:
         return {"WWW-Authenticate": error.challenge}
     if isinstance(error, MethodNotAllowed) and error.allow:
         return {"Allow": error.allow}
-    if isinstance(error, TooManyRequests):
+    if isinstance(error, TooManyRequests | Unavailable):
         return {"Retry-After": str(error.retry_after_s)}
-    return {"Retry-After": "1"} if isinstance(error, Unavailable) else {}
+    return {}

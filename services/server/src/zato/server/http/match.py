@@ -6,7 +6,7 @@ from zato.common.errors import MethodNotAllowed
 from zato.server.http.cors import answer_preflight
 from zato.server.http.request import Request, Response
 from zato.server.http.steps import Handler, Step
-from zato.server.worker_state import WorkerState
+from zato.server.worker_state import WorkerState, begin_with
 
 
 def make_match_step(current: Callable[[], WorkerState], methods_allowed: frozenset[str] = frozenset()) -> Step:
@@ -22,6 +22,7 @@ def make_match_step(current: Callable[[], WorkerState], methods_allowed: frozens
             raise MethodNotAllowed(f"Method {request.method} is not allowed here", allow=allow)
         state = current()
         request.state = state
+        begin_with(state)
         router = state.router
         if request.method == "OPTIONS" and (answer := answer_preflight(router, request)) is not None:
             return answer

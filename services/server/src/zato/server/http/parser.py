@@ -1,30 +1,18 @@
 """Bytes → the parts of a request, strictly: what could be read in two ways is refused, so that nobody can smuggle a request."""
 
 import re
-from dataclasses import dataclass
 
-from gunicorn_h1c import H1CProtocol, LimitRequestHeaders, LimitRequestLine
-from gunicorn_h1c import ParseError as PackageParseError
-from gunicorn_h1c._protocol import ParseError as ProtocolParseError
-
-from zato.common.errors import (
-    BadRequest,
-    HeadersTooLarge,
-    MethodNotAllowed,
-    NotImplementedHere,
-    PayloadTooLarge,
-    UriTooLong,
-    ZatoError,
-)
+from zato.common.errors import BadRequest, MethodNotAllowed, NotImplementedHere, PayloadTooLarge, ZatoError
 from zato.server.http.body_budget import BodyBudget
+from zato.server.http.h1c_tokenizer import H1CTokenizer
+from zato.server.http.tokenizer import MakeTokenizer, ParserLimits
 
-# Two unrelated classes, and which one is raised depends on where in the parser it happens.
-_PARSE_ERRORS = (PackageParseError, ProtocolParseError, ValueError)
 _HOST = re.compile(rb"[A-Za-z0-9.\-_~%!$&'()*+,;=]*(:\d*)?|\[[0-9A-Fa-f:.]+\](:\d*)?")
 # Where the address of the absolute form ends, its path or its query begins. No user may be in it.
 _ABSOLUTE = re.compile(rb"https?://[A-Za-z0-9.\-_~%!$&'()*+,;=:\[\]]+(?=[/?]|\Z)", re.IGNORECASE)
 _TARGET = re.compile(rb"[\x21-\x7e]+")
 _REFUSED_METHODS = frozenset({b"CONNECT", b"TRACE"})
+_CODINGS = frozenset({b"chunked", b"gzip", b"x-gzip", b"deflate", b"compress", b"x-compress", b"identity"})
 _HEAD = b"HEAD "
 _CRLF = b"\r\n"
 _USUAL_METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
@@ -35,42 +23,31 @@ class ExpectationFailed(ZatoError):
     grpc_code = "INVALID_ARGUMENT"
 
 
-@dataclass(frozen=True, slots=True)
-class ParserLimits:
-    request_line_bytes: int
-    headers: int
-    header_bytes: int
-    body_bytes: int
-
-
 class RequestParser:
     """
     One connection's parser. Feed it until `is_complete`, take the request, `reset`, and feed what `remaining` held.
 
     Args:
         budget: What its bodies are taken from; nothing bounds them together without one.
+        make_tokenizer: What takes the bytes apart. Whatever it is, what could be read in two ways is refused here.
 
     Attributes:
         has_head: The headers are complete and were found acceptable.
         wants_continue: The client waits for "100 Continue" before it sends the body.
     """
 
-    def __init__(self, limits: ParserLimits, budget: BodyBudget | None = None) -> None:
+    def __init__(
+        self, limits: ParserLimits, budget: BodyBudget | None = None, make_tokenizer: MakeTokenizer = H1CTokenizer
+    ) -> None:
         self._limits = limits
         self._budget = budget or BodyBudget()
         self._taken_bytes = 0
-        self._protocol = H1CProtocol(
-            on_headers_complete=self._check_head,
-            on_body=self._take_body,
-            limit_request_line=limits.request_line_bytes,
-            limit_request_fields=limits.headers,
-            limit_request_field_size=limits.header_bytes,
-            limit_remaining=0,
-        )
+        self._tokenizer = make_tokenizer(limits, self._check_head, self._take_body)
         self._body: list[bytes] = []
         # What has arrived, until it is more than a request line may be.
         self._beginning = b""
         self.body_bytes = 0
+        self.is_complete = False
         self.has_head = False
         self.wants_continue = False
 
@@ -78,31 +55,20 @@ class RequestParser:
         """Raises a ZatoError with the right status when the request can't be accepted."""
         if not self.has_head and len(self._beginning) <= self._limits.request_line_bytes:
             self._beginning += data
-        try:
-            self._protocol.feed(data)
-        except LimitRequestLine:
-            raise UriTooLong(f"The request line is longer than {self._limits.request_line_bytes} bytes") from None
-        except LimitRequestHeaders:
-            limits = f"{self._limits.headers} headers of {self._limits.header_bytes} bytes"
-            raise HeadersTooLarge(f"The request has more than the accepted {limits}") from None
-        except _PARSE_ERRORS as exc:
-            raise BadRequest(f"The request is not valid HTTP/1.1: {exc}") from None
-
-    @property
-    def is_complete(self) -> bool:
-        return bool(self._protocol.is_complete)
+        self._tokenizer.feed(data)
+        self.is_complete = self._tokenizer.is_complete
 
     @property
     def should_keep_alive(self) -> bool:
-        return bool(self._protocol.should_keep_alive)
+        return self._tokenizer.should_keep_alive
 
     @property
     def is_http_1_0(self) -> bool:
-        return bool(self._protocol.http_version == (1, 0))
+        return self._tokenizer.http_version == (1, 0)
 
     @property
     def method(self) -> str:
-        return str(self._protocol.method.decode("ascii"))
+        return self._tokenizer.method.decode("ascii")
 
     @property
     def is_head(self) -> bool:
@@ -112,7 +78,7 @@ class RequestParser:
     @property
     def target(self) -> str:
         """The path with its query. Of the absolute form, as proxies send it, the address is left out."""
-        target: bytes = self._protocol.path
+        target = self._tokenizer.path
         if (absolute := _ABSOLUTE.match(target)) is not None:
             rest = target[absolute.end() :]
             target = rest if rest.startswith(b"/") else b"/" + rest
@@ -120,8 +86,7 @@ class RequestParser:
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
-        headers: list[tuple[bytes, bytes]] = self._protocol.asgi_headers
-        return headers
+        return self._tokenizer.asgi_headers
 
     @property
     def body(self) -> bytes:
@@ -129,14 +94,14 @@ class RequestParser:
 
     def remaining(self) -> bytes:
         """What came after the request: the beginning of the next one."""
-        tail: bytes = self._protocol.remaining()
-        return tail
+        return self._tokenizer.remaining()
 
     def reset(self) -> None:
-        self._protocol.reset()
+        self._tokenizer.reset()
         self._beginning = b""
         self.release()
         self.body_bytes = 0
+        self.is_complete = False
         self.has_head = False
         self.wants_continue = False
 
@@ -173,7 +138,7 @@ class RequestParser:
         self.has_head = True
 
     def _check_request_line(self) -> None:
-        method, target = self._protocol.method, self._protocol.path
+        method, target = self._tokenizer.method, self._tokenizer.path
         if method in _REFUSED_METHODS:
             raise MethodNotAllowed(f"Method {method.decode()} is not allowed here", allow=_USUAL_METHODS)
         # The package takes more than one space between the parts; a proxy before us may see another request in that.
@@ -199,7 +164,10 @@ class RequestParser:
                 raise BadRequest("The request has both Content-Length and Transfer-Encoding")
             if self.is_http_1_0:
                 raise BadRequest("Transfer-Encoding is not part of HTTP/1.0")
-            if [value.strip().lower() for value in encodings] != [b"chunked"]:
+            codings = [coding.strip().lower() for value in encodings for coding in value.split(b",")]
+            if not _CODINGS.issuperset(codings) or codings.count(b"chunked") > 1:
+                raise BadRequest("The request has a Transfer-Encoding that nothing defines")
+            if codings != [b"chunked"]:
                 raise NotImplementedHere("The one accepted Transfer-Encoding is 'chunked'")
         elif lengths:
             if not lengths[0].isdigit():

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from zato.server.http.streams import Stream
+
 if TYPE_CHECKING:
     from zato.server.http.channel import Channel
     from zato.server.security.definitions import Identity
@@ -79,9 +81,10 @@ class Response:
     """
     Args:
         headers: Beside Content-Type, Content-Length, Date and X-Zato-CID, which are added on the way out.
+        stream: What is sent instead of a body, piece by piece.
     """
 
-    __slots__ = ("body", "content_type", "headers", "status")
+    __slots__ = ("body", "content_type", "headers", "status", "stream")
 
     def __init__(
         self,
@@ -89,8 +92,10 @@ class Response:
         body: bytes = b"",
         content_type: str = "application/json",
         headers: Mapping[str, str] | None = None,
+        stream: Stream | None = None,
     ) -> None:
         self.status = status
         self.body = body
         self.content_type = content_type
         self.headers: dict[str, Any] = dict(headers) if headers else {}
+        self.stream = stream

@@ -121,8 +121,8 @@ def _digest(parts: Iterable[bytes]) -> str:
 
 
 def _may_be_kept(response: Response) -> bool:
-    """Whether an answer is good for others too: no error, nobody's cookie, and nothing that forbids it."""
-    if response.status >= 400:
+    """Whether an answer is good for others too: no error, no stream, nobody's cookie, and nothing that forbids it."""
+    if response.status >= 400 or response.stream is not None:
         return False
     headers = {name.lower(): str(value).lower() for name, value in response.headers.items()}
     if "set-cookie" in headers or any(word in headers.get("cache-control", "") for word in ("no-store", "private")):

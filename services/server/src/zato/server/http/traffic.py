@@ -21,22 +21,32 @@ class Traffic:
     Args:
         prefix: Of the keys in Redis, e.g. "zato:production:http".
         server: The name of this one.
+        take: Returns how channels fared since it was asked last.
     """
 
-    def __init__(self, conn: "redis.Redis", prefix: str, server: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        conn: "redis.Redis",
+        prefix: str,
+        server: str,
+        take: Callable[[], Mapping[str, Counts]],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.prefix = prefix
+        self._take = take
         self._server = f"{SERVER}{server}"
         self._clock = clock
         self._counts: dict[str, Counts] = {}
         self._writer = CountsWriter(conn, prefix)
 
     def add(self, channels: Mapping[str, Counts]) -> None:
-        """Take over what was answered since the last time. A request that no channel matched is of the channel ""."""
+        """Take over what somebody else was told. A request that no channel matched is of the channel ""."""
         for name, counts in channels.items():
             for subject in (f"{CHANNEL}{name}", self._server):
                 self._counts.setdefault(subject, Counts()).add(counts)
 
     def flush_seconds(self) -> None:
+        self.add(self._take())
         counts, self._counts = self._counts, {}
         # Those of a second that Redis did not answer in are of no use later.
         with contextlib.suppress(redis.RedisError):

@@ -9,8 +9,9 @@ from zato.common.errors import InternalError
 from zato.server.http.request import Response
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
-_NO_BODY = frozenset({204, 304})
+NO_BODY = frozenset({204, 304})
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _BAD_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 # What frames a message is for us to say; a service that sets it too would make two of it.
@@ -45,9 +46,12 @@ class HeadWriter:
         if not isinstance(status, int) or not 200 <= status <= 599:
             raise InternalError(f"The service set the status {status!r:.40}, which is none from 200 to 599")
         lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}\r\n{self._common}{CID_HEADER}: {cid}\r\n"]
-        has_body = status not in _NO_BODY
+        has_body = status not in NO_BODY
         if has_body:
-            if response.body or not is_head:
+            if response.stream is not None:
+                if not is_http_1_0 and not is_head:
+                    lines.append("Transfer-Encoding: chunked\r\n")
+            elif response.body or not is_head:
                 lines.append(f"Content-Length: {len(response.body)}\r\n")
             if response.content_type:
                 lines.append(_line("Content-Type", response.content_type))

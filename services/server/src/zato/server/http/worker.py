@@ -13,11 +13,13 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from zato.common.logs import get_logger
 from zato.server.http.connection import Connection, ConnectionSettings
+from zato.server.http.opening import close
 from zato.server.http.wire import HeadWriter
+from zato.server.http.worker_marks import is_worn, say_serving, say_worn
 
 log = get_logger(__name__)
 
-_TICK_S = 0.5
+TICK_S = 0.5
 _BETWEEN_REQUESTS_S = 0.5
 
 
@@ -26,12 +28,13 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def run(self) -> None:
         """Serve until told to stop; then close connections as they become idle, and give running requests their time."""
-        gevent.get_hub().handle_error = _log_uncaught  # type: ignore[method-assign,assignment]
+        gevent.get_hub().handle_error = log_uncaught  # type: ignore[method-assign,assignment]
         self._open: set[Connection] = set()
         self._head_writer = HeadWriter(self.wsgi.server_header)
         self._insides = self.wsgi.start_worker(self)
         self._ticker = gevent.spawn(self._tick)
         servers = [self._listen(socket) for socket in self.sockets]
+        say_serving(self)
         while self.alive:
             self.notify()
             gevent.sleep(0.2)
@@ -65,12 +68,19 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         return server
 
     def _serve(self, settings: ConnectionSettings, socket: Any, address: Any) -> None:
-        connection = Connection(socket, _host(address), settings)
+        host = _host(address)
+        if settings.opening is not None:
+            opened = settings.opening.open(socket, host)
+            if opened is None:
+                return
+            socket, host = opened
+        connection = Connection(socket, host, settings)
         self._open.add(connection)
         try:
             connection.serve()
         finally:
             self._open.discard(connection)
+            close(socket)
 
     @property
     def head_writer(self) -> HeadWriter:
@@ -78,13 +88,16 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _tick(self) -> None:
         while True:
-            gevent.sleep(_TICK_S)
+            gevent.sleep(TICK_S)
             self._head_writer.refresh_date()
             now = time.monotonic()
             for connection in tuple(self._open):
                 if connection.deadline < now:
                     connection.expire()
-            self._insides.tick(len(self._open))
+            # Until the master has a successor for it that serves, it goes on.
+            if self._insides.tick(len(self._open)) >= self.max_requests and not is_worn(self):
+                log.info("worker_worn", pid=self.pid, max_requests=self.max_requests)
+                say_worn(self)
 
     def _drain(self) -> None:
         deadline = time.monotonic() + self._insides.graceful_timeout_s
@@ -103,7 +116,7 @@ def _host(address: Any) -> str:
     return str(address[0]) if isinstance(address, tuple) else ""
 
 
-def _log_uncaught(context: Any, kind: Any, value: Any, traceback: Any) -> None:
+def log_uncaught(context: Any, kind: Any, value: Any, traceback: Any) -> None:
     """Greenlets print whole tracebacks to stderr by themselves; this is one line in the log instead."""
     if not issubclass(kind, gevent.GreenletExit | SystemExit):
         log.error("greenlet_failed", greenlet=str(context)[:200], exc_info=(kind, value, traceback))

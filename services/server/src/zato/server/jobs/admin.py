@@ -2,25 +2,29 @@
 The services `zato.scheduler.*`: the names that jobs are managed by, over the kind's own `zato.scheduler-job.*`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import gevent
 
 from zato.common.errors import InvalidOptions, NotFound
+from zato.common.kinds import KindRegistry
 from zato.common.logs import get_logger
+from zato.server.accounts.roles import Role
+from zato.server.admin.actions import Action, Area, Run, Values, options_schema
+from zato.server.admin.kinds import ROLES
 from zato.server.control.changes import Author
 from zato.server.control.objects import Objects
-from zato.server.jobs.history import History
+from zato.server.describe.kinds import CHANGED, ActionDescription, object_schema, which
+from zato.server.describe.schemas import Schema, anything, array, boolean, integer, nullable, number, record, text
+from zato.server.jobs.history import History, RunFilter
 from zato.server.jobs.leadership import Leadership
 from zato.server.jobs.options import KIND
 from zato.server.jobs.runner import Runner
 from zato.server.jobs.runs import Runs
 
 log = get_logger(__name__)
-
-Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,29 +79,134 @@ class Jobs:
         return {**changed, "cron_definition": self.objects.get(KIND, {"id": changed["id"]})["cron_definition"]}
 
 
-Action = Callable[[Jobs, Values, Author], Any]
+Do = Callable[[Jobs, Values, Author], Any]
 
-ACTIONS: Mapping[str, Action] = {
-    "zato.scheduler.job.create": lambda jobs, values, author: jobs.create(values, author),
-    "zato.scheduler.job.edit": lambda jobs, values, author: jobs.edit(values, author),
-    "zato.scheduler.job.delete": lambda jobs, values, author: jobs.delete(values, author),
-    "zato.scheduler.job.execute": lambda jobs, values, author: jobs.execute(values, author),
-    "zato.scheduler.job.get-list": lambda jobs, values, author: jobs.get_list(),
-    "zato.scheduler.job.get-by-name": lambda jobs, values, author: jobs.get({"name": values.get("name", "")}),
-    "zato.scheduler.job.get-by-id": lambda jobs, values, author: jobs.get({"id": values.get("id")}),
-    "zato.scheduler.job.set-active-status": lambda jobs, values, author: jobs.set_active_status(values, author),
-    "zato.scheduler.job.get-run-list": lambda jobs, values, author: jobs.history.find(values),
-    "zato.scheduler.job.get-running": lambda jobs, values, author: jobs.history.find({**values, "state": "running"}),
-    "zato.scheduler.get-status": lambda jobs, values, author: jobs.leadership.status(),
-    "zato.scheduler.pause": lambda jobs, values, author: jobs.leadership.set_paused(True, author),
-    "zato.scheduler.resume": lambda jobs, values, author: jobs.leadership.set_paused(False, author),
-}
+_SCHEDULER = Area("Scheduler")
+_NOTHING = {"type": "null", "description": "Nothing: it is done"}
+_RUN = record(
+    {
+        "id": integer("Number of the run"),
+        "job_id": nullable(integer("Number of its job; null when that was deleted")),
+        "job": text("Name of its job"),
+        "state": text("claimed, running, ok, failed, lost or skipped"),
+        "trigger": text("What started it"),
+        "attempt": integer("Which attempt it is"),
+        "missed": integer("Runs before it that nobody could start in time"),
+        "planned_at": text("When it was due, UTC", format="date-time"),
+        "started_at": text("When it started; empty when it has not"),
+        "ended_at": text("When it ended; empty when it has not"),
+        "drift_s": number("Seconds from due to started"),
+        "server": text("Server that ran it"),
+        "pid": integer("Process that ran it"),
+        "result": text("What the service answered, shortened"),
+        "error": text("Why it failed"),
+        "cid": text("Correlation id"),
+        "epoch": integer("Epoch of the scheduler that planned it"),
+    }
+)
+_STATUS = record(
+    {
+        "leader": text("Scheduler that plans; empty when none does"),
+        "epoch": integer("Counts the leaders that there were"),
+        "is_paused": boolean("Whether no job fires"),
+        "since": text("Since when it leads, UTC", format="date-time"),
+    }
+)
+_EXECUTED = record(
+    {
+        "id": integer("Number of the job"),
+        "name": text("Its name"),
+        "run_id": integer("Number of the run"),
+        "cid": text("Correlation id of the run"),
+    }
+)
 
 
-def run_action(jobs: Jobs, action: Action, values: Values, author: Author) -> Any:
+def job_actions(jobs: Jobs, kinds: KindRegistry) -> dict[str, Action]:
+    """Return the actions by the names of their services. `kinds` has that of jobs as soon as a scheduler brought it."""
+
+    def run(do: Do) -> Run:
+        return lambda _admin, values, author: run_action(jobs, do, values, author)
+
+    def alias(operation: str, do: Do) -> Action:
+        target = f"zato.{KIND}.{operation}"
+        described = ActionDescription(f"The same as {target}", {"type": "object"}, anything(), _SCHEDULER.tag)
+        return Action(run(do), ROLES[operation], lambda: described, alias_of=(target,))
+
+    def job() -> Schema:
+        made = object_schema(kinds.get(KIND)) if KIND in kinds else {"type": "object"}
+        return {**made, "description": "The job, with service_name, which is its service"}
+
+    def getting(do: Do, help: str, takes: Schema) -> Action:
+        return Action(run(do), Role.VIEWER, lambda: ActionDescription(help, record(takes), job(), _SCHEDULER.tag))
+
+    runs, job_name = options_schema(RunFilter), {"name": text("Name of the job")}
+    return {
+        "zato.scheduler.job.create": alias("create", lambda jobs, values, author: jobs.create(values, author)),
+        "zato.scheduler.job.edit": alias("edit", lambda jobs, values, author: jobs.edit(values, author)),
+        "zato.scheduler.job.delete": alias("delete", lambda jobs, values, author: jobs.delete(values, author)),
+        "zato.scheduler.job.get-list": alias("get-list", lambda jobs, _values, _author: jobs.get_list()),
+        "zato.scheduler.job.get-by-name": getting(
+            lambda jobs, values, _author: jobs.get({"name": values.get("name", "")}), "Return the job of that name", job_name
+        ),
+        "zato.scheduler.job.get-by-id": getting(
+            lambda jobs, values, _author: jobs.get({"id": values.get("id")}),
+            "Return the job with that number",
+            {"id": integer("Number of the job")},
+        ),
+        "zato.scheduler.job.execute": _SCHEDULER.action(
+            run(lambda jobs, values, author: jobs.execute(values, author)),
+            Role.OPERATOR,
+            "Run a job now, active or not",
+            takes=which({}),
+            returns=_EXECUTED,
+        ),
+        "zato.scheduler.job.set-active-status": _SCHEDULER.action(
+            run(lambda jobs, values, author: jobs.set_active_status(values, author)),
+            Role.OPERATOR,
+            "Switch a job on or off",
+            takes=which({"is_active": boolean("Whether it fires")}, required=("is_active",)),
+            returns=CHANGED,
+        ),
+        "zato.scheduler.job.get-run-list": _SCHEDULER.action(
+            run(lambda jobs, values, _author: jobs.history.find(values)),
+            Role.VIEWER,
+            "Return runs of jobs, the newest first",
+            takes=runs,
+            returns=array(_RUN),
+        ),
+        "zato.scheduler.job.get-running": _SCHEDULER.action(
+            run(lambda jobs, values, _author: jobs.history.find({**values, "state": "running"})),
+            Role.VIEWER,
+            "Return the runs that go on now",
+            takes=runs,
+            returns=array(_RUN),
+        ),
+        "zato.scheduler.get-status": _SCHEDULER.action(
+            run(lambda jobs, _values, _author: jobs.leadership.status()),
+            Role.VIEWER,
+            "Return which scheduler leads",
+            returns=_STATUS,
+        ),
+        "zato.scheduler.pause": _SCHEDULER.action(
+            run(lambda jobs, _values, author: jobs.leadership.set_paused(True, author)),
+            Role.OPERATOR,
+            "Let no job fire until somebody resumes them",
+            returns=_NOTHING,
+        ),
+        "zato.scheduler.resume": _SCHEDULER.action(
+            run(lambda jobs, _values, author: jobs.leadership.set_paused(False, author)),
+            Role.OPERATOR,
+            "Let jobs fire again",
+            returns=_NOTHING,
+        ),
+    }
+
+
+def run_action(jobs: Jobs, do: Do, values: Values, author: Author) -> Any:
     """Raises NotFound, with what is missing, as long as no scheduler has ever been there."""
     try:
-        return action(jobs, values, author)
+        return do(jobs, values, author)
     except NotFound as exc:
         if exc.attributes.get("kind") == KIND and exc.message.startswith("There is no kind"):
             raise NotFound("No scheduler has connected to this cluster yet: start one, it brings jobs with it") from None

@@ -6,7 +6,7 @@ different machines are compared. Each leader has an epoch, and whatever it write
 the same transaction, under a lock: a leader that was paused and wakes up is refused, however late it is.
 """
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from zato.common.errors import Conflict
@@ -14,7 +14,7 @@ from zato.common.logs import get_logger
 from zato.proto.jobs.v1.jobs_pb2 import LeadRequest, LeadResponse
 from zato.server.control.changes import Author, audit
 from zato.server.jobs.options import KIND
-from zato.server.odb.database import Database
+from zato.server.odb.database import Database, set_time_outs
 from zato.server.odb.tables import JobLeaderRow, utc_now
 
 log = get_logger(__name__)
@@ -85,8 +85,7 @@ def check_epoch(session: Session, epoch: int) -> JobLeaderRow:
 def bound_waits(session: Session) -> None:
     """A server that hangs in the middle of a transaction would keep all schedulers waiting for its locks."""
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SET LOCAL lock_timeout = '3s'"))
-        session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '5s'"))
+        set_time_outs(session, lock_timeout=3.0, idle_in_transaction_session_timeout=5.0)
 
 
 def _row(session: Session, *, lock: bool = False) -> JobLeaderRow:

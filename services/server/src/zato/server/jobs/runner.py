@@ -91,6 +91,9 @@ class Runner:
                 self._runs.finish(run_id, outcome)
             except ZatoError:
                 continue
+            except Exception:
+                log.exception("job_run_not_written", run_id=run_id)
+                continue
             return
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bunch import bunchify
+
 
 class MessageContext:
     """
@@ -16,6 +18,14 @@ class MessageContext:
         self.msg = ReceivedMessage(body, message_id, attempt, context)
         self.verdict = ""
 
+    @property
+    def data(self) -> str | bytes:
+        """The body: text, or bytes where it is none."""
+        try:
+            return self.msg.body.decode()
+        except UnicodeDecodeError:
+            return self.msg.body
+
     def ack(self) -> None:
         """Have the message acknowledged once the service has ended well, whatever the channel does by default."""
         self.verdict = "ack"
@@ -27,7 +37,7 @@ class MessageContext:
     def __getattr__(self, name: str) -> Any:
         # `self.request.ibm_mq.correlation_id` and its like: each protocol's own names.
         try:
-            return self.msg.context[name]
+            return bunchify(self.msg.context[name])
         except KeyError:
             known = ", ".join(sorted(self.msg.context)) or "nothing"
             raise AttributeError(f"The message has no '{name}'; it has: {known}") from None

@@ -6,16 +6,36 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from zato.common.errors import BadRequest, NotFound, ZatoError
+from zato.server.accounts.roles import Role
+from zato.server.admin.actions import Action, Area
 from zato.server.control.changes import Author
+from zato.server.describe.schemas import boolean, number, record, text
 from zato.server.messaging.publishing import ConnectorClient
 
 if TYPE_CHECKING:
-    from zato.server.admin.services import Action, Admin
+    from zato.server.admin.services import Admin
 
 
-def connector_ping_actions(clients: Iterable[ConnectorClient]) -> "dict[str, Action]":
+_CONNECTORS = Area("Connectors")
+_PINGED = record(
+    {
+        "is_ok": boolean("Whether the other side answers"),
+        "error": text("Why not"),
+        "duration_ms": number("Milliseconds that it took"),
+    }
+)
+
+
+def connector_ping_actions(clients: Iterable[ConnectorClient]) -> dict[str, Action]:
+    """Return the actions by the names of their services. Kinds of connectors are known here by name only."""
     return {
-        f"zato.{start}-{client.protocol}.ping": partial(_ping, client, f"{start}-{client.protocol}")
+        f"zato.{start}-{client.protocol}.ping": _CONNECTORS.action(
+            partial(_ping, client, f"{start}-{client.protocol}"),
+            Role.OPERATOR,
+            f"Say whether the other side of a {start} of {client.protocol} answers a connector, now",
+            takes=record({"name": text("Name of the object", minLength=1)}),
+            returns=_PINGED,
+        )
         for client in clients
         for start in client.pinged
     }

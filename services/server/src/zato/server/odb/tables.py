@@ -8,7 +8,7 @@ Tables of the ODB.
     audit               who did what, in the same transaction as the change; a chain of hashes
     audit_head          one row: the newest row of the audit log, and its hash
     kind                descriptions of kinds that other parts registered
-    deployment          each version of each file of services
+    deployment          each version of each package, a single file of services or a set of files
     deployment_status   what a worker made of a deployment
     worker              which version of the configuration each worker runs
     object_status       what a part says of an object: connected or not, and why not
@@ -145,7 +145,11 @@ class KindRow(Base):
 
 
 class DeploymentRow(Base):
-    """`action` is "deploy", "undeploy", or "reject" when the file did not pass the check and was never live."""
+    """
+    `file_name` is what it is deployed as: "currency.py", or "orders" for a package, whose `source` is an archive. `action` is
+    "deploy", "undeploy", or "reject" when it did not pass the check and was never live. `restored_version` is the version
+    whose content this one repeats, 0 for none.
+    """
 
     __tablename__ = "deployment"
     __table_args__ = (UniqueConstraint("file_name", "version"),)
@@ -159,6 +163,12 @@ class DeploymentRow(Base):
     reason: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
     created_by: Mapped[str] = mapped_column(String(200))
+    upload_name: Mapped[str] = mapped_column(String(255), default="")
+    address: Mapped[str] = mapped_column(String(100), default="")
+    traceback: Mapped[str] = mapped_column(Text, default="")
+    size: Mapped[int] = mapped_column(BigInteger, default=0)
+    file_count: Mapped[int] = mapped_column(default=1)
+    restored_version: Mapped[int] = mapped_column(default=0)
 
 
 class DeploymentStatusRow(Base):
@@ -171,6 +181,7 @@ class DeploymentStatusRow(Base):
     version_running: Mapped[int]
     is_ok: Mapped[bool]
     reason: Mapped[str] = mapped_column(Text, default="")
+    traceback: Mapped[str] = mapped_column(Text, default="")
     reported_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
 
 

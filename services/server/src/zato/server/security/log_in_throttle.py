@@ -51,6 +51,15 @@ if tonumber(redis.call('GET', KEYS[2]) or '0') > 0 and redis.call('DECR', KEYS[2
 end
 """
 
+# A good one forgives more: this takes back no more than itself.
+_TAKE_BACK = """
+for index, key in ipairs(KEYS) do
+  if tonumber(redis.call('GET', key) or '0') > 0 and redis.call('DECR', key) <= tonumber(ARGV[index]) then
+    redis.call('DEL', key .. ':closed')
+  end
+end
+"""
+
 
 class LogInThrottle:
     """
@@ -62,6 +71,7 @@ class LogInThrottle:
         self._prefix = prefix
         self._begin = client.register_script(_BEGIN)
         self._succeed = client.register_script(_SUCCEED)
+        self._take_back = client.register_script(_TAKE_BACK)
 
     def begin(self, username: str, address: str) -> None:
         """
@@ -85,6 +95,13 @@ class LogInThrottle:
         """The attempt was good. Redis was there a moment ago; if it is not any more, the attempt stays counted."""
         try:
             self._succeed(keys=self._keys(username, address), args=[FREE_OF_ADDRESS])
+        except redis.RedisError as exc:
+            log.warning("log_in_stays_counted", error=type(exc).__name__)
+
+    def take_back(self, username: str, address: str) -> None:
+        """The attempt was neither good nor bad: nobody could look at the password."""
+        try:
+            self._take_back(keys=self._keys(username, address), args=[FREE_OF_USER, FREE_OF_ADDRESS])
         except redis.RedisError as exc:
             log.warning("log_in_stays_counted", error=type(exc).__name__)
 

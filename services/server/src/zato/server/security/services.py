@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from zato.common.errors import BadRequest
+from zato.server.accounts.roles import Role
 from zato.server.http.channel import Channel, HTTPChannelOptions, compile_channel
 from zato.server.security.jwt import LogIn
 from zato.server.service import Service
@@ -16,6 +17,7 @@ class JWTService(Service):
     """What log-in and log-out share: its subclasses are made anew with each set of definitions."""
 
     current: ClassVar[Callable[[], LogIn]]
+    least_role = Role.VIEWER
 
 
 class JWTLogIn(JWTService):

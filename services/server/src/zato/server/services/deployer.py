@@ -1,16 +1,17 @@
-"""What a worker makes of the deployed files: new code is imported and checked before it is swapped in."""
+"""What a worker makes of what is deployed: new code is imported and checked before it is swapped in."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 
 from gevent.lock import RLock
 
 from zato.common.logs import get_logger
+from zato.server.packages.package import Package
 from zato.server.services.finding import NotDeployable, services_in
-from zato.server.services.modules import CannotImport, Generation, SourceFile, dependents_of, imported_names, publish
+from zato.server.services.modules import CannotImport, Generation, dependents_of, imported_names, publish
 from zato.server.services.name_patterns import NamePatterns
 from zato.server.services.schemas import Schemas
 from zato.server.services.store import ServiceEntry, ServiceStore
@@ -21,13 +22,14 @@ log = get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """
-    What became of one file in this worker.
+    What became of one file or package in this worker.
 
     Args:
         version: The version that was asked for.
         version_running: The one that runs, 0 for none.
         reason: File, line and reason when they are not the same.
         missing: The sibling module that it waits for, if that is the reason.
+        traceback: For its author; "" when there is none.
     """
 
     file_name: str
@@ -35,6 +37,7 @@ class Outcome:
     version_running: int
     reason: str = ""
     missing: str = ""
+    traceback: str = ""
 
     @property
     def is_ok(self) -> bool:
@@ -43,68 +46,114 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    file: SourceFile
-    module: ModuleType
+    """
+    Args:
+        modules: By their names; all of the package's that could be imported.
+        imports: Top-level names that they import from elsewhere.
+    """
+
+    package: Package
+    modules: Mapping[str, ModuleType]
     services: tuple[ServiceEntry, ...]
     imports: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """
+    What a package needs beside it to be tried.
+
+    Args:
+        packages: Those that it imports, directly or not, and those that have a module of the same name.
+        services: Which other package has each service.
+    """
+
+    packages: tuple[Package, ...]
+    services: Mapping[str, str]
 
 
 class Deployer:
     """
     Args:
         folder: Private to the server; deployed sources are written to it.
-        older: Returns the earlier versions of a file, the newest first. Where the newest one can't be imported and none
+        older: Returns the earlier versions of a package, the newest first. Where the newest one can't be imported and none
             runs yet, as after a restart, one of these does.
         schemas: Compiles the JSON Schemas that services name.
         allowed: Names that services may have; others are left out.
+        calls_hooks: Whether classes are told that they were added.
     """
 
     def __init__(
         self,
         store: ServiceStore,
         folder: Path,
-        older: Callable[[SourceFile], Iterable[SourceFile]] = lambda file: (),
+        older: Callable[[Package], Iterable[Package]] = lambda package: (),
         schemas: Schemas | None = None,
         allowed: NamePatterns | None = None,
+        *,
+        calls_hooks: bool = True,
     ) -> None:
         self._schemas = schemas or Schemas()
         self._allowed = allowed
         self._store = store
         self._folder = folder
         self._older = older
+        self._calls_hooks = calls_hooks
         # What a module does while it is imported may let other greenlets run.
         self._lock = RLock()
         self._running: Mapping[str, Loaded] = {}
-        self._waiting: dict[str, SourceFile] = {}
+        self._waiting: dict[str, Package] = {}
 
     @property
     def file_names(self) -> frozenset[str]:
-        """Files that run here, or wait for what they import."""
+        """Files and packages that run here, or wait for what they import."""
         return frozenset(self._running) | frozenset(self._waiting)
 
-    def apply(self, changed: Iterable[SourceFile], removed: Mapping[str, int] = MappingProxyType({})) -> list[Outcome]:
+    def apply(self, changed: Iterable[Package], removed: Mapping[str, int] = MappingProxyType({})) -> list[Outcome]:
         """
-        Take up changed files and drop removed ones.
+        Take up what changed and drop what was removed, each package whole or not at all.
 
-        Files that failed earlier are tried again, so the order of deployments does not matter; files that import
-        a changed one are imported anew. Whatever fails keeps its running version.
+        What failed earlier is tried again, so the order of deployments does not matter; what imports a changed one is
+        imported anew. Whatever fails keeps its running version.
 
         Args:
-            removed: The version of each removed file that says so.
+            removed: The version of each removed one that says so.
         """
         with self._lock:
             return self._apply(changed, removed)
 
-    def check(self, file: SourceFile) -> Outcome:
-        """Try one file, and what depends on it, without using any of it."""
-        with self._lock:
-            affected = self._affected({file.name: file}, (), self._running)
-            _, failures = self._load({file.name: file}, affected, self._running)
-            return self._outcome(file, failures.get(file.name))
+    def check(self, package: Package, others: Mapping[str, str] = MappingProxyType({})) -> Outcome:
+        """
+        Try one package, and what depends on it, without using any of it.
 
-    def _apply(self, changed: Iterable[SourceFile], removed: Mapping[str, int]) -> list[Outcome]:
-        wanted = {**self._waiting, **{file.name: file for file in changed}}
-        wanted = {name: file for name, file in wanted.items() if name not in removed}
+        Args:
+            others: Which other package has each service that is not here.
+        """
+        with self._lock:
+            affected = self._affected({package.name: package}, (), self._running)
+            _, failures = self._load({package.name: package}, affected, self._running, others)
+            return self._outcome(package, failures.get(package.name))
+
+    def surroundings(self, package: Package) -> Surroundings:
+        """Return what somebody needs, beside the package, to try it elsewhere."""
+        owners = {top: loaded for loaded in self._running.values() for top in loaded.package.top_level}
+        wanted = [owners[top] for top in sorted(_imports(package) | package.top_level) if top in owners]
+        needed: dict[str, Loaded] = {}
+        while wanted:
+            loaded = wanted.pop()
+            if loaded.package.name not in needed and loaded.package.name != package.name:
+                needed[loaded.package.name] = loaded
+                wanted += [owners[top] for top in sorted(loaded.imports) if top in owners]
+        services = {entry.name: name for name, loaded in self._running.items() for entry in loaded.services}
+        return Surroundings(tuple(loaded.package for loaded in needed.values()), services)
+
+    def version_running(self, name: str) -> int:
+        """Return the version of a package that runs here, 0 for none."""
+        return self._running[name].package.version if name in self._running else 0
+
+    def _apply(self, changed: Iterable[Package], removed: Mapping[str, int]) -> list[Outcome]:
+        wanted = {**self._waiting, **{package.name: package for package in changed}}
+        wanted = {name: package for name, package in wanted.items() if name not in removed}
         kept = {name: loaded for name, loaded in self._running.items() if name not in removed}
         affected = self._affected(wanted, removed, kept)
         loaded, failures = self._load(wanted, affected, kept)
@@ -114,22 +163,24 @@ class Deployer:
         # A dependent that fails with the new sibling goes on with the old one; its author should know.
         reported = {**affected, **wanted}
         outcomes = [
-            self._outcome(file, failures.get(name)) for name, file in reported.items() if name in wanted or name in failures
+            self._outcome(package, failures.get(name))
+            for name, package in reported.items()
+            if name in wanted or name in failures
         ]
         return outcomes + [Outcome(name, version, 0) for name, version in removed.items()]
 
     def _load_older(
         self,
-        wanted: Mapping[str, SourceFile],
+        wanted: Mapping[str, Package],
         kept: Mapping[str, Loaded],
         loaded: dict[str, Loaded],
         failures: dict[str, CannotImport],
     ) -> None:
-        """Of files that fail and have no running version, take up the newest version that does not fail."""
+        """Of what fails and has no running version, take up the newest version that does not fail."""
         older = {name: list(self._older(wanted[name])) for name in failures if name in wanted and name not in kept}
         while any(older.values()):
-            # With each step back of one file, others that import it may do as they are.
-            trial = {name: files.pop(0) if files else wanted[name] for name, files in older.items()}
+            # With each step back of one, others that import it may do as they are.
+            trial = {name: packages.pop(0) if packages else wanted[name] for name, packages in older.items()}
             now, failed = self._load(trial, {}, {**kept, **loaded})
             loaded.update(now)
             for name in now:
@@ -138,22 +189,26 @@ class Deployer:
             older = {name: older[name] for name in failed}
 
     def _affected(
-        self, wanted: Mapping[str, SourceFile], removed: Iterable[str], kept: Mapping[str, Loaded]
-    ) -> dict[str, SourceFile]:
-        touched = {name.removesuffix(".py") for name in (*wanted, *removed)}
-        imports = {loaded.file.module_name: loaded.imports for loaded in kept.values()}
-        dependents = dependents_of(touched, imports)
-        return {
-            name: loaded.file for name, loaded in kept.items() if loaded.file.module_name in dependents and name not in wanted
-        }
+        self, wanted: Mapping[str, Package], removed: Iterable[str], kept: Mapping[str, Loaded]
+    ) -> dict[str, Package]:
+        replaced = [self._running[name].package for name in (*wanted, *removed) if name in self._running]
+        touched = {top for package in (*wanted.values(), *replaced) for top in package.top_level}
+        imports = {name: loaded.imports for name, loaded in kept.items()}
+        provided = {name: loaded.package.top_level for name, loaded in kept.items()}
+        dependents = dependents_of(touched, imports, provided)
+        return {name: loaded.package for name, loaded in kept.items() if name in dependents and name not in wanted}
 
     def _load(
-        self, wanted: Mapping[str, SourceFile], affected: Mapping[str, SourceFile], kept: Mapping[str, Loaded]
+        self,
+        wanted: Mapping[str, Package],
+        affected: Mapping[str, Package],
+        kept: Mapping[str, Loaded],
+        others: Mapping[str, str] = MappingProxyType({}),
     ) -> tuple[dict[str, Loaded], dict[str, CannotImport]]:
         new = {**affected, **wanted}
         staying: set[str] = set()
         while True:
-            loaded, failures = self._load_once(new, kept, staying)
+            loaded, failures = self._load_once(new, kept, staying, others)
             # What fails goes on with its running version, so its services keep their names.
             names = {entry.name for each in loaded.values() for entry in each.services}
             clashing = {name for name in failures if name in kept and any(each.name in names for each in kept[name].services)}
@@ -162,64 +217,106 @@ class Deployer:
             staying |= clashing
 
     def _load_once(
-        self, new: Mapping[str, SourceFile], kept: Mapping[str, Loaded], staying: set[str]
+        self, new: Mapping[str, Package], kept: Mapping[str, Loaded], staying: set[str], others: Mapping[str, str]
     ) -> tuple[dict[str, Loaded], dict[str, CannotImport]]:
-        running = {loaded.file.module_name: loaded.module for loaded in kept.values()}
-        generation = Generation(new.values(), running, self._folder)
         remaining = [loaded for name, loaded in kept.items() if name not in new or name in staying]
-        taken = {entry.name: entry for loaded in remaining for entry in loaded.services}
+        failures = _clashing_modules(new.values(), remaining)
+        possible = [package for name, package in new.items() if name not in failures]
+        running = [loaded for name, loaded in kept.items() if name not in new]
+        generation = Generation(
+            possible, {name: module for each in running for name, module in each.modules.items()}, self._folder
+        )
+        taken = {**others, **{entry.name: entry.file_name for loaded in remaining for entry in loaded.services}}
         loaded_now: dict[str, Loaded] = {}
-        failures: dict[str, CannotImport] = {}
-        for name, file in new.items():
+        for package in possible:
             try:
-                loaded_now[name] = self._load_file(generation, file, taken)
+                loaded_now[package.name] = self._load_package(generation, package, taken)
             except CannotImport as exc:
-                failures[name] = exc
-        for module_name, why in generation.half_imported().items():
-            if loaded_now.pop(f"{module_name}.py", None) is not None:
-                failures[f"{module_name}.py"] = why
+                failures[package.name] = exc
+        for name, why in generation.half_imported().items():
+            if loaded_now.pop(name, None) is not None:
+                failures[name] = why
         return loaded_now, failures
 
     def _swap(self, running: Mapping[str, Loaded]) -> None:
         before = {entry.cls for loaded in self._running.values() for entry in loaded.services}
-        replaced = [loaded.module for loaded in self._running.values()]
+        replaced = [module for loaded in self._running.values() for module in loaded.modules.values()]
         self._running = running
-        publish([loaded.module for loaded in running.values()], replaced)
+        publish([module for loaded in running.values() for module in loaded.modules.values()], replaced)
         services = [entry for loaded in running.values() for entry in loaded.services]
         self._store.replace_deployed(services)
         for entry in services:
-            if entry.cls not in before:
+            if self._calls_hooks and entry.cls not in before:
                 _call_after_add_to_store(entry)
 
-    def _outcome(self, file: SourceFile, failure: CannotImport | None) -> Outcome:
-        running = self._running.get(file.name)
-        version_running = running.file.version if running is not None else 0
+    def _outcome(self, package: Package, failure: CannotImport | None) -> Outcome:
+        version_running = self.version_running(package.name)
         if failure is None:
-            return Outcome(file.name, file.version, version_running)
-        return Outcome(file.name, file.version, version_running, str(failure), failure.missing)
+            return Outcome(package.name, package.version, version_running)
+        return Outcome(
+            package.name, package.version, version_running, str(failure), failure.missing, traceback=failure.traceback
+        )
 
-    def _load_file(self, generation: Generation, file: SourceFile, taken: dict[str, ServiceEntry]) -> Loaded:
-        module = generation.load(file.module_name)
-        find = partial(services_in, module, file.module_name, schemas=self._schemas, allowed=self._allowed)
-        services = _find(file, find)
-        for entry in services:
-            if entry.name in taken and taken[entry.name].file_name != file.name:
-                other = taken[entry.name].file_name
-                raise CannotImport(
-                    f"{file.name}: service '{entry.name}' is already defined in {other}: name one of them differently"
-                )
-        taken.update((entry.name, entry) for entry in services)
-        return Loaded(file, module, tuple(services), imported_names(file.source))
+    def _load_package(self, generation: Generation, package: Package, taken: dict[str, str]) -> Loaded:
+        modules = generation.load(package)
+        services: dict[str, ServiceEntry] = {}
+        for name in package.services_modules:
+            for entry in self._find(package, name, modules[name]) if name in modules else ():
+                if taken.get(entry.name, package.name) != package.name:
+                    raise CannotImport(
+                        f"{package.modules[name]}: service '{entry.name}' is already defined in {taken[entry.name]}: "
+                        "name one of them differently"
+                    )
+                if other := services.get(entry.name):
+                    raise CannotImport(
+                        f"{package.modules[name]}: service '{entry.name}' is already defined by {other.impl_name}: "
+                        "name one of them differently"
+                    )
+                services[entry.name] = entry
+        taken.update(dict.fromkeys(services, package.name))
+        return Loaded(package, modules, tuple(services.values()), generation.imports_of(package))
+
+    def _find(self, package: Package, name: str, module: ModuleType) -> list[ServiceEntry]:
+        path = package.modules[name]
+        try:
+            return services_in(
+                module,
+                name,
+                file_name=package.name,
+                version=package.version,
+                schemas=self._schemas,
+                allowed=self._allowed,
+            )
+        except NotDeployable as exc:
+            where = f"{path}, line {exc.line}" if exc.line else path
+            raise CannotImport(f"{where}: {exc}") from exc
+        except Exception as exc:  # hooks and get_name() are the author's code
+            raise CannotImport(f"{path}: {type(exc).__name__}: {exc}") from exc
 
 
-def _find(file: SourceFile, find: Callable[..., list[ServiceEntry]]) -> list[ServiceEntry]:
-    try:
-        return find(file_name=file.name, version=file.version)
-    except NotDeployable as exc:
-        where = f"{file.name}, line {exc.line}" if exc.line else file.name
-        raise CannotImport(f"{where}: {exc}") from exc
-    except Exception as exc:  # hooks and get_name() are the author's code
-        raise CannotImport(f"{file.name}: {type(exc).__name__}: {exc}") from exc
+def _imports(package: Package) -> frozenset[str]:
+    """Return what a package that is not imported yet imports from elsewhere, as far as it can be read."""
+    files, found = package.files, frozenset[str]()
+    for path in package.modules.values():
+        with contextlib.suppress(SyntaxError, ValueError):
+            found |= imported_names(files.get(path, b""))
+    return found - package.top_level
+
+
+def _clashing_modules(new: Iterable[Package], remaining: Iterable[Loaded]) -> dict[str, CannotImport]:
+    """Return the packages with a module that another one has: whoever imports it could mean only one of them."""
+    owners = {top: loaded.package.name for loaded in remaining for top in loaded.package.top_level}
+    failures: dict[str, CannotImport] = {}
+    for package in new:
+        clashing = sorted(top for top in package.top_level if owners.get(top, package.name) != package.name)
+        if clashing:
+            failures[package.name] = CannotImport(
+                f"{package.name}: the module '{clashing[0]}' is already in {owners[clashing[0]]}: "
+                "call one of them differently, or undeploy the other first"
+            )
+        else:
+            owners.update(dict.fromkeys(package.top_level, package.name))
+    return failures
 
 
 def _call_after_add_to_store(entry: ServiceEntry) -> None:

@@ -1,5 +1,6 @@
 """Services that help to try things out: under their published names."""
 
+from zato.server.accounts.roles import Role
 from zato.server.service import Service
 
 
@@ -7,6 +8,7 @@ class Echo(Service):
     """`zato.helpers.echo`: answers with what it was sent."""
 
     name = "zato.helpers.echo"
+    least_role = Role.DEVELOPER
 
     def handle(self) -> None:
         self.response.payload = self.request.payload
@@ -16,6 +18,7 @@ class InputLogger(Service):
     """`zato.helpers.input-logger`: logs what it was sent."""
 
     name = "zato.helpers.input-logger"
+    least_role = Role.DEVELOPER
 
     def handle(self) -> None:
         self.log_input()
@@ -25,6 +28,7 @@ class SIOInputLogger(Service):
     """`zato.helpers.sio-input-logger`: logs its input. A subclass that declares one logs what was made of it."""
 
     name = "zato.helpers.sio-input-logger"
+    least_role = Role.DEVELOPER
 
     def handle(self) -> None:
         self.logger.info("%r", self.request.input)

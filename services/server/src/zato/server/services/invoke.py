@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -190,7 +191,8 @@ class Invoker:
                 started = time.perf_counter()
                 handle = find_handler(entry, instance)
                 if entry.io is None:
-                    handle()
+                    if (returned := handle()) is not None:
+                        _take_generator(instance, returned)
                 else:
                     entry.io.before_handle(instance)
                     handle()
@@ -248,7 +250,8 @@ class Invoker:
         _call_hooks(instance, plan.before(channel_type, instance.job_type))
         if plan.validates_input:
             instance.validate_input()
-        handle()
+        if (returned := handle()) is not None:
+            _take_generator(instance, returned)
         if plan.validates_output:
             instance.validate_output()
         _call_hooks(instance, plan.after(channel_type, instance.job_type))
@@ -273,7 +276,13 @@ def in_process_request(payload: Any, data_format: str = "") -> ServiceRequest:
     return ServiceRequest(payload, lambda: payload, {}, None)
 
 
-def find_handler(entry: ServiceEntry, instance: "Service") -> Callable[[], None]:
+def _take_generator(instance: "Service", returned: Any) -> None:
+    """A handler that yields makes its response piece by piece. What others return has never meant anything."""
+    if isinstance(returned, GeneratorType) and instance.response.payload is None:
+        instance.response.payload = returned
+
+
+def find_handler(entry: ServiceEntry, instance: "Service") -> Callable[[], Any]:
     if not entry.verbs:
         return instance.handle
     http = instance.request.http
@@ -288,7 +297,7 @@ def find_handler(entry: ServiceEntry, instance: "Service") -> Callable[[], None]
     raise MethodNotAllowed(f"Method {method} is not allowed here", allow=", ".join(sorted(allowed)))
 
 
-def _only_handler(entry: ServiceEntry, instance: "Service") -> Callable[[], None]:
+def _only_handler(entry: ServiceEntry, instance: "Service") -> Callable[[], Any]:
     """Outside HTTP there is no method to choose a handler by: POST's is the one that takes a payload."""
     verb = "POST" if "POST" in entry.verbs else min(entry.verbs)
     return getattr(instance, f"handle_{verb}")  # type: ignore[no-any-return]

@@ -110,6 +110,17 @@ class ServiceRequest:
         return self.message
 
     @property
+    def ibm_mq(self) -> "MessageContext | None":
+        """
+        The message's `msg_id`, `correlation_id`, `timestamp`, `put_date`, `put_time`, `reply_to`, `mqmd`, `data`, `properties`
+        and so on; None unless the call came from a queue of IBM MQ or JMS.
+        """
+        return self.message
+
+    # What it was called first.
+    wmq = ibm_mq
+
+    @property
     def payload(self) -> Any:
         if "_payload" not in self.__dict__:
             self._payload = self._parse()

@@ -131,7 +131,7 @@ class StatisticsReader:
     def _resolution(self, start: float, stop: float) -> Resolution:
         now = self._clock()
         for resolution in RESOLUTIONS:
-            if (stop - start) / resolution.seconds <= _MOST_POINTS and start >= now - resolution.kept_s:
+            if (stop - start) / resolution.seconds <= _MOST_POINTS and start >= now - resolution.seconds - resolution.kept_s:
                 return resolution
         if (stop - start) / RESOLUTIONS[-1].seconds > _MOST_POINTS:
             raise BadRequest(f"'start' and 'stop' can be at most {_MOST_POINTS} days apart")

@@ -39,7 +39,9 @@ class Sidecar:
             settings.grpc_address,
             token=settings.token,
             services=SERVICES,
-            add=lambda server: add_services(server, self._workers, settings.token, lambda: self._server.door),
+            add=lambda server: add_services(
+                server, self._workers, settings.token, lambda: self._server.door, settings.package_max_bytes
+            ),
             tls=settings.tls(),
             checks_roles=settings.is_enrolled,
             on_refusal=Refusals(self._workers).take,
@@ -52,6 +54,7 @@ class Sidecar:
             self._workers,
             settings.name,
             undeploy_deleted=settings.undeploy_deleted,
+            limits=settings.package_limits,
         )
 
     async def run(self) -> None:

@@ -10,13 +10,13 @@ import grpc
 from google.protobuf.message import DecodeError
 from grpc import aio
 
-from zato.common.errors import BadRequest, DeadlineExceeded, Unavailable
+from zato.common.errors import BadRequest, DeadlineExceeded, PayloadTooLarge, Unavailable
 from zato.common.logs import get_logger
 from zato.common.rpc.access import Doorkeeper
 from zato.common.rpc.calls import TOKEN_KEY, cid_of, find
 from zato.proto.accounts.v1 import accounts_pb2
 from zato.proto.control_plane.v1 import control_plane_pb2
-from zato.proto.control_plane.v1.control_plane_pb2 import WatchEvent, WatchRequest
+from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest, WatchEvent, WatchRequest
 from zato.proto.invoker.v1 import invoker_pb2
 from zato.proto.invoker.v1.invoker_pb2 import DeliverRequest, InvokeRequest
 from zato.proto.jobs.v1 import jobs_pb2
@@ -50,11 +50,14 @@ _UNARY = {
 }
 
 
-def add_services(server: aio.Server, workers: Workers, token: str, door: Callable[[], Doorkeeper]) -> None:
+def add_services(
+    server: aio.Server, workers: Workers, token: str, door: Callable[[], Doorkeeper], max_upload_bytes: int = 32 * 1024 * 1024
+) -> None:
     """
     Args:
         token: The cluster's, which parts show.
         door: Returns who lets calls in; the server has it, which is not there yet.
+        max_upload_bytes: Of what comes in pieces: nobody has to send more to hear that it is too much.
     """
     for service, methods in _UNARY.items():
         contract = service.rpartition(".")[2]
@@ -63,6 +66,9 @@ def add_services(server: aio.Server, workers: Workers, token: str, door: Callabl
             for method in methods
         }
         if service == CONTROL_PLANE:
+            handlers["Upload"] = grpc.stream_unary_rpc_method_handler(
+                _gathering(_forwarding(workers, "ControlPlane/Deploy", token, door), max_upload_bytes), DeployRequest.FromString
+            )
             handlers["Watch"] = grpc.unary_stream_rpc_method_handler(
                 _watching(workers, token), WatchRequest.FromString, _serialize
             )
@@ -102,6 +108,23 @@ def _forwarding(workers: Workers, method: str, cluster_token: str, door: Callabl
         )
 
     return forward
+
+
+def _gathering(forward: Any, max_bytes: int) -> Any:
+    async def gather(pieces: AsyncIterator[DeployRequest], context: aio.ServicerContext[Any, Any]) -> bytes:
+        """Put together what comes in pieces, and forward it as one."""
+        request, source = DeployRequest(), bytearray()
+        async for piece in pieces:
+            source += piece.source
+            if len(source) > max_bytes:
+                raise PayloadTooLarge(f"More than {max_bytes} bytes are not taken: 'package_max_bytes' in the settings")
+            piece.ClearField("source")
+            request.MergeFrom(piece)
+        request.source = bytes(source)
+        forwarded: bytes = await forward(request.SerializeToString(), context)
+        return forwarded
+
+    return gather
 
 
 def _persons_token(metadata: Iterable[tuple[str, str | bytes]] | None, cluster_token: str) -> str:

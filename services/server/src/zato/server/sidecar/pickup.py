@@ -1,23 +1,37 @@
-"""The pickup folder: a file that is put there is deployed, a changed one deployed anew, a deleted one undeployed."""
+"""
+The pickup folder: what is put there is deployed, what changes deployed anew, what is deleted undeployed.
+
+It takes Python files, zip archives and wheels, and folders, each of which is a package.
+"""
 
 import asyncio
+import contextlib
+import hashlib
 import json
+import os
 from dataclasses import dataclass
 from enum import Enum, auto
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from zato.common.cid import new_cid
-from zato.common.errors import BadRequest, NotFound, ZatoError
+from zato.common.errors import ZatoError
 from zato.common.logs import bind_cid, get_logger
 from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest, DeployResponse
+from zato.server.packages.archives import PackageLimits
+from zato.server.packages.folders import pack_folder
+from zato.server.packages.uploads import is_litter, name_of
 from zato.server.sidecar.forward import Workers
 
 log = get_logger(__name__)
 
 _LOOK_EVERY_S = 0.3
-_DEPLOY_S = 60.0
+# What is deployed is tried first, which has a time limit of its own.
+_DEPLOY_S = 120.0
+_SERVER_ERROR = 500
+_SUFFIXES = (".py", ".zip", ".whl")
 
-# What tells that a file changed: its time of change in nanoseconds, and its size.
+# What tells that a file changed: its time of change in nanoseconds, and its size. Of a folder a number made of those of
+# all that is in it, and their size together.
 _Stamp = tuple[int, int]
 
 
@@ -33,7 +47,7 @@ class _Result(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look into the folder: each file's stamp."""
+    """One look into the folder: the stamp of each file and each folder that may be deployed."""
 
     stamps: dict[str, _Stamp]
 
@@ -42,10 +56,34 @@ class Look:
         """Raises OSError when the folder can't be read."""
         stamps: dict[str, _Stamp] = {}
         for entry in folder.iterdir():
-            if entry.suffix == ".py" and entry.is_file():
-                status = entry.stat()
-                stamps[entry.name] = (status.st_mtime_ns, status.st_size)
+            if entry.suffix.lower() in _SUFFIXES:
+                if entry.is_file():
+                    status = entry.stat()
+                    stamps[entry.name] = (status.st_mtime_ns, status.st_size)
+            elif not entry.name.startswith(".") and not is_litter(PurePosixPath(entry.name)) and entry.is_dir():
+                stamp = _folder_stamp(entry)
+                if stamp is not None:
+                    stamps[entry.name] = stamp
         return cls(stamps)
+
+
+def _folder_stamp(folder: Path) -> _Stamp | None:
+    """Return the stamp of a folder; None of one without modules, which is no package, or not yet."""
+    seen: list[tuple[str, int, int]] = []
+    is_package = False
+    for path, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and not is_litter(PurePosixPath(name))]
+        for name in (*folders, *files):
+            if name in folders or not is_litter(PurePosixPath(name)):
+                # One that is gone meanwhile changes its folder's time.
+                with contextlib.suppress(FileNotFoundError):
+                    status = os.lstat(os.path.join(path, name))
+                    seen.append((os.path.join(path, name), status.st_mtime_ns, 0 if name in folders else status.st_size))
+        is_package = is_package or any(name.endswith(".py") for name in files)
+    if not is_package:
+        return None
+    number = int.from_bytes(hashlib.sha256(repr(sorted(seen)).encode()).digest()[:6])
+    return number, sum(size for _, _, size in seen)
 
 
 class Pickup:
@@ -55,12 +93,22 @@ class Pickup:
             meanwhile is noticed.
     """
 
-    def __init__(self, folder: Path, state_file: Path, workers: Workers, server: str, *, undeploy_deleted: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        state_file: Path,
+        workers: Workers,
+        server: str,
+        *,
+        undeploy_deleted: bool,
+        limits: PackageLimits | None = None,
+    ) -> None:
         self._folder = folder
         self._state_file = state_file
         self._workers = workers
         self._actor = f"pickup/{server}"
         self._undeploy_deleted = undeploy_deleted
+        self._limits = limits or PackageLimits()
         self._taken: dict[str, _Stamp] = _read_state(state_file)
         self._refused: set[str] = set()
         self._again: set[str] = set()
@@ -75,7 +123,8 @@ class Pickup:
     async def look(self) -> None:
         """Look once, and do what has changed since the last look asks for."""
         try:
-            look = Look.into(self._folder)
+            # Beside the calls that this process forwards: a package may have thousands of files.
+            look = await asyncio.to_thread(Look.into, self._folder)
         except OSError as exc:
             # What can't be seen is not deleted: a folder that is unmounted for a moment must undeploy nothing.
             if not self._is_reported:
@@ -93,8 +142,17 @@ class Pickup:
             if is_still and (self._taken.get(name) != stamp or name in self._again):
                 self._settle(name, stamp, await self._deploy(name))
         if self._undeploy_deleted:
-            for name in self._taken.keys() - look.stamps.keys() - previous.stamps.keys():
-                self._settle(name, None, await self._send(DeployRequest(file_name=name, undeploy=True)))
+            await self._undeploy(self._taken.keys() - look.stamps.keys() - previous.stamps.keys(), look)
+
+    async def _undeploy(self, gone: set[str], look: Look) -> None:
+        # The wheel of a new version has another name than the old one's, and is the same package.
+        there = {_deployed_as(name) for name in look.stamps}
+        for name in sorted(gone):
+            deployed = _deployed_as(name)
+            if deployed in there or not deployed:
+                self._settle(name, None, _Result.SETTLED)
+            else:
+                self._settle(name, None, await self._send(DeployRequest(file_name=deployed, undeploy=True)))
 
     def _settle(self, name: str, stamp: _Stamp | None, result: _Result) -> None:
         if result is _Result.POSTPONED:
@@ -110,11 +168,18 @@ class Pickup:
 
     async def _deploy(self, name: str) -> _Result:
         try:
-            source = (self._folder / name).read_bytes()
+            source = await asyncio.to_thread(self._read, name)
         except OSError as exc:
             log.warning("pickup_file_not_readable", file_name=name, error=exc.strerror)
             return _Result.POSTPONED
-        return await self._send(DeployRequest(file_name=name, source=source))
+        except ZatoError as exc:
+            log.warning("pickup_refused", file_name=name, reason=exc.message)
+            return _Result.SETTLED
+        return await self._send(DeployRequest(file_name=_upload_name(name), source=source))
+
+    def _read(self, name: str) -> bytes:
+        path = self._folder / name
+        return path.read_bytes() if _upload_name(name) == name else pack_folder(path, self._limits)
 
     async def _send(self, request: DeployRequest) -> _Result:
         cid = new_cid()
@@ -123,10 +188,10 @@ class Pickup:
                 message = await self._workers.call(
                     "ControlPlane/Deploy", request.SerializeToString(), cid=cid, actor=self._actor, timeout_s=_DEPLOY_S
                 )
-            except (BadRequest, NotFound) as exc:
-                log.warning("pickup_refused", file_name=request.file_name, reason=exc.message)
-                return _Result.SETTLED
             except ZatoError as exc:
+                if exc.http_status < _SERVER_ERROR:
+                    log.warning("pickup_refused", file_name=request.file_name, reason=exc.message)
+                    return _Result.SETTLED
                 log.warning("pickup_postponed", file_name=request.file_name, reason=exc.message)
                 return _Result.POSTPONED
             response = DeployResponse.FromString(message)
@@ -144,6 +209,19 @@ class Pickup:
         temporary = self._state_file.with_suffix(".tmp")
         temporary.write_text(json.dumps(self._taken))
         temporary.replace(self._state_file)
+
+
+def _upload_name(name: str) -> str:
+    """Return what is sent of a file, or folder, of that name."""
+    return name if name.lower().endswith(_SUFFIXES) else f"{name}.zip"
+
+
+def _deployed_as(name: str) -> str:
+    """Return what is deployed of a file, or folder, of that name; "" of one that never can be."""
+    try:
+        return name_of(_upload_name(name))
+    except ZatoError:
+        return ""
 
 
 def _read_state(file: Path) -> dict[str, _Stamp]:

@@ -1,0 +1,25 @@
+"""One cluster with a broker for all tests here; whoever stops a part of it starts that again."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from zato.common.testing import redis_server as redis_servers
+from zato.common.testing.plugin import require_program
+
+# Tests are no package: what they share is found in their folder.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from running_cluster import Cluster
+
+
+@pytest.fixture(scope="session")
+def cluster(_redis_url: str, new_postgresql_url: Callable[[], str]) -> Iterator[Cluster]:
+    require_program("activemq")
+    made = Cluster(require_program("java"), new_postgresql_url(), redis_servers.fresh_database(_redis_url))
+    try:
+        yield made.start()
+    finally:
+        made.end()

@@ -1,0 +1,1 @@
+"""The web admin: what people see of a cluster in a browser, and do there as themselves."""

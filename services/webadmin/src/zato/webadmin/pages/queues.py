@@ -1,0 +1,66 @@
+"""Queues: what waits, what runs, and dead letters, which are looked at, tried again or deleted."""
+
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from zato.common.errors import BadRequest
+from zato.webadmin.context import tell
+from zato.webadmin.highlighting import coloured, pretty
+from zato.webadmin.menu import Entry
+from zato.webadmin.person import person
+
+PAGE = Blueprint("queues", __name__, url_prefix="/queues")
+MENU = (Entry("Queues", "queues.index", "inbox"),)
+_PAGE_SIZE = 50
+_STATES = {"dead": "Dead letters", "waiting": "Waiting", "delayed": "Delayed", "running": "Running"}
+
+
+@PAGE.get("/")
+def index() -> ResponseReturnValue:
+    found = person().ask("zato.queue.get-list")
+    template = "queues/table.html" if request.headers.get("HX-Request") else "queues/list.html"
+    return render_template(template, queues=found)
+
+
+@PAGE.get("/<path:queue>")
+def show(queue: str) -> ResponseReturnValue:
+    """Messages of one queue in one state; with an `id`, one of them with what is in it."""
+    state = _state(request.args.get("state", "dead"))
+    if message_id := request.args.get("id"):
+        found = person().ask("zato.queue.get-message", {"queue": queue, "state": state, "id": message_id})
+        body = coloured(*pretty(found["payload"]))
+        return render_template("queues/message.html", queue=queue, message=found, body=body, states=_STATES)
+    query = request.args.get("q", "").strip()[:200]
+    asked = {"cur_page": max(1, request.args.get("page", 1, type=int)), "page_size": _PAGE_SIZE, "query": query}
+    answer = person().ask("zato.queue.get-messages", {"queue": queue, "state": state, **asked})
+    return render_template(
+        "queues/messages.html",
+        queue=queue,
+        state=state,
+        states=_STATES,
+        messages=answer["data"],
+        meta=answer["_meta"],
+        query=query,
+    )
+
+
+@PAGE.post("/settle")
+def settle() -> ResponseReturnValue:
+    """Try messages again, or delete them: those that were ticked, or all."""
+    queue, state = request.form.get("queue", ""), _state(request.form.get("state", "dead"))
+    which: dict[str, Any] = {"all": True} if "all" in request.form else {"ids": request.form.getlist("id")}
+    if which.get("ids") == []:
+        raise BadRequest("Tick the messages that are meant, or choose the button for all")
+    if request.form.get("what") == "redrive":
+        count = person().do("zato.queue.redrive", {"queue": queue, **which})["redriven"]
+        tell(person(), f"{count} will be tried again")
+    else:
+        count = person().do("zato.queue.purge", {"queue": queue, "state": state, **which})["deleted"]
+        tell(person(), f"{count} deleted")
+    return redirect(url_for("queues.show", queue=queue, state=state))
+
+
+def _state(name: str) -> str:
+    return name if name in _STATES else "dead"

@@ -1,0 +1,168 @@
+"""
+A cluster of one server, as `zato quickstart` starts it, with the web admin in it and a real browser before it.
+
+`page` is somebody's who is not signed in, `ann` an administrator's. Whatever a page says on its console, or fails to
+load, fails the test, unless it is among what the test expects: `Watched.expected`.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from zato.common.cli.admin import Admin, Servers
+from zato.common.cli.operator import operator_tls
+from zato.common.testing.plugin import require_program
+
+ZATO = str(Path(sys.executable).parent / "zato")
+ROLES = ("viewer", "operator", "developer", "deployer", "admin")
+PASSWORD = "correct horse battery staple"
+WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+
+
+class Cluster:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environ = {**os.environ, "ZATO_CLUSTER": str(folder), "NO_COLOR": "1"}
+
+    def zato(self, *arguments: str) -> str:
+        done = subprocess.run([ZATO, *arguments], env=self.environ, capture_output=True, text=True, timeout=110)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def invoke(self, service: str, values: dict[str, Any]) -> Any:
+        """As a part of the cluster, which may everything."""
+        secrets = tomllib.loads((self.folder / "secrets.toml").read_text())
+        servers = Servers((self.part("server1")["grpc_address"],), secrets["token"], "tests", operator_tls(self.folder))
+        with Admin(servers) as admin:
+            return admin.invoke(service, values)
+
+    def part(self, name: str) -> dict[str, str]:
+        parts = tomllib.loads((self.folder / "cluster.toml").read_text())["parts"]
+        return next(part for part in parts if part["name"] == name)
+
+    def sessions_seen_at(self) -> dict[str, float]:
+        """Return when whoever is signed in was there last, by the key in Redis."""
+        secrets = tomllib.loads((self.folder / "secrets.toml").read_text())
+        client = redis.Redis.from_url(f"redis://:{secrets['redis_password']}@{self.part('redis')['address']}/0")
+        keys: Any = client.keys("*:webadmin:session:*")
+        return {key.decode(): json.loads(client.get(key))["seen_at"] for key in keys}
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.part('webadmin')['http_address']}"
+
+    @property
+    def load_balancer(self) -> str:
+        return f"http://{self.part('lb-agent')['frontend_address']}"
+
+
+@dataclass
+class Watched:
+    """A page, and what went wrong on it."""
+
+    page: Page
+    url: str
+    problems: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        page = self.page
+        page.on("console", lambda message: self._note(f"{message.type}: {message.text}", message.type in ("error", "warning")))
+        page.on("pageerror", lambda error: self._note(f"script: {error}", True))
+        page.on("requestfailed", lambda request: self._note(f"not loaded: {request.url} ({request.failure})", True))
+
+    def _note(self, text: str, is_problem: bool) -> None:
+        # What a page that is left was loading still is nobody's concern.
+        if is_problem and "ERR_ABORTED" not in text:
+            self.problems.append(text)
+
+    def open(self, path: str) -> Page:
+        self.page.goto(f"{self.url}{path}")
+        return self.page
+
+    def sign_in(self, name: str, password: str = PASSWORD) -> None:
+        self.open("/sign-in")
+        self.page.fill("#name", name)
+        self.page.fill("#password", password)
+        self.page.click("text=Sign in >> visible=true >> nth=-1")
+        self.page.wait_for_url(lambda url: "/sign-in" not in url)
+
+    def serious_findings(self) -> list[str]:
+        """What keeps people with disabilities from using the page."""
+        found = Axe().run(self.page).response["violations"]
+        return [
+            f"{each['id']}: {each['help']} ({each['nodes'][0]['html'][:200]})"
+            for each in found
+            if each["impact"] in ("serious", "critical")
+        ]
+
+    def unexpected_problems(self) -> list[str]:
+        return [each for each in self.problems if not any(text in each for text in self.expected)]
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory, haproxy_program: str) -> Iterator[Cluster]:
+    made = Cluster(tmp_path_factory.mktemp("cluster") / "c")
+    made.zato("quickstart", "create", str(made.folder), "--servers", "1")
+    try:
+        made.zato("quickstart", "start", str(made.folder))
+        for role in ROLES:
+            account = {"name": f"the-{role}", "role": role, "password": PASSWORD, "must_change_password": False}
+            made.invoke("zato.account.create", account)
+        yield made
+    finally:
+        made.zato("quickstart", "stop", str(made.folder))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = require_program("chromium")
+    with sync_playwright() as playwright:
+        # As root, as in containers, there is no sandbox; it only ever sees our own pages.
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    made = browser.new_context(viewport=WIDE, timezone_id="Europe/Berlin", reduced_motion="reduce")
+    made.set_default_timeout(15_000)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, cluster: Cluster) -> Iterator[Watched]:
+    watched = Watched(context.new_page(), cluster.url)
+    yield watched
+    assert watched.unexpected_problems() == []
+
+
+@pytest.fixture(scope="session")
+def signed_in(browser: Browser, cluster: Cluster) -> dict[str, Any]:
+    """What the browsers of people of each role keep once they are signed in."""
+    states = {}
+    for role in ROLES:
+        context = browser.new_context()
+        Watched(context.new_page(), cluster.url).sign_in(f"the-{role}")
+        states[role] = context.storage_state()
+        context.close()
+    return states
+
+
+@pytest.fixture
+def ann(context: BrowserContext, page: Watched, signed_in: dict[str, Any]) -> Watched:
+    context.add_cookies(signed_in["admin"]["cookies"])
+    return page

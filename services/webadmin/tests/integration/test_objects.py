@@ -1,0 +1,43 @@
+"""Objects of kinds, from the list to the form and back, in a browser."""
+
+from playwright.sync_api import expect
+
+
+def test_a_security_definition_and_a_channel_with_it_are_made_and_go_live(ann, cluster):
+    page = ann.open("/objects/security-basic-auth/new")
+    page.fill("#f-name", "crm")
+    page.fill("#f-username", "crm-user")
+    page.fill("#f-password", "crm-secret")
+    page.click("text=Create")
+    expect(page.locator(".notice.done")).to_contain_text("crm is created")
+
+    ann.open("/objects/channel-http/")
+    page.keyboard.press("n")
+    page.fill("#f-name", "orders")
+    page.fill("#f-url_path", "/orders")
+    page.fill("#f-service", "zato.pi")
+    expect(page.locator("#f-service-list option[value='zato.ping']")).to_be_attached()
+    page.fill("#f-service", "zato.ping")
+    page.fill("#f-security", "crm")
+    page.keyboard.press("Control+s")
+    expect(page.locator(".notice.done")).to_contain_text("orders is created")
+    assert ann.serious_findings() == []
+
+    ann.open("/objects/channel-http/?q=orders")
+    expect(page.locator("tbody tr").get_by_text("Live", exact=True)).to_be_visible()
+    stored = cluster.invoke("zato.channel-http.get", {"name": "orders"})
+    assert (stored["url_path"], stored["service"], stored["security"]) == ("/orders", "zato.ping", "crm")
+
+
+def test_what_the_server_refuses_is_said_at_its_field_in_the_servers_words(ann):
+    ann.expected = ["422"]
+    page = ann.open("/objects/channel-http/new")
+    page.fill("#f-name", "broken")
+    page.fill("#f-url_path", "/broken")
+    page.fill("#f-service", "zato.ping")
+    page.fill("#f-security", "nobody")
+    page.click("text=Create")
+    expect(page.locator("#f-security-problem")).to_contain_text("there has to be one of security-")
+    expect(page.locator("#f-security")).to_be_focused()
+    assert page.input_value("#f-url_path") == "/broken"
+    assert ann.serious_findings() == []
