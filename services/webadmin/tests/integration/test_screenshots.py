@@ -66,7 +66,10 @@ def picture(watched, name: str, theme: str, *, width: int = 1280, height: int = 
     page = watched.page
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")
     page.set_viewport_size({"width": width, "height": height})
-    page.wait_for_timeout(200)  # what draws itself anew in the other colours takes a moment
+    if theme == "dark":
+        # Chromium paints texts of a page that was open in the colours that it had.
+        page.reload()
+    page.wait_for_timeout(1500)  # what draws itself takes a moment
     session = page.context.new_cdp_session(page)
     taken = session.send("Page.captureScreenshot", {"format": "webp", "quality": _QUALITY})
     FOLDER.mkdir(parents=True, exist_ok=True)
