@@ -54,11 +54,14 @@ var/bench/venv/.installed: bench/rivals/requirements.txt | venv
 	@touch $@
 
 .PHONY: bench bench-short
-bench: var/bench/venv/.installed ## Our server measured beside others, and the scheduler; about fifteen minutes
+bench: var/bench/venv/.installed ## Our server measured beside others, the system, and the scheduler; about half an hour
 	@$(BIN)/python -m bench.run
+	@$(BIN)/python -m bench.system
+	@$(BIN)/python -m bench.slow_clients
+	@$(BIN)/python -m bench.report
 	@$(BIN)/python -m bench.scheduler
 
-bench-short: var/bench/venv/.installed ## The same in about one minute, less exact
+bench-short: var/bench/venv/.installed ## Our server beside others in two minutes, less exact
 	@$(BIN)/python -m bench.run --short
 
 .PHONY: bench-scheduler
