@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from provider_contract import ProviderContract
 
 from zato.common.errors import Unavailable, ZatoError
 from zato.common.testing.plugin import require_package, require_program
@@ -21,7 +22,7 @@ from zato.connector_mq.amqp10 import AMQP10Session  # noqa: E402
 if TYPE_CHECKING:
     from running_cluster import Cluster
 
-QUEUES = ("WHOLE", "BYTES", "UNIT", "MANY", "OTHERS", "STRANGE", "amqp10", "amqp10.BACKOUT", "died", "died.BACKOUT")
+QUEUES = ("CONTRACT", "CONTRACT.OTHER", "amqp10", "amqp10.BACKOUT", "died", "died.BACKOUT")
 
 
 class Rabbit:
@@ -63,52 +64,16 @@ def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit]:
     made.server.end()
 
 
-def test_all_that_a_message_has_comes_as_it_went(rabbit: Rabbit) -> None:
-    properties = {"text": "zażółć 🚀", "flag": True, "small": 5, "large": 2**40, "exact": 1.5, "empty": ""}
-    fields: dict[str, Any] = {"message_id": "m-1", "correlation_id": "c-1", "reply_to": "ANSWERS", "type": "order"}
-    sent = MQMessage("zażółć 🚀".encode(), priority=8, expiration_ms=60_000, properties=properties, group_id="g", **fields)
-    with rabbit.session() as session:
-        assert session.send("WHOLE", sent) == "m-1"
-        came = session.receive("WHOLE", 5)
-        session.commit()
-        assert came is not None and (came.body, came.is_text, came.problem) == (sent.body, True, "")
-        assert {name: getattr(came, name) for name in fields} == fields
-        assert (came.priority, came.is_persistent, came.group_id, came.properties) == (8, True, "g", properties)
-        session.send("BYTES", MQMessage(bytes(range(256)), is_text=False, is_persistent=False))
-        came = session.receive("BYTES", 5)
-        session.commit()
-    assert came is not None and came.body == bytes(range(256)) and not came.is_text and not came.is_persistent
+class TestAMQP10(ProviderContract):
+    # RabbitMQ's plugin counts none.
+    has_units = has_counts = False
 
+    @pytest.fixture(autouse=True)
+    def _broker(self, rabbit: Rabbit) -> None:
+        self._rabbit = rabbit
 
-def test_what_is_not_accepted_comes_again(rabbit: Rabbit) -> None:
-    with rabbit.session() as session:
-        session.send("UNIT", MQMessage(b"there"))
-        assert session.receive("UNIT", 5) is not None
-        session.roll_back()
-        assert session.receive("UNIT", 5) is not None
-    with rabbit.session() as session:
-        came = session.receive("UNIT", 5)
-        session.commit()
-        assert session.receive("UNIT", 0.2) is None
-    assert came is not None and came.body == b"there"
-
-
-def test_one_of_many_is_taken_by_its_id_and_forwarded_with_all_that_it_has(rabbit: Rabbit) -> None:
-    with rabbit.session() as session:
-        for n in range(3):
-            session.send("MANY", MQMessage(b"%d" % n, message_id=f"m{n}", correlation_id="c", properties={"n": n}))
-        assert [each.message_id for each in session.browse("MANY", 10)] == ["m0", "m1", "m2"]
-        message = session.receive("MANY", 5, "m1")
-        assert message is not None
-        session.forward("OTHERS", message, {"zato_count": 3}, ("unknown",))
-        session.commit()
-        assert session.receive("MANY", 0.2, "m1") is None
-    with rabbit.session() as session:
-        assert [each.body for each in session.browse("MANY", 10)] == [b"0", b"2"]
-        came = session.receive("OTHERS", 5)
-        session.commit()
-    assert came is not None and (came.body, came.correlation_id, came.message_id) == (b"1", "c", "m1")
-    assert came.properties == {"n": 1, "zato_count": 3}
+    def connect(self) -> AMQP10Session:
+        return AMQP10Session(DefinitionOptions(**self._rabbit.options))
 
 
 def test_who_is_not_there_or_not_known_is_named(rabbit: Rabbit) -> None:
@@ -122,7 +87,7 @@ def test_who_is_not_there_or_not_known_is_named(rabbit: Rabbit) -> None:
 def test_services_get_and_send_messages_and_a_killed_broker_loses_none(cluster: "Cluster", rabbit: Rabbit) -> None:
     cluster.server.invoke("zato.definition-jms-wmq.create", {"name": "rabbit", **rabbit.options})
     cluster.create("outgoing-jms-wmq", "out10", definition="rabbit", queue="amqp10")
-    cluster.channel("amqp10", "mq.note", definition="rabbit")
+    cluster.channel("amqp10", "jms-wmq.note", definition="rabbit")
     eventually(lambda: cluster.connectors[0].is_connected("out10"), timeout_s=10)
     sent = [f"r-{number}" for number in range(300)]
     with rabbit.session() as session:
@@ -133,14 +98,14 @@ def test_services_get_and_send_messages_and_a_killed_broker_loses_none(cluster: 
     rabbit.server.start()
     counts = cluster.await_all("amqp10", sent)
     assert sum(counts.values()) - len(sent) <= 5
-    message_id = cluster.server.invoke("mq.send", {"body": "by a service", "queue": "", "out": "out10"})["id"]
+    message_id = cluster.server.invoke("jms-wmq.send", {"body": "by a service", "queue": "", "out": "out10"})["id"]
     cluster.await_all("amqp10", ["by a service"])
     assert message_id
 
 
 def test_a_poison_message_is_backed_out_and_redriven(cluster: "Cluster", rabbit: Rabbit) -> None:
     cluster.create("definition-jms-wmq", "rabbit", **rabbit.options)
-    cluster.channel("died", "mq.fail", definition="rabbit", backout_threshold=2, retry_after_s=0.05)
+    cluster.channel("died", "jms-wmq.fail", definition="rabbit", tries=2, retry_after_s=0.05)
     with rabbit.session() as session:
         session.send("died", MQMessage(b"bad", message_id="bad-1", properties={"kept": "yes"}))
 

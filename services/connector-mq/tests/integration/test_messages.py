@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from zato.common.errors import ZatoError
+from zato.common.testing.connector_cluster import PATIENCE_S
 from zato.common.testing.waiting import eventually
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def letters(cluster: "Cluster", channel: str) -> Callable[[], list[Any]]:
 
 
 def test_a_service_sees_the_message_with_all_that_belongs_to_it(cluster: "Cluster") -> None:
-    cluster.channel("seen", "mq.seen", data_format="json")
+    cluster.channel("seen", "jms-wmq.seen", data_format="json")
     fields: dict[str, Any] = {"correlation_id": "c1", "reply_to": "back", "type": "t", "priority": 3}
     cluster.put("seen", ['{"id": 1}'], properties={"x": "y", "n": 2}, **fields)
     eventually(lambda: cluster.lines("seen"), timeout_s=10)
@@ -42,14 +43,23 @@ def test_a_service_sees_the_message_with_all_that_belongs_to_it(cluster: "Cluste
 
 def test_a_service_sends_by_its_own_words_or_the_connections(cluster: "Cluster") -> None:
     more = {"delivery_mode": 1, "expiration": 60_000, "priority": 9, "properties": {"a": 1}, "correlation_id": "c"}
-    sent = cluster.server.invoke("mq.send", {"body": "text", "queue": "sent", **more})
+    sent = cluster.server.invoke("jms-wmq.send", {"body": "text", "queue": "sent", **more})
     came = cluster.take("sent")
     assert (came.message_id, came.body, came.is_text, came.priority) == (sent["id"], b"text", True, 9)
     assert (came.is_persistent, came.correlation_id, came.properties["a"]) == (False, "c", 1)
     assert came.expiration_ms == came.timestamp_ms + 60_000
-    cluster.server.invoke("mq.send", {"body": {"a": 1}, "queue": "sent"})
+    cluster.server.invoke("jms-wmq.send", {"body": {"a": 1}, "queue": "sent"})
     came = cluster.take("sent")
     assert (came.body, came.priority, came.is_persistent, came.expiration_ms) == (b'{"a":1}', 5, True, 0)
+
+
+def test_what_is_sent_while_the_broker_is_away_is_kept_and_arrives_later(cluster: "Cluster") -> None:
+    cluster.create("outgoing-jms-wmq", "kept", definition="nobody", queue="kept", when_away="store")
+    eventually(lambda: cluster.status("kept"), timeout_s=PATIENCE_S)
+    assert cluster.server.invoke("jms-wmq.send", {"body": "later", "queue": "", "out": "kept", "priority": 7})["id"] == ""
+    cluster.server.invoke("zato.outgoing-jms-wmq.edit", {"name": "kept", "definition": "broker"})
+    came = cluster.take("kept", PATIENCE_S)
+    assert (came.body, came.priority) == (b"later", 7)
 
 
 @pytest.mark.parametrize(
@@ -57,44 +67,26 @@ def test_a_service_sends_by_its_own_words_or_the_connections(cluster: "Cluster")
 )
 def test_what_cannot_be_sent_is_refused_by_its_name(cluster: "Cluster", wrong: dict[str, Any], named: str) -> None:
     with pytest.raises(ZatoError, match=named):
-        cluster.server.invoke("mq.send", {"body": "x", "queue": "q", **wrong})
+        cluster.server.invoke("jms-wmq.send", {"body": "x", "queue": "q", **wrong})
 
 
 def test_a_question_is_answered_to_the_queue_that_it_names(cluster: "Cluster") -> None:
-    cluster.channel("asked", "mq.answer")
+    cluster.channel("asked", "jms-wmq.answer")
     cluster.put("asked", ["what"], reply_to="answers")
     answer = cluster.take("answers", 10)
     assert answer.body == b"WHAT" and answer.correlation_id.startswith("ID:")
 
 
 def test_an_ordered_channel_keeps_the_order(cluster: "Cluster") -> None:
-    cluster.channel("ordered", "mq.note", is_ordered=True)
+    cluster.channel("ordered", "jms-wmq.note", is_ordered=True)
     sent = bodies("o", 100)
     cluster.put("ordered", sent)
     cluster.await_all("ordered", sent)
     assert cluster.lines("ordered") == sent
 
 
-def test_a_poison_message_is_backed_out_after_exactly_its_tries_and_can_be_redriven_and_purged(cluster: "Cluster") -> None:
-    cluster.channel("poison", "mq.fail", backout_threshold=3, retry_after_s=0.05)
-    connector, found = cluster.connectors[0], letters(cluster, "poison")
-    cluster.put("poison", ["bad"], properties={"kept": "yes"}, correlation_id="c")
-    (letter,) = eventually(found, timeout_s=10, what="the dead letter")
-    assert len(cluster.lines("poison")) == 3
-    assert letter.body == b"bad" and letter.count == 3 and letter.cid and "ValueError: the reason" in letter.reason
-    context = json.loads(letter.context_json)
-    assert (context["properties"], context["correlation_id"]) == ({"kept": "yes"}, "c")
-    assert [each.body for each in found()] == [b"bad"] and cluster.size("poison.BACKOUT") == 1
-    assert connector.call("RedriveDeadLetters", channel="poison", ids=[letter.id]).count == 1
-    eventually(lambda: len(cluster.lines("poison")) == 6, timeout_s=10)
-    eventually(found, timeout_s=10, what="the dead letter again")
-    assert connector.call("PurgeDeadLetters", channel="poison", ids=["ID:of-nobody"]).count == 0
-    assert connector.call("PurgeDeadLetters", channel="poison", is_all=True).count == 1
-    assert not found() and cluster.size("poison") == 0
-
-
 def test_a_message_that_a_service_rejects_goes_to_the_backout_queue_that_the_channel_names(cluster: "Cluster") -> None:
-    cluster.channel("rejected", "mq.reject", backout_queue="graveyard")
+    cluster.channel("rejected", "jms-wmq.reject", backout_queue="graveyard")
     cluster.put("rejected", ["no"])
     (letter,) = eventually(letters(cluster, "rejected"), timeout_s=10, what="the dead letter")
     assert "rejected" in letter.reason and cluster.size("graveyard") == 1
@@ -105,86 +97,41 @@ def test_what_a_peer_has_counted_is_counted_but_leaves_a_message_one_try(cluster
     for _ in range(4):
         with cluster.session() as session:
             assert session.receive("counted", 5) is not None
-    cluster.channel("counted", "mq.fail", backout_threshold=3, retry_after_s=0.05)
+    cluster.channel("counted", "jms-wmq.fail", tries=3, retry_after_s=0.05)
     (letter,) = eventually(letters(cluster, "counted"), timeout_s=10, what="the dead letter")
     assert cluster.lines("counted") == ["often"] and letter.count == 3
-
-
-def test_effects_are_once_though_servers_and_connectors_are_killed(cluster: "Cluster") -> None:
-    cluster.channel("once", "mq.slow", inbox_s=600)
-    sent = bodies("i", 60)
-    cluster.put("once", sent)
-    eventually(lambda: len(cluster.lines("once")) > 10, timeout_s=10)
-    cluster.connectors[0].kill()
-    cluster.connectors[0].start()
-    counts = cluster.await_all("once", sent)
-    eventually(lambda: cluster.size("once") == 0, timeout_s=10)
-    assert duplicates(counts) == 0
-
-
-def test_messages_wait_for_a_server_that_was_killed(cluster: "Cluster") -> None:
-    cluster.channel("served", "mq.note", backout_threshold=1)
-    sent = bodies("s", 1000)
-    cluster.put("served", sent)
-    cluster.server.kill()
-    cluster.server.start()
-    counts = cluster.await_all("served", sent)
-    assert duplicates(counts) <= POOL_SIZE
-    eventually(lambda: cluster.size("served") == 0, timeout_s=10)
-
-
-def test_a_killed_connector_loses_nothing_and_the_other_replica_goes_on(cluster: "Cluster") -> None:
-    cluster.channel("killed", "mq.note")
-    first, second = cluster.connectors
-    second.start()
-    eventually(lambda: second.is_connected("killed"), timeout_s=10)
-    sent = bodies("k", 600)
-    cluster.put("killed", sent)
-    eventually(lambda: cluster.lines("killed"), timeout_s=10)
-    first.kill()
-    counts = cluster.await_all("killed", sent)
-    assert duplicates(counts) <= POOL_SIZE
-    first.start()
-    second.process.stop(20)
-    eventually(lambda: first.is_connected("killed"), timeout_s=10)
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_a_broker_that_ends_loses_nothing_and_is_found_again(cluster: "Cluster", end: str) -> None:
     name = f"broker-{end}"
-    cluster.channel(name, "mq.note")
+    cluster.channel(name, "jms-wmq.note")
     sent = bodies("b", 400)
     cluster.put(name, sent)
     eventually(lambda: cluster.lines(name), timeout_s=10)
     getattr(cluster.broker, end)()
     with pytest.raises(ZatoError, match="did not confirm"):
-        cluster.server.invoke("mq.send", {"body": "x", "queue": name, "timeout_s": 0.5})
+        cluster.server.invoke("jms-wmq.send", {"body": "x", "queue": name, "timeout_s": 0.5})
     cluster.broker.start()
     eventually(lambda: cluster.connectors[0].is_connected(name), timeout_s=5, what="the channel to be back")
     counts = cluster.await_all(name, sent)
     assert duplicates(counts) <= POOL_SIZE
-    eventually(lambda: cluster.server.invoke("mq.send", {"body": "x", "queue": "back"}), timeout_s=10)
+    eventually(lambda: cluster.server.invoke("jms-wmq.send", {"body": "x", "queue": "back"}), timeout_s=10)
 
 
-def test_a_channel_is_edited_switched_off_and_deleted_under_load(cluster: "Cluster") -> None:
-    cluster.channel("edited", "mq.note")
-    sent = bodies("e", 400)
-    cluster.put("edited", sent[:200])
-    cluster.server.invoke("zato.channel-jms-wmq.edit", {"name": "edited", "pool_size": 3})
-    cluster.put("edited", sent[200:])
-    counts = cluster.await_all("edited", sent)
-    assert duplicates(counts) <= POOL_SIZE
-    cluster.server.invoke("zato.channel-jms-wmq.edit", {"name": "edited", "is_active": False})
-    eventually(lambda: not cluster.connectors[0].is_connected("edited"), timeout_s=10)
+def test_a_channel_is_switched_off_and_on_again_and_deleted(cluster: "Cluster") -> None:
+    cluster.channel("edited", "jms-wmq.note")
+    cluster.edit("edited", is_active=False)
+    eventually(lambda: not cluster.connectors[0].is_connected("edited"), timeout_s=PATIENCE_S)
     cluster.put("edited", ["while-off"])
-    cluster.server.invoke("zato.channel-jms-wmq.edit", {"name": "edited", "is_active": True})
+    cluster.edit("edited", is_active=True)
     cluster.await_all("edited", ["while-off"])
-    cluster.server.invoke("zato.channel-jms-wmq.delete", {"name": "edited"})
-    eventually(lambda: not cluster.connectors[0].is_connected("edited"), timeout_s=10)
+    cluster.delete("edited")
+    eventually(lambda: not cluster.connectors[0].is_connected("edited"), timeout_s=PATIENCE_S)
 
 
 def test_messages_that_are_none_of_ours_are_backed_out_and_hold_up_nobody(cluster: "Cluster") -> None:
-    cluster.channel("strange", "mq.note")
+    cluster.channel("strange", "jms-wmq.note")
     with cluster.session() as session:
         for number in range(100):
             raw = session._session.createStreamMessage() if number % 2 else session._session.createMapMessage()

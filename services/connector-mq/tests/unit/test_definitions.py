@@ -24,6 +24,11 @@ def test_ibm_clients_are_told_of_the_queue_manager_and_its_channel() -> None:
     }
 
 
+def test_several_hosts_of_a_queue_manager_are_a_list_of_connections() -> None:
+    found = properties_of(DefinitionOptions(host="mq1(1414),mq2(1415)", channel="C"))
+    assert found == {"ConnectionNameList": "mq1(1414),mq2(1415)", "Channel": "C", "TransportType": "1"}
+
+
 def test_a_definition_says_more_and_otherwise_by_factory_properties() -> None:
     options = DefinitionOptions(
         host="h", connection_factory=ACTIVEMQ_FACTORY, factory_properties=("brokerURL=ssl://x", "a=b=c")

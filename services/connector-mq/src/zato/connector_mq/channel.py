@@ -44,7 +44,7 @@ class MQChannel:
             IntakeSettings(
                 service=options.service,
                 data_format=options.data_format,
-                tries=options.backout_threshold,
+                tries=options.tries,
                 retry_after_s=options.retry_after_s,
                 timeout_s=options.timeout_s,
                 is_ordered=options.is_ordered,
@@ -95,6 +95,9 @@ class MQChannel:
             return [_letter(each) for each in session.browse(self.backout_queue(session), limit)]
         finally:
             session.close()
+
+    def count_dead_letters(self) -> int:
+        return len(self.dead_letters(_MOST_LETTERS))
 
     def redrive(self, ids: Sequence[str] | None) -> int:
         return self._take_out(ids, lambda session, message: session.forward(self.options.queue, message, {}, GRAVE_PROPERTIES))
@@ -216,7 +219,7 @@ class Reader:
             pending.put(Outcome(Fate.DEAD, message.problem))
             return
         # One try at least: what a peer counts has connectors that were killed in it, which no message is to blame for.
-        attempts = min(message.delivery_count, channel.options.backout_threshold) - 1
+        attempts = min(message.delivery_count, channel.options.tries) - 1
         channel.intake.submit(Message(message.message_id, message.body, context_of(message), max(0, attempts)), pending.put)
 
     def _await(self, session: Session, pending: "queue.SimpleQueue[Outcome]") -> Outcome:

@@ -38,9 +38,12 @@ def properties_of(options: DefinitionOptions) -> Mapping[str, str]:
 
 
 def _ibm(options: DefinitionOptions) -> dict[str, str]:
+    # Several are host1(1414),host2(1414), as in everything of IBM's.
+    is_list = "(" in options.host
     found = {
-        "HostName": options.host,
-        "Port": str(options.port),
+        "ConnectionNameList": options.host if is_list else "",
+        "HostName": "" if is_list else options.host,
+        "Port": "" if is_list else str(options.port),
         "QueueManager": options.queue_manager,
         "Channel": options.channel,
         "TransportType": _TCP_CLIENT,

@@ -1,5 +1,7 @@
 """The kinds of this connector: a queue manager or broker, what is taken from it, and what is sent to it."""
 
+from zato.common.connectors.leases import runs_once
+from zato.common.connectors.sending import store_limit, when_away
 from zato.common.kinds import Kind
 from zato.common.options import option, options
 
@@ -17,7 +19,7 @@ class DefinitionOptions:
         default="mqi",
         choices=PROVIDERS,
     )
-    host: str = option("Host of the queue manager or broker")
+    host: str = option("Host of the queue manager or broker; of IBM MQ also several, as host1(1414),host2(1414)")
     port: int = option("Its port", default=1414, minimum=1, maximum=65535)
     queue_manager: str = option("Queue manager; empty: the default one of the host", default="")
     channel: str = option("Server-connection channel, of IBM MQ", default="")
@@ -27,7 +29,7 @@ class DefinitionOptions:
     cache_open_receive_queues: bool = option(
         "Taken since definitions have it: the queue of a channel is open anyway", default=True
     )
-    use_shared_connections: bool = option("mqi: handles that threads share; off for z/OS", default=True)
+    use_shared_connections: bool = option("Taken for compatibility: no two threads use a handle", default=True)
     ssl: bool = option("Speak TLS", default=False)
     ssl_cipher_spec: str = option("IBM MQ: the channel's CipherSpec, e.g. TLS_AES_256_GCM_SHA384", default="")
     ssl_key_repository: str = option("mqi: key repository without its suffix, e.g. /var/mqm/ssl/client", default="")
@@ -62,10 +64,8 @@ class ChannelOptions:
     data_format: str = option("What the body is", default="raw", choices=("raw", "json"))
     pool_size: int = option("Messages at a time: each has its own unit of work", default=5, minimum=1, maximum=100)
     is_ordered: bool = option("One message after the other; one that fails holds up the others", default=False)
-    backout_threshold: int = option(
-        "How often a service that fails is tried, with what the peer counts, before the message is backed out",
-        default=5,
-        minimum=1,
+    tries: int = option(
+        "Backout threshold: how often a failing service is tried, with what the peer counts", default=5, minimum=1
     )
     backout_queue: str = option(
         "Where messages go that are given up; empty: what the queue manager says (BOQNAME), or the queue's name and .BACKOUT",
@@ -74,6 +74,7 @@ class ChannelOptions:
     retry_after_s: float = option("Seconds before the second try; doubles each time, up to a minute", default=1.0, minimum=0)
     timeout_s: float = option("Seconds that the service may take", default=60.0, minimum=0.1)
     inbox_s: int = option("Seconds for which a message that was done is not done again; 0 for no memory", default=0, minimum=0)
+    runs_once: bool = runs_once()
 
     @property
     def readers(self) -> int:
@@ -90,6 +91,8 @@ class OutgoingOptions:
     priority: int = option("Priority of messages that say none", default=5, minimum=0, maximum=9)
     expiration: int = option("Milliseconds after which an unread message goes; 0 for never", default=0, minimum=0)
     pool_size: int = option("Connections that send beside each other", default=2, minimum=1, maximum=50)
+    when_away: str = when_away()
+    store_limit: int = store_limit()
 
 
 KINDS = (

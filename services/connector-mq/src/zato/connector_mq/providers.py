@@ -79,5 +79,15 @@ def _amqp10(settings: MQSettings, options: DefinitionOptions) -> Provider:
     return AMQP10Provider(settings, options)
 
 
+def _mqi(settings: MQSettings, options: DefinitionOptions) -> Provider:
+    from zato.connector_mq.mqi import MQIProvider
+
+    return MQIProvider(settings, options)
+
+
 # Their libraries are imported when a definition wants them.
-_MAKERS: Mapping[str, Callable[[MQSettings, DefinitionOptions], Provider]] = {"jms": _jms, "amqp10": _amqp10}
+_MAKERS: Mapping[str, Callable[[MQSettings, DefinitionOptions], Provider]] = {
+    "jms": _jms,
+    "amqp10": _amqp10,
+    "mqi": _mqi,
+}

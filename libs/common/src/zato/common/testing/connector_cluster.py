@@ -78,17 +78,19 @@ class ConnectorCluster:
         module: What starts a connector.
         services: More of them, in Python; they may use `note(name, line)`.
         prefetch: The option of a channel that says how many messages it has at most.
+        setting: Of servers: where the connectors are; by the protocol's name when empty.
     """
 
     protocol: ClassVar[str]
     module: ClassVar[str]
     services: ClassVar[str] = ""
     prefetch: ClassVar[str]
+    setting: ClassVar[str] = ""
 
     def __init__(self, odb_url: str, redis_url: str, /, **settings: Any) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="zato-test-files-"))
         addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
-        known = {f"connector_{self.protocol}_addresses": addresses}
+        known = {self.setting or f"connector_{self.protocol}_addresses": addresses}
         self.server = Server("server1", odb_url, redis_url, f"test-{free_port()}", **known)
         self.http_address = f"127.0.0.1:{free_port()}"
         more: tuple[dict[str, Any], ...] = ({"http_address": self.http_address}, {})
@@ -100,7 +102,7 @@ class ConnectorCluster:
     def start(self) -> None:
         self.server.start()
         source = (_SERVICES + self.services).replace("@FOLDER@", str(self.folder)).replace("@PROTOCOL@", self.protocol)
-        self.server.deploy(f"{self.protocol}_services.py", source)
+        self.server.deploy(f"{self.protocol.replace('-', '_')}_services.py", source)
         self.connectors[0].start()
         eventually(self._is_registered, timeout_s=PATIENCE_S, what="the kinds")
 

@@ -17,6 +17,7 @@ PACKAGES = {
     "rabbitmq-server": "rabbitmq-server",
     "activemq": "activemq",
     "java": "default-jre-headless",
+    "gcc": "gcc",
     "faketime": "faketime",
     "chromium": "chromium",
 }

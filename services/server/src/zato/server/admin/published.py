@@ -13,6 +13,7 @@ from zato.common.kinds import Kind, KindRegistry
 from zato.common.options import Option, declared_options
 from zato.server.admin.actions import Action, Run, Values
 from zato.server.admin.pages import TAKES, listed
+from zato.server.admin.waiting import changing
 from zato.server.control.changes import Author
 from zato.server.describe.kinds import ActionDescription
 from zato.server.describe.schemas import record
@@ -57,9 +58,9 @@ def published_actions(actions: Mapping[str, Action], kinds: KindRegistry) -> dic
             if targets:
                 names = tuple(sorted(targets.values()))
                 group_of = _Group(services, {keys: translations[keys] for keys in targets}, actions)
-                made[f"zato.{group}.{operation}"] = Action(
-                    getattr(group_of, operation.replace("-", "_")), actions[names[0]].role, _described(names), alias_of=names
-                )
+                run, role = getattr(group_of, operation.replace("-", "_")), actions[names[0]].role
+                action = Action(run, role, _described(names), alias_of=names)
+                made[f"zato.{group}.{operation}"] = changing(action) if actions[names[0]].changes else action
     return made
 
 

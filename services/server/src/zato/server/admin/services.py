@@ -19,6 +19,7 @@ from zato.server.admin.noting import attempts_noted
 from zato.server.admin.published import published_actions
 from zato.server.admin.service_states import SERVICE_ACTIONS
 from zato.server.admin.tasks import TASK_ACTIONS
+from zato.server.admin.waiting import ACCEPTED, is_waited_for, waited, without_wait
 from zato.server.control.changes import Author
 from zato.server.control.deployments import Deployments
 from zato.server.control.kinds import Kinds
@@ -69,7 +70,18 @@ class AdminService(Service):
         values = as_mapping(self.request.payload)
         with attempts_noted(self.admin.database, self.name, values, author):
             _check(self.name, type(self), identity)
-            self.response.payload = type(self).action.run(self.admin, values, author)
+            self.response.payload = self._act(values, author)
+
+    def _act(self, values: Values, author: Author) -> Any:
+        action = type(self).action
+        wait_s, rest = without_wait(values) if action.changes else (0.0, values)
+        answer = action.run(self.admin, rest, author)
+        if wait_s:
+            answer = {**answer, **waited(self.admin.database, wait_s)}
+        # Deployments wait by themselves.
+        if is_waited_for(values) and isinstance(answer, Mapping) and answer.get("missing"):
+            self.response.status_code = ACCEPTED
+        return answer
 
 
 class Ping(Service):
