@@ -24,7 +24,8 @@ def test_a_security_definition_and_a_channel_with_it_are_made_and_go_live(ann, c
     assert ann.serious_findings() == []
 
     ann.open("/objects/channel-http/?q=orders")
-    expect(page.locator("tbody tr").get_by_text("Live", exact=True)).to_be_visible()
+    row = page.locator("tbody tr", has=page.get_by_role("link", name="orders", exact=True))
+    expect(row.get_by_text("Live", exact=True)).to_be_visible(timeout=15_000)
     stored = cluster.invoke("zato.channel-http.get", {"name": "orders"})
     assert (stored["url_path"], stored["service"], stored["security"]) == ("/orders", "zato.ping", "crm")
 
