@@ -68,6 +68,7 @@ class InProcessWorker:
             _, body = encode(response, cid, is_head=False, keep_alive=True, is_http_1_0=False)
             if response.status != 200 or row.contains not in body:
                 raise RuntimeError(f"'{row.name}' was answered with {response.status}: {body[:500]!r}")
+        self._app.flush_log()
 
     def _prepare(self, settings: ConnectionSettings) -> None:
         file = SERVICES / "bench_services.py"

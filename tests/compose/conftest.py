@@ -42,13 +42,15 @@ class Project:
 
     def __init__(self) -> None:
         self.name = f"zatotest{secrets.token_hex(4)}"
-        http, https = free_port(), free_port()
+        http, https, webadmin = free_port(), free_port(), free_port()
         self.address = f"http://127.0.0.1:{http}"
         self.https_address = f"https://localhost:{https}"
+        self.webadmin_address = f"http://127.0.0.1:{webadmin}"
         self._environ = {
             "COMPOSE_PROJECT_NAME": self.name,
             "ZATO_LB_PORT": str(http),
             "ZATO_LB_HTTPS_PORT": str(https),
+            "ZATO_WEBADMIN_PORT": str(webadmin),
             "ZATO_RELOAD_EVERY_S": "1",
             "NO_COLOR": "1",
         }

@@ -2,6 +2,9 @@
 
 import base64
 import json
+import re
+import urllib.parse
+import urllib.request
 
 from zato.common.testing.load import Load
 from zato.common.testing.waiting import eventually
@@ -99,6 +102,7 @@ PARTS = (
     "redis",
     "scheduler",
     "server",
+    "webadmin",
 )
 
 
@@ -116,6 +120,16 @@ def test_the_user_of_every_cluster_may_invoke_any_service_with_the_password_that
     credentials = base64.b64encode(f"pubapi:{project.secrets['pubapi_password']}".encode()).decode()
     assert project.get("/zato/api/invoke/zato.ping", Authorization=f"Basic {credentials}")[0] == 200
     assert project.get("/zato/api/invoke/zato.ping")[0] == 401
+
+
+def test_the_first_administrator_signs_in_to_the_web_admin(project):
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    with browser.open(f"{project.webadmin_address}/sign-in", timeout=20) as page:
+        token = re.search(r'name="csrf" value="([^"]+)"', page.read().decode())[1]
+    form = {"csrf": token, "name": "admin", "password": project.file("admin_password")}
+    with browser.open(f"{project.webadmin_address}/sign-in", urllib.parse.urlencode(form).encode(), timeout=20) as page:
+        # The password that was made for her is to be changed first.
+        assert (page.status, "password" in page.url) == (200, True), page.url
 
 
 def test_the_zato_command_works_in_a_container_of_its_own(project):
@@ -138,7 +152,7 @@ def test_no_secret_is_in_a_file_of_ours_in_a_log_or_in_what_docker_shows(project
 def test_no_part_can_read_the_secrets_of_another(project):
     readable = "for f in /cluster/* /cluster/*/*; do [ -f $f ] && [ -r $f ] && echo $f; done; true"
     seen = {part: set(project.compose("exec", "-T", part, "sh", "-c", readable).split()) for part in PARTS}
-    for part in ("ca", "connector-amqp", "connector-zmq", "lb-agent", "scheduler"):
+    for part in ("ca", "connector-amqp", "connector-zmq", "lb-agent", "scheduler", "webadmin"):
         assert not [file for file in seen[part] if not file.startswith(("/cluster/cluster.toml", f"/cluster/{part}/"))], part
     # These three are not ours, and run as the same user.
     theirs = tuple(f"/cluster/{name}" for name in ("cluster.toml", "postgres/", "redis/", "rabbitmq/"))

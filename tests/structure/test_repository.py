@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,6 +92,15 @@ def test_an_image_is_described_and_never_runs_as_root(part: Path) -> None:
     title = f'image.title="zato-{part.name}"'
     wanted = ("USER zato", "HEALTHCHECK ", 'ENTRYPOINT ["tini", "--"]', title, "image.version=")
     assert [line for line in wanted if line not in final] == []
+
+
+def test_workflows_are_those_that_tox_ini_gives_and_github_understands_them() -> None:
+    files = sorted(map(str, ROOT.glob(".github/workflows/*.yml")))
+    assert len(files) > len(PARTS)
+    schema = ("-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", *files)
+    for command in (("scripts/workflows.py", "--check"), schema):
+        done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("folder", ["docs", "examples", "proto", "requirements", "scripts", "tests"])

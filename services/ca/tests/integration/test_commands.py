@@ -124,6 +124,7 @@ def test_created_started_rotated_stopped(zato: Zato, tmp_path: Path, monkeypatch
         rotated = json.loads(zato("ca", "rotate", "intermediate", "--folder", folder, "--json").out)
         assert [each["name"] for each in rotated["authorities"]] == ["Demo intermediate 2"]
         root = zato("ca", "rotate", "root", "--folder", folder)
+        assert "tokens that were made before go on working" in root.out + root.err
         assert (root.code, "Demo root 2" in root.out) == (0, True)
         again = zato("ca", "rotate", "root", "--folder", folder)
         assert (again.code, "is the next root already" in again.err) == (1, True)

@@ -11,6 +11,7 @@ from typing import Any
 import pika
 
 from zato.common.errors import ZatoError
+from zato.common.testing.certificates import CertificateAuthority
 from zato.common.testing.connector_cluster import PATIENCE_S, ConnectorCluster
 from zato.common.testing.rabbitmq_server import RabbitMQServer
 from zato.common.testing.waiting import eventually
@@ -32,6 +33,14 @@ class Seen(Service):
         note(self.channel.name, json.dumps([self.channel.type, self.request.payload, message.properties, message.headers]))
 
 
+class Nap(Service):
+    name = "amqp.nap"
+
+    def handle(self):
+        time.sleep(7)
+        note(self.channel.name, self.request.raw_request.decode())
+
+
 class Send(Service):
     name = "amqp.send"
 
@@ -45,7 +54,8 @@ class Send(Service):
         super().__init__(odb_url, redis_url)
         broker_folder = self.folder / "broker"
         broker_folder.mkdir()
-        self.broker = RabbitMQServer(broker_folder)
+        self.authority = CertificateAuthority(self.folder)
+        self.broker = RabbitMQServer(broker_folder, tls=self.authority.issue("broker"))
 
     def start(self) -> None:
         self.broker.start()

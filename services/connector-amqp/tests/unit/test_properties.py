@@ -10,8 +10,10 @@ import pika
 import pytest
 
 from zato.common.connectors.errors import Refused
+from zato.common.errors import InvalidOptions
 from zato.connector_amqp.context import plain
-from zato.connector_amqp.kinds import OutgoingOptions
+from zato.connector_amqp.kinds import DefinitionOptions, OutgoingOptions
+from zato.connector_amqp.link import all_parameters
 from zato.connector_amqp.outgoing import properties_of
 
 OPTIONS = OutgoingOptions(definition="broker")
@@ -59,3 +61,20 @@ def test_what_a_field_table_holds_becomes_json() -> None:
         "raw": "\ufffd",
         "many": [1, {"n": "inf"}],
     }
+
+
+@pytest.mark.parametrize(
+    ("host", "wanted"),
+    [
+        ("broker", [("broker", 5672)]),
+        ("a:1, b ,c:3", [("a", 1), ("b", 5672), ("c", 3)]),
+        ("[::1]:7,::1,[::2]", [("::1", 7), ("::1", 5672), ("::2", 5672)]),
+    ],
+)
+def test_hosts_may_be_several_and_have_ports(host: str, wanted: list[tuple[str, int]]) -> None:
+    assert [(each.host, each.port) for each in all_parameters(DefinitionOptions(host=host))] == wanted
+
+
+def test_a_file_of_certificates_that_cannot_be_used_is_named() -> None:
+    with pytest.raises(InvalidOptions, match="'ca_file' /nowhere cannot be used: No such file"):
+        all_parameters(DefinitionOptions(host="a", is_tls=True, ca_file="/nowhere"))

@@ -9,6 +9,7 @@ from sqlalchemy import inspect, text
 from zato.common.errors import InvalidOptions, Unavailable
 from zato.server.odb import migrations, schema
 from zato.server.odb.database import Database
+from zato.server.odb.limits import Limits
 from zato.server.odb.tables import Base
 
 
@@ -55,6 +56,13 @@ def test_a_migration_that_fails_leaves_nothing_behind(database: Database, monkey
     with pytest.raises(RuntimeError):
         schema.upgrade(database)
     assert inspect(database.engine).get_table_names() == []
+
+
+def test_who_comes_while_another_migrates_is_told_to_try_again(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/odb.db"
+    with Database(url).migrating(), pytest.raises(Unavailable):
+        schema.upgrade(Database(url, Limits(lock_timeout_s=0.05)))
+    assert schema.upgrade(Database(url))
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://localhost/zato", ""])

@@ -338,9 +338,14 @@ def test_bytes_are_refused(data: bytes) -> None:
 
 
 def _is_safe(act: Callable[[], Upload]) -> None:
+    upload, message = None, ""
     try:
         upload = act()
-    except (BadRequest, PayloadTooLarge, UnsupportedMediaType):
+    except (BadRequest, PayloadTooLarge, UnsupportedMediaType) as exc:
+        message = exc.message
+    # It goes to clients as JSON: whatever was in the archive must not keep them from hearing of it.
+    assert message.encode() or upload
+    if upload is None:
         return
     root = Path("/work-folder")
     for path, content in unpack(upload.source).items():
@@ -418,6 +423,26 @@ def test_a_wheel_that_is_not_what_its_record_says_is_refused(change: Callable[[d
 def test_a_wheel_for_something_else_is_refused(name: str, kwargs: dict[str, Any], reason: str) -> None:
     with pytest.raises(BadRequest, match=reason):
         read_upload(name, wheel(**kwargs), LIMITS)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(["WHEEL", "METADATA", "RECORD"]), st.data())
+def test_a_wheel_with_bytes_changed_is_refused_or_stays_below_its_folder(name: str, data: st.DataObject) -> None:
+    def change(files: dict[str, bytes]) -> None:
+        content = bytearray(files[f"{_INFO}/{name}"])
+        for _ in range(data.draw(st.integers(1, 4))):
+            at = data.draw(st.integers(0, len(content)))
+            content[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=4))
+        files[f"{_INFO}/{name}"] = bytes(content)
+
+    _is_safe(lambda: read_upload(WHEEL, wheel(change=change), LIMITS))
+
+
+def test_names_in_metadata_that_are_no_text_are_refused_in_words_that_are() -> None:
+    data = wheel(change=lambda files: files.update({f"{_INFO}/METADATA": b"Name: \xff\xfe\nVersion: 1.2.0\n"}))
+    with pytest.raises(BadRequest, match="METADATA is of") as raised:
+        read_upload(WHEEL, data, LIMITS)
+    assert raised.value.message.encode()
 
 
 # Folders

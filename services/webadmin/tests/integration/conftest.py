@@ -5,8 +5,10 @@ A cluster of one server, as `zato quickstart` starts it, with the web admin in i
 load, fails the test, unless it is among what the test expects: `Watched.expected`.
 """
 
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tomllib
@@ -40,12 +42,40 @@ class Cluster:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def start(self) -> None:
+        # Between its look for free ports and a part's start somebody else may have taken one; then it looks anew.
+        with contextlib.suppress(AssertionError):
+            self.zato("quickstart", "start", str(self.folder))
+            return
+        self.zato("quickstart", "start", str(self.folder))
+
     def invoke(self, service: str, values: dict[str, Any]) -> Any:
         """As a part of the cluster, which may everything."""
         secrets = tomllib.loads((self.folder / "secrets.toml").read_text())
         servers = Servers((self.part("server1")["grpc_address"],), secrets["token"], "tests", operator_tls(self.folder))
         with Admin(servers) as admin:
             return admin.invoke(service, values)
+
+    def fill(self, objects: int, audit_rows: int) -> None:
+        """Make so many objects of three kinds each, and rows of the audit log, which by the API would take too long."""
+        rows = [
+            wanted
+            for number in range(objects)
+            for wanted in (
+                {"kind": "security-basic-auth", "name": f"many-{number:04}", "username": f"many-{number}", "password": "p"},
+                {"kind": "channel-http", "name": f"many-{number:04}", "url_path": f"/many/{number}", "service": "zato.ping"},
+                {"kind": "outgoing-http", "name": f"many-{number:04}", "host": f"http://127.0.0.1:{number + 1}"},
+            )
+        ]
+        self.invoke("zato.enmasse.apply", {"objects": [{**row, "is_active": row["kind"] != "outgoing-http"} for row in rows]})
+        with contextlib.closing(sqlite3.connect(self.folder / "odb.db", timeout=30)) as database, database:
+            names = [row[1] for row in database.execute("PRAGMA table_info(audit)") if row[1] != "id"]
+            columns = ", ".join(f'"{name}"' for name in names)
+            database.execute(
+                f"WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {audit_rows}) "
+                f"INSERT INTO audit (id, {columns}) SELECT (SELECT max(id) FROM audit) + n, {columns} "
+                "FROM numbers, (SELECT * FROM audit ORDER BY id DESC LIMIT 1)"
+            )
 
     def part(self, name: str) -> dict[str, str]:
         parts = tomllib.loads((self.folder / "cluster.toml").read_text())["parts"]
@@ -116,7 +146,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, haproxy_program: str) -> I
     made = Cluster(tmp_path_factory.mktemp("cluster") / "c")
     made.zato("quickstart", "create", str(made.folder), "--servers", "1")
     try:
-        made.zato("quickstart", "start", str(made.folder))
+        made.start()
         for role in ROLES:
             account = {"name": f"the-{role}", "role": role, "password": PASSWORD, "must_change_password": False}
             made.invoke("zato.account.create", account)

@@ -278,8 +278,17 @@ def _rotate(options: argparse.Namespace, console: Console) -> int:
         fields = {"certificate": b"".join(map(pem_of, imported.chain)), "key": key_pem(imported.key).encode()}
     after_s = -1.0 if options.after is None else max(options.after, 0.0)
     with connect(options) as authority:
+        before = authority.call("GetState").authorities
         added = authority.call("Rotate", level=options.level, after_s=after_s, **fields).authorities
     views.show_authorities(console, added)
+    if any(each.level == "root" for each in added):
+        is_followed = not any(each.level == "root" and each.state == "active" and each.is_imported for each in before)
+        console.hint(
+            "Enrolment tokens that were made before go on working."
+            if is_followed
+            else "Enrolment tokens that were made before trust the former root alone, whose key is its organisation's:"
+            " make new ones with 'zato ca token', also for containers, before the new root issues."
+        )
     return ExitCode.OK
 
 

@@ -5,13 +5,14 @@ import logging
 import random
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pika
 from pika.exceptions import AMQPError
 
-from zato.common.errors import Unavailable
+from zato.common.errors import InvalidOptions, Unavailable
 from zato.common.logs import get_logger
 from zato.connector_amqp.kinds import DefinitionOptions
 from zato.connector_amqp.tables import tolerate
@@ -24,23 +25,25 @@ tolerate()
 
 _FIRST_WAIT_S = 0.2
 _LONGEST_WAIT_S = 3.0
+# A connection that did not last so long was no success: a queue that there is not ends one, for instance.
+_GOOD_AFTER_S = 5.0
 
 
 def all_parameters(options: DefinitionOptions) -> list[pika.ConnectionParameters]:
-    """Return how to connect to each of a definition's hosts."""
-    tls: pika.SSLOptions | None = None
+    """
+    Return how to connect to each of a definition's hosts.
+
+    Raises:
+        InvalidOptions: A file of certificates cannot be used.
+    """
+    context = _tls_context(options) if options.is_tls else None
     found = []
     for text in options.host.split(","):
-        host, _, port = text.strip().partition(":")
-        if options.is_tls:
-            context = ssl.create_default_context(cafile=options.ca_file or None)
-            if options.certificate_file:
-                context.load_cert_chain(options.certificate_file, options.key_file or None)
-            tls = pika.SSLOptions(context, host)
+        host, port = _split(text.strip(), options.port)
         found.append(
             pika.ConnectionParameters(
                 host=host,
-                port=int(port or options.port),
+                port=port,
                 virtual_host=options.vhost,
                 credentials=pika.PlainCredentials(options.username, options.password),
                 heartbeat=options.heartbeat,
@@ -48,10 +51,32 @@ def all_parameters(options: DefinitionOptions) -> list[pika.ConnectionParameters
                 socket_timeout=options.connect_timeout_s,
                 stack_timeout=options.connect_timeout_s * 2,
                 blocked_connection_timeout=options.blocked_timeout_s,
-                ssl_options=tls,
+                ssl_options=pika.SSLOptions(context, host) if context is not None else None,
             )
         )
     return found
+
+
+def _split(text: str, port: int) -> tuple[str, int]:
+    host, colon, given = text.rpartition(":")
+    # Of IPv6 only what is in brackets can have a port behind it.
+    if colon and given.isdecimal() and (":" not in host or host.endswith("]")):
+        return host.strip("[]"), int(given)
+    return text.strip("[]"), port
+
+
+def _tls_context(options: DefinitionOptions) -> ssl.SSLContext:
+    name = "ca_file"
+    try:
+        context = ssl.create_default_context(cafile=options.ca_file or None)
+        if options.certificate_file:
+            name = "certificate_file"
+            context.load_cert_chain(options.certificate_file, options.key_file or None)
+    except OSError as exc:  # ssl.SSLError is one
+        path = getattr(options, name)
+        key = f" with the key {options.key_file}" if name == "certificate_file" and options.key_file else ""
+        raise InvalidOptions(f"'{name}' {path}{key} cannot be used: {exc.strerror or exc}") from exc
+    return context
 
 
 def ping(options: DefinitionOptions) -> None:
@@ -68,6 +93,15 @@ def ping(options: DefinitionOptions) -> None:
 
 
 def reason_of(exc: object) -> str:
+    """Return what happened: pika wraps it several times, and says nothing outside."""
+    while isinstance(exc, BaseException):
+        inner = [*getattr(exc, "exceptions", ()), *exc.args, getattr(exc, "exception", None)]
+        wrapped = [each for each in inner if isinstance(each, BaseException)]
+        if not wrapped:
+            break
+        exc = wrapped[-1]
+    if isinstance(exc, OSError) and exc.strerror:
+        return str(exc.strerror)
     return str(exc) or type(exc).__name__
 
 
@@ -89,6 +123,7 @@ class Link:
         self._is_closing = threading.Event()
         self._connection: Any = None
         self._wait_s = _FIRST_WAIT_S
+        self._opened_at = 0.0
         self._thread = threading.Thread(target=self._work, name=f"amqp-{name}", daemon=True)
 
     def start(self) -> None:
@@ -122,6 +157,9 @@ class Link:
                 log.exception("link_failed")
                 reason = reason_of(exc)
             self._connection = None
+            if self._opened_at and time.monotonic() - self._opened_at > _GOOD_AFTER_S:
+                self._wait_s = _FIRST_WAIT_S
+            self._opened_at = 0.0
             if not self._is_closing.is_set():
                 self._lost(reason)
                 # Not all that a broker served come back in the same moment.
@@ -132,7 +170,7 @@ class Link:
         reasons: list[str] = []
 
         def is_open(connection: Any) -> None:
-            self._wait_s = _FIRST_WAIT_S
+            self._opened_at = time.monotonic()
             self._opened(connection)
 
         def ended(connection: Any, exc: object) -> None:

@@ -81,14 +81,13 @@ def _upgrade_odb(settings: ServerSettings) -> None:
     is_reported = False
     while True:
         try:
-            database.ping()
+            is_migrated = schema.upgrade(database)
             break
         except Unavailable as exc:
             if not is_reported:
                 log.warning("odb_not_reachable", error=exc.message)
             is_reported = True
             time.sleep(_RETRY_ODB_S)
-    is_migrated = schema.upgrade(database)
     # No connection may be older than the fork.
     database.close()
     if is_migrated:

@@ -411,6 +411,10 @@ class WorkerApp:
         self._bus.close()
         self._database.close()
 
+    def flush_log(self) -> None:
+        """Write the lines of requests that wait for others to be written with."""
+        self._access_log.flush()
+
     def tick(self, open_connections: int) -> int:
         """Return how many requests this worker has answered."""
         self._metrics.set_connections(open_connections)

@@ -48,6 +48,11 @@ class Person:
         if not self.may(role):
             raise Forbidden(f"This takes the role '{role}'; yours is '{self.role}'")
 
+    def need(self, role: str) -> None:
+        """Raise Forbidden where a page would show what servers refuse to do."""
+        if not self.may(role):
+            raise Forbidden(f"This takes the role {role}; yours is {self.role}")
+
     def ask(self, service: str, values: dict[str, Any] | None = None) -> Any:
         """Return what an admin service answers that changes nothing: any server may be asked, twice if need be."""
         return self.cluster.invoke(service, values or {}, token=self.session.token, is_idempotent=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from zato.common.errors import ZatoError
+from zato.common.errors import Unavailable, ZatoError
 from zato.common.testing.connector_parts import Connector, Server
 from zato.common.testing.processes import free_port
 from zato.common.testing.waiting import eventually
@@ -166,6 +166,7 @@ class ConnectorCluster:
         self.server.invoke(f"zato.channel-{self.protocol}.edit", {"name": name, **options})
 
     def delete(self, name: str) -> None:
+        eventually(self.server.is_ready, timeout_s=PATIENCE_S, what="the server")
         self.server.invoke(f"zato.channel-{self.protocol}.delete", {"name": name})
 
     def status(self, name: str, at: int = 0) -> Any:
@@ -180,9 +181,11 @@ class ConnectorCluster:
         return {each["name"]: each for each in self.server.invoke("zato.queue.get-list", {})}
 
     def letters(self, name: str) -> list[dict[str, Any]]:
-        """Return the dead letters of a channel, the newest first."""
+        """Return the dead letters of a channel, the newest first; none while the server's worker is gone."""
         queue = f"channel-{self.protocol}:{name}"
-        return list(self.server.invoke("zato.queue.get-messages", {"queue": queue})["data"])
+        with contextlib.suppress(Unavailable):
+            return list(self.server.invoke("zato.queue.get-messages", {"queue": queue})["data"])
+        return []
 
     def lines(self, name: str) -> list[str]:
         path = self.folder / name

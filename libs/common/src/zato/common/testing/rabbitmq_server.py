@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from zato.common.rpc.tls import TLSFiles
 from zato.common.testing.processes import ServerProcess, free_port
 from zato.common.testing.waiting import eventually
 
@@ -27,15 +28,26 @@ class RabbitMQServer:
     Args:
         folder: An empty folder for its files.
         plugins: Those that it has, e.g. "rabbitmq_amqp1_0".
+        tls: What it shows at `tls_port`, where it wants certificates of the same authority.
     """
 
-    def __init__(self, folder: Path, port: int = 0, plugins: Sequence[str] = ()) -> None:
-        self.port = port or free_port()
+    def __init__(self, folder: Path, port: int = 0, plugins: Sequence[str] = (), tls: TLSFiles | None = None) -> None:
+        self.port, self.tls_port = port or free_port(), free_port()
         self._folder = folder
         self._pid_file = folder / "pid"
         self._node = f"zato-test-{self.port}@localhost"
         epmd_port = free_port()
-        (folder / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\nlog.console.level = warning\n")
+        lines = [f"listeners.tcp.1 = 127.0.0.1:{self.port}", "log.console.level = warning"]
+        if tls is not None:
+            lines += [
+                f"listeners.ssl.1 = 127.0.0.1:{self.tls_port}",
+                f"ssl_options.cacertfile = {tls.authorities}",
+                f"ssl_options.certfile = {tls.certificate}",
+                f"ssl_options.keyfile = {tls.key}",
+                "ssl_options.verify = verify_peer",
+                "ssl_options.fail_if_no_peer_cert = true",
+            ]
+        (folder / "rabbitmq.conf").write_text("\n".join(lines) + "\n")
         (folder / "enabled_plugins").write_text(f"[{','.join(plugins)}].")
         self._environment = {
             "PATH": os.environ["PATH"],

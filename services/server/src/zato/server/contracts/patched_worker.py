@@ -38,7 +38,7 @@ def main() -> None:
 
 def _run(code: str, connection: object) -> str:
     try:
-        return repr(eval(code, {"connection": connection}))  # noqa: S307 – a test's own code
+        return repr(eval(code, {"connection": connection}))  # noqa: S307 (a test's own code)  # nosec B307
     except Exception as exc:
         return f"{type(exc).__name__}: {' '.join(str(exc).split())}"
 

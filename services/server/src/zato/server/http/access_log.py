@@ -39,7 +39,7 @@ class AccessLog:
         self._part = part
         self._stream = stream
         self._is_wanted = logging.getLogger(_NAME).isEnabledFor(logging.INFO)
-        self._waiting: list[bytes] = []
+        self._waiting: list[tuple[int, str, dict[str, Any]]] = []
         self._second, self._second_text = 0, ""
 
     def add(self, cid: str, fields: dict[str, Any]) -> None:
@@ -50,14 +50,18 @@ class AccessLog:
             return
         if not self._waiting:
             gevent.spawn_later(_WRITE_AFTER_S, self.flush)
-        fields.update(event=_EVENT, cid=cid, logger=_NAME, level="info", timestamp=self._timestamp(), part=self._part)
-        self._waiting.append(_encode(fields))
+        self._waiting.append((time.time_ns(), cid, fields))
         if len(self._waiting) >= _MAX_WAITING:
             self.flush()
 
-    def _timestamp(self) -> str:
-        """Now, as all lines have it. What all of a second's lines share is made once."""
-        seconds, microseconds = divmod(time.time_ns() // 1000, 1_000_000)
+    def _line(self, moment_ns: int, cid: str, fields: dict[str, Any]) -> bytes:
+        timestamp = self._timestamp(moment_ns)
+        fields.update(event=_EVENT, cid=cid, logger=_NAME, level="info", timestamp=timestamp, part=self._part)
+        return _encode(fields)
+
+    def _timestamp(self, moment_ns: int) -> str:
+        """A moment as all lines have it. What all of a second's lines share is made once."""
+        seconds, microseconds = divmod(moment_ns // 1000, 1_000_000)
         if seconds != self._second:
             self._second, self._second_text = seconds, f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
         return f"{self._second_text}.{microseconds:06d}Z"
@@ -65,7 +69,7 @@ class AccessLog:
     def flush(self) -> None:
         if self._stream is not None and self._waiting:
             lines, self._waiting = self._waiting, []
-            self._stream.write(b"".join(lines))
+            self._stream.write(b"".join([self._line(*line) for line in lines]))
             self._stream.flush()
 
 

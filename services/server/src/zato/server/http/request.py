@@ -24,6 +24,7 @@ class Request:
     """
 
     __slots__ = (
+        "_first_values",
         "body",
         "channel",
         "cid",
@@ -55,6 +56,7 @@ class Request:
         self.target = target
         self.path, _, self.query = target.partition("?")
         self.headers = headers
+        self._first_values: dict[bytes, bytes] | None = None
         self.body = body
         self.cid = cid
         self.remote_address = remote_address
@@ -67,14 +69,20 @@ class Request:
 
     def header(self, name: bytes) -> str:
         """Return the value of the first header of that name (lower case), or ""."""
-        for key, value in self.headers:
-            if key == name:
-                return value.decode("latin-1")
-        return ""
+        value = self._by_name().get(name)
+        return "" if value is None else value.decode("latin-1")
 
     def header_list(self, name: bytes) -> str:
         """Return all values of a header that is a list, as the one line that they mean (RFC 9110, section 5.3), or ""."""
+        if name not in self._by_name():
+            return ""
         return ", ".join(value.decode("latin-1") for key, value in self.headers if key == name)
+
+    def _by_name(self) -> dict[bytes, bytes]:
+        """The first value of each header. Made when the first one is asked for: half a dozen steps ask for one each."""
+        if self._first_values is None:
+            self._first_values = dict(reversed(self.headers))
+        return self._first_values
 
 
 class Response:

@@ -6,6 +6,8 @@ from typing import Any
 from zato.common.errors import InternalError
 
 _READ_BYTES = 65536
+# What nearly all payloads are: they need not be asked what they can do.
+_VALUES = frozenset({dict, list, str, bytes, type(None), int, float, bool})
 
 
 class Stream:
@@ -81,6 +83,8 @@ class Stream:
 
 def is_stream(payload: Any) -> bool:
     """Whether a service's payload is an iterator or a file, rather than a value."""
+    if type(payload) in _VALUES:
+        return False
     return isinstance(payload, Iterator) or _is_file(payload)
 
 

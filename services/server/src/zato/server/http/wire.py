@@ -2,6 +2,7 @@
 
 import re
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 
 from zato.common.cid import CID_HEADER
@@ -31,7 +32,8 @@ class HeadWriter:
         self.refresh_date()
 
     def refresh_date(self) -> None:
-        self._common = f"{self._server}Date: {formatdate(usegmt=True)}\r\n"
+        self._common = f"{self._server}Date: {formatdate(usegmt=True)}\r\n{CID_HEADER}: "
+        self._beginnings: dict[int, str] = {}
 
     def encode(
         self, response: Response, cid: str, *, is_head: bool, keep_alive: bool, is_http_1_0: bool
@@ -45,7 +47,8 @@ class HeadWriter:
         status = response.status
         if not isinstance(status, int) or not 200 <= status <= 599:
             raise InternalError(f"The service set the status {status!r:.40}, which is none from 200 to 599")
-        lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}\r\n{self._common}{CID_HEADER}: {cid}\r\n"]
+        beginning = self._beginnings.get(status) or self._begin(status)
+        lines = [f"{beginning}{cid}\r\n"]
         has_body = status not in NO_BODY
         if has_body:
             if response.stream is not None:
@@ -54,14 +57,24 @@ class HeadWriter:
             elif response.body or not is_head:
                 lines.append(f"Content-Length: {len(response.body)}\r\n")
             if response.content_type:
-                lines.append(_line("Content-Type", response.content_type))
+                lines.append(_content_type_line(response.content_type))
         if not keep_alive:
             lines.append("Connection: close\r\n")
         elif is_http_1_0:
             lines.append("Connection: keep-alive\r\n")
-        lines += [_line(name, value) for name, value in response.headers.items() if name.lower() not in _OURS]
+        if response.headers:
+            lines += [_line(name, value) for name, value in response.headers.items() if name.lower() not in _OURS]
         lines.append("\r\n")
         return "".join(lines).encode("latin-1"), response.body if has_body and not is_head else b""
+
+    def _begin(self, status: int) -> str:
+        beginning = self._beginnings[status] = f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}\r\n{self._common}"
+        return beginning
+
+
+@lru_cache(256)
+def _content_type_line(content_type: str) -> str:
+    return _line("Content-Type", content_type)
 
 
 def _line(name: str, value: str) -> str:

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +74,21 @@ class Database:
         ):
             self._bound(session)
             yield session
+
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """
+        A transaction for changes of the schema, which take as long as they take.
+
+        Raises:
+            ODBUnavailable: It could not begin: nobody answers, or somebody else migrates.
+        """
+        with ExitStack() as stack:
+            # What goes wrong later is wrong in the migration.
+            with _mapped_errors(self.engine):
+                connection = stack.enter_context(self.engine.connect())
+                stack.enter_context(connection.begin())
+            yield connection
 
     def session(self) -> Session:
         """A session that its user commits and closes."""

@@ -24,8 +24,9 @@ def upgrade(database: Database) -> bool:
 
     Raises:
         SchemaTooNew: A newer release was here before.
+        Unavailable: The ODB can't be reached, or another server migrates it and takes long.
     """
-    with database.engine.connect() as connection, connection.begin():
+    with database.migrating() as connection:
         if database.engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _POSTGRESQL_LOCK})
         current = current_revision(connection)

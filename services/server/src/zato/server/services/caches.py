@@ -323,7 +323,7 @@ class Cache:
             log.warning("cache_entry_not_ours", cache=self._prefix, key=key)
             return None
         try:
-            value = pickle.loads(pickled)  # noqa: S301 (signed by a server of this cluster)
+            value = pickle.loads(pickled)  # noqa: S301 (signed by a server of this cluster)  # nosec B301
         except Exception as exc:
             # Its class has changed, or is not deployed here.
             log.warning("cache_entry_not_readable", cache=self._prefix, key=key, error=str(exc))

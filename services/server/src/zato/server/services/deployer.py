@@ -311,7 +311,7 @@ def _clashing_modules(new: Iterable[Package], remaining: Iterable[Loaded]) -> di
         clashing = sorted(top for top in package.top_level if owners.get(top, package.name) != package.name)
         if clashing:
             failures[package.name] = CannotImport(
-                f"{package.name}: the module '{clashing[0]}' is already in {owners[clashing[0]]}: "
+                f"the module '{clashing[0]}' is already in {owners[clashing[0]]}: "
                 "call one of them differently, or undeploy the other first"
             )
         else:

@@ -163,7 +163,8 @@ def _run(command: str | Sequence[str], result: CommandResult) -> None:
         # A session of its own, so that what the command has started ends with it.
         process = subprocess.Popen(
             command,
-            shell=isinstance(command, str),
+            # A text is a shell's, as services that give one mean it; a list is started as it is.
+            shell=isinstance(command, str),  # nosec B602
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

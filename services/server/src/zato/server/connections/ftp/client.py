@@ -2,7 +2,7 @@
 
 import contextlib
 import fnmatch
-import ftplib
+import ftplib  # what this is for; over TLS where that is asked for  # nosec B402
 import io
 import posixpath
 import socket
@@ -167,7 +167,7 @@ class FTPConnection(Named):
 
     def _open(self) -> ftplib.FTP:
         options = self._options
-        session = _EncryptedFTP(context=self._context) if options.use_ftps else ftplib.FTP()  # noqa: S321 – as configured
+        session = _EncryptedFTP(context=self._context) if options.use_ftps else ftplib.FTP()  # noqa: S321 (as configured)  # nosec B321
         try:
             session.connect(options.host, options.port, options.timeout)
             session.login(options.username, options.password, options.account)

@@ -1,0 +1,20 @@
+"""Celery: tasks that do nothing, acknowledged after they are done, one at a time as in a service's worker."""
+
+import os
+
+from celery import Celery
+
+app = Celery("bench", broker=os.environ["BENCH_BROKER"])
+app.conf.update(
+    task_acks_late=True,
+    task_ignore_result=True,
+    worker_prefetch_multiplier=50,
+    worker_concurrency=1,
+    task_default_queue=os.environ["BENCH_QUEUE"],
+    broker_connection_retry_on_startup=True,
+)
+
+
+@app.task(name="bench.take")
+def take(body: str) -> None:
+    pass

@@ -1,0 +1,153 @@
+"""What browsers are told to refuse, forms of others, and who may see and do what."""
+
+import re
+
+import pytest
+from playwright.sync_api import APIRequestContext
+
+# Pages, the least role that sees them, and whether they are in the menu.
+PAGES = {
+    "/": "viewer",
+    "/services/": "viewer",
+    "/services/zato.ping": "viewer",
+    "/services/zato.ping/invoke": "developer",
+    "/scheduler/": "viewer",
+    "/queues/": "viewer",
+    "/queues/async": "operator",
+    "/objects/channel-http/": "viewer",
+    "/objects/channel-http/new": "viewer",
+    "/objects/security-basic-auth/": "viewer",
+    "/files/": "viewer",
+    "/audit/": "operator",
+    "/accounts/": "admin",
+    "/account/settings": "viewer",
+    "/account/security": "viewer",
+    "/cluster/": "viewer",
+    "/load-balancer/": "viewer",
+}
+# What is done with a form, and the least role that may.
+ACTIONS = {
+    "/scheduler/paused": ("operator", {"is_paused": "false"}),
+    "/audit/verify": ("operator", {}),
+    "/services/zato.ping/invoke": ("developer", {"as": "raw", "payload": "{}"}),
+    "/objects/message-namespace/new": ("deployer", {"name": "n-{role}", "o-value": "urn:n"}),
+    "/files/plan": ("viewer", {"text": "{}"}),
+    "/files/apply": ("deployer", {"text": "{}", "planned_at": ""}),
+    "/accounts/new": ("admin", {"name": "made-by-{role}", "role": "viewer"}),
+}
+ROLES = ("viewer", "operator", "developer", "deployer", "admin")
+
+
+def requests_of(browser, cluster, signed_in, role) -> APIRequestContext:
+    return browser.new_context(base_url=cluster.url, storage_state=signed_in[role]).request
+
+
+def csrf_of(requests: APIRequestContext) -> str:
+    return re.search(r'name="csrf" value="(\w+)"', requests.get("/account/settings").text())[1]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_sees_and_does_what_it_may_and_no_more(browser, cluster, signed_in, role):
+    requests = requests_of(browser, cluster, signed_in, role)
+    rank = ROLES.index(role)
+    seen = {path: requests.get(path).status for path in PAGES}
+    assert seen == {path: 200 if rank >= ROLES.index(least) else 403 for path, least in PAGES.items()}
+    token = csrf_of(requests)
+    for path, (least, fields) in ACTIONS.items():
+        form = {name: value.replace("{role}", role) for name, value in fields.items()} | {"csrf": token}
+        status = requests.post(path, form=form, max_redirects=0).status
+        assert (status != 403) == (rank >= ROLES.index(least)), f"{role} at {path}: {status}"
+        assert status < 500
+
+
+def test_what_is_shown_in_the_menu_may_be_opened(browser, cluster, signed_in):
+    for role in ROLES:
+        requests = requests_of(browser, cluster, signed_in, role)
+        menu = requests.get("/").text().partition("<main")[0]
+        for link in set(re.findall(r'href="(/[^"]*)"', menu)):
+            if not link.startswith("/static/"):
+                assert requests.get(link).status == 200, f"{role} at {link}"
+
+
+def test_strangers_see_nothing_but_the_door(browser, cluster):
+    requests = browser.new_context(base_url=cluster.url).request
+    for path in (*PAGES, "/objects/pick?kind=service", "/scheduler/now", "/services/nothing"):
+        answer = requests.get(path, max_redirects=0)
+        assert answer.status == 302, path
+        assert answer.headers["location"].startswith("/sign-in")
+    for path in ACTIONS:
+        assert requests.post(path, max_redirects=0).status in (302, 400), path
+
+
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/nothing", "/static/app.css"])
+def test_browsers_are_told_what_to_refuse(browser, cluster, signed_in, path):
+    headers = requests_of(browser, cluster, signed_in, "admin").get(path).headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    if not path.startswith("/static"):
+        assert headers["cache-control"] == "no-store"
+
+
+def test_the_cookie_is_for_us_alone(browser, cluster):
+    requests = browser.new_context(base_url=cluster.url).request
+    cookie = requests.get("/sign-in").headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+
+
+@pytest.mark.parametrize(
+    ("token", "headers"),
+    [
+        (None, {}),
+        ("0" * 64, {}),
+        ("right", {"Origin": "https://elsewhere.example"}),
+        ("right", {"Sec-Fetch-Site": "cross-site"}),
+    ],
+)
+def test_a_form_of_another_site_is_refused(browser, cluster, signed_in, token, headers):
+    requests = requests_of(browser, cluster, signed_in, "admin")
+    form = {"is_paused": "true"}
+    if token is not None:
+        form["csrf"] = csrf_of(requests) if token == "right" else token
+    assert requests.post("/scheduler/paused", form=form, headers=headers, max_redirects=0).status == 400
+
+
+@pytest.mark.parametrize(
+    "target", ["https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example", "javascript:1"]
+)
+def test_signing_in_leads_nowhere_else(browser, cluster, signed_in, target):
+    requests = requests_of(browser, cluster, signed_in, "viewer")
+    assert requests.get("/sign-in", params={"next": target}, max_redirects=0).headers["location"] == "/"
+
+
+def test_what_is_uploaded_is_looked_at(browser, cluster, signed_in):
+    requests = requests_of(browser, cluster, signed_in, "admin")
+    token = csrf_of(requests)
+
+    def upload(name: str, content: bytes) -> int:
+        file = {"name": name, "mimeType": "text/x-python", "buffer": content}
+        return requests.post("/services/deploy", multipart={"csrf": token, "files": file}).status
+
+    assert upload("../../etc/passwd.py", b"x = 1") == 400
+    assert upload("evil.sh", b"x = 1") == 400
+    assert upload("binary.py", b"\0\1\2") == 400
+    assert upload("large.py", b"#" * 5_000_001) == 413
+
+
+def test_who_guesses_passwords_waits_and_the_owner_elsewhere_does_not(browser, cluster):
+    context = browser.new_context(base_url=cluster.url)
+    requests = context.request
+    statuses = []
+    for _ in range(14):
+        page = requests.get("/sign-in").text()
+        token = re.search(r'name="csrf" value="(\w+)"', page)[1]
+        answer = requests.post("/sign-in", form={"csrf": token, "name": "somebody", "password": "wrong"})
+        statuses.append(answer.status)
+        if answer.status == 429:
+            assert int(answer.headers["retry-after"]) >= 1
+            break
+    assert statuses[0] == 401
+    assert statuses[-1] == 429
