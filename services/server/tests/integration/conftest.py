@@ -195,11 +195,15 @@ class Server(ServerProcess):
         return 0
 
     def end(self) -> None:
-        """End it and whatever of it is left, and remove its files."""
+        """
+        End it and whatever of it is left, and remove its files.
+
+        At once: how servers stop in order is a test of its own, and to wait for it after each module takes minutes.
+        """
         with contextlib.suppress(psutil.Error, AssertionError):
             self._family += self.children()
         self.close_client()
-        self.stop()
+        self.kill()
         for process in self._family:
             with contextlib.suppress(psutil.Error):
                 process.kill()
