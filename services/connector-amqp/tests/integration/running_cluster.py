@@ -65,8 +65,9 @@ class Send(Service):
         self.create("outgoing-amqp", "out", definition="broker")
 
     def end(self) -> None:
-        super().end()
+        # First, since what it is ended by is in the folder.
         self.broker.end()
+        super().end()
 
     def create(self, kind: str, name: str, **options: Any) -> bool:
         with contextlib.suppress(ZatoError):

@@ -47,6 +47,11 @@ def make(cluster: "Cluster", name: str, host: str, service: str = "amqp.note", *
     assert cluster.create("channel-amqp", name, definition=name, queue=name, service=service, prefetch_count=PREFETCH, tries=2)
     assert cluster.create("outgoing-amqp", name, definition=name)
 
+    def is_known() -> bool:
+        return sum(each.name == name for each in cluster.connectors[0].call("GetStatus").objects) == 2
+
+    eventually(is_known, timeout_s=PATIENCE_S, what="the connector to know of both")
+
 
 def ping(cluster: "Cluster", name: str) -> str:
     """Return why the definition's broker cannot be reached, "" when it can."""
