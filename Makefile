@@ -54,15 +54,18 @@ var/bench/venv/.installed: bench/rivals/requirements.txt | venv
 	@touch $@
 
 .PHONY: bench bench-short
-bench: var/bench/venv/.installed ## Our server beside others, the scheduler, connectors, changes, web admin, containers; half an hour
+bench: var/bench/venv/.installed ## Everything measured: requests beside others, the system, scheduler, connectors, changes, pages, containers; an hour
 	@$(BIN)/python -m bench.run
+	@$(BIN)/python -m bench.system
+	@$(BIN)/python -m bench.slow_clients
+	@$(BIN)/python -m bench.report
 	@$(BIN)/python -m bench.scheduler
 	@$(BIN)/python -m bench.messages
 	@$(BIN)/python -m bench.propagation
 	@$(BIN)/python -m bench.webadmin
 	@$(BIN)/python -m bench.containers
 
-bench-short: var/bench/venv/.installed ## The same in about one minute, less exact
+bench-short: var/bench/venv/.installed ## Our server beside others in two minutes, less exact
 	@$(BIN)/python -m bench.run --short
 
 .PHONY: bench-scheduler

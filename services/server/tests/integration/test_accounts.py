@@ -302,6 +302,7 @@ def test_every_service_is_refused_to_every_role_that_is_too_little_and_to_nobody
 # What the document of the admin API does not tell: services that are no administration, and jobs while no scheduler has come.
 OTHERS = {
     "zato.ping": Role.VIEWER,
+    "zato.ping2": Role.VIEWER,
     "zato.security.jwt.log-in": Role.VIEWER,
     "zato.security.jwt.log-out": Role.VIEWER,
     "zato.scheduler.job.get-list": Role.VIEWER,
