@@ -54,20 +54,28 @@ var/bench/venv/.installed: bench/rivals/requirements.txt | venv
 	@touch $@
 
 .PHONY: bench bench-short
-bench: var/bench/venv/.installed ## Our server beside others, the scheduler, how soon changes are live, the containers; about twenty minutes
+bench: var/bench/venv/.installed ## Everything measured: requests beside others, the system, scheduler, connectors, changes, pages, containers; an hour
 	@$(BIN)/python -m bench.run
+	@$(BIN)/python -m bench.system
+	@$(BIN)/python -m bench.slow_clients
+	@$(BIN)/python -m bench.report
 	@$(BIN)/python -m bench.scheduler
+	@$(BIN)/python -m bench.messages
 	@$(BIN)/python -m bench.propagation
 	@$(BIN)/python -m bench.webadmin
 	@$(BIN)/python -m bench.containers
 
-bench-short: var/bench/venv/.installed ## The same in about one minute, less exact
+bench-short: var/bench/venv/.installed ## Our server beside others in two minutes, less exact
 	@$(BIN)/python -m bench.run --short
 
 .PHONY: bench-scheduler
 bench-scheduler: venv ## How late jobs start at 100 fires a second, and how long 100,000 take to load; about four minutes
 	@scripts/system-packages quickstart
 	@$(BIN)/python -m bench.scheduler
+
+.PHONY: bench-messages
+bench-messages: var/bench/venv/.installed ## Messages through connectors beside pika, FastStream and Celery; about four minutes
+	@$(BIN)/python -m bench.messages
 
 .PHONY: bench-propagation
 bench-propagation: venv ## How soon changes and deployments are live on four servers, and the same after Redis restarts; about two minutes
@@ -102,7 +110,7 @@ lock: venv ## Pin what the pyproject.toml files ask for; UPGRADE=1 takes the new
 	@PATH=$(abspath $(BIN)):$$PATH requirements/lock.sh $(if $(UPGRADE),--upgrade)
 
 .PHONY: release
-release: venv ## The wheels of a part and the list of what it runs with: SERVICE=server, AUDIT=1 looks for known weaknesses
+release: venv ## Wheels, image, news of a part and the list of what it runs with: SERVICE=server; AUDIT=1 looks for known weaknesses
 	@scripts/release $(SERVICE)
 
 .PHONY: quickstart

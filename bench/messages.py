@@ -36,12 +36,12 @@ from zato.common.testing.waiting import eventually
 from zato.proto.connector.v1 import connector_pb2 as contract
 from zato.proto.connector.v1.connector_pb2_grpc import ConnectorStub
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent.resolve()
 RIVALS_BIN = Path("var/bench/venv/bin").resolve()
 RESULT = Path("var/bench/messages.json")
 BODY = b"x" * 1024
 PREFETCH = 50
-_TIMEOUT_S = 300.0
+_TIMEOUT_S = 120.0
 
 
 class Cluster(ConnectorCluster):
@@ -244,7 +244,7 @@ def _taken(ours: Ours, broker: Broker, count: int, turns: int) -> dict[str, list
     takers: dict[str, Callable[[str], Callable[[], None]]] = {
         "pika": lambda queue: pika_begin(broker, queue),
         "ours": ours.begin,
-        "faststream": lambda queue: rival_begin(["faststream", "run", "faststream_app:app"], broker, queue),
+        "faststream": lambda queue: rival_begin(["python", str(HERE / "rivals/faststream_app.py")], broker, queue),
         "celery": lambda queue: rival_begin(
             ["celery", "-A", "celery_app", "worker", "--pool", "solo", "--loglevel", "ERROR", "--without-mingle"], broker, queue
         ),

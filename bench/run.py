@@ -7,6 +7,7 @@ Ratios within one run are what counts; requests a second are this machine's of t
 
 import argparse
 import json
+import signal
 import statistics
 import sys
 import time
@@ -21,7 +22,7 @@ from bench.rows import ROWS, Row
 from bench.targets import RIVALS, Running, start_all, stop_all
 
 RESULT = Path("var/bench/result.json")
-TARGETS = ("zato", *RIVALS, "haproxy-200")
+TARGETS = ("zato", "zato-2", *RIVALS, "nginx-200", "haproxy-200")
 BASE = "gunicorn"
 BOLD, DIM, PLAIN = ("\033[1m", "\033[2m", "\033[0m") if sys.stdout.isatty() else ("", "", "")
 
@@ -42,6 +43,8 @@ def main() -> int:
     if not is_installed("wrk") or not is_installed("taskset"):
         print("This needs wrk and taskset: sudo apt-get install wrk util-linux", file=sys.stderr)
         return 2
+    # Whoever cuts it off finds no servers left behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     rows = [row for row in ROWS if not arguments.rows or row.name in arguments.rows]
     running = start_all(arguments.targets)
     try:
@@ -60,7 +63,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help="one round of a second each, for CI")
     parser.add_argument("--rounds", type=int, default=5, help="measurements of each; medians are shown (default: 5)")
     parser.add_argument("--seconds", type=float, default=2.0, help="how long one takes (default: 2)")
-    parser.add_argument("--connections", type=int, nargs="+", default=[16, 64], help="concurrent clients (default: 16 64)")
+    parser.add_argument(
+        "--connections", type=int, nargs="+", default=[1, 16, 64, 256], help="concurrent clients (default: 1 16 64 256)"
+    )
     parser.add_argument("--rows", nargs="+", choices=[row.name for row in ROWS], help="only these requests")
     parser.add_argument("--targets", nargs="+", choices=TARGETS, default=list(TARGETS), help="only these servers")
     arguments = parser.parse_args()
@@ -76,6 +81,7 @@ def _measure_all(
         (Case(row, name, count), target, address, log_in(row, address))
         for count in connections
         for row in rows
+        if count <= row.max_connections
         for target in running.values()
         if not target.rows or row.name in target.rows
         for name, address in target.addresses.items()
@@ -118,16 +124,18 @@ def _as_json(case: Case, medians: Measurement) -> dict[str, object]:
 def _print_tables(results: Results) -> None:
     medians = dict(_medians(results))
     for count in sorted({case.connections for case in medians}):
-        base = next((m.per_second for case, m in medians.items() if _is(case, "plain", BASE, count)), None)
+        base = next((m for case, m in medians.items() if _is(case, "plain", BASE, count)), None)
         print(f"\n{BOLD}{count} connections{PLAIN}")
-        print(f"{'request':12} {'server':14} {'req/s':>9} {'CPU µs':>8} {'p50 ms':>8} {'p99 ms':>8} {'÷ ' + BASE:>11}")
+        heading = f"{'request':12} {'server':15} {'req/s':>9} {'CPU µs':>8} {'p50 ms':>8} {'p99 ms':>8} "
+        print(f"{heading}{'÷ ' + BASE:>11} {'p99 ÷':>7}")
         for case, measured in medians.items():
             if case.connections != count:
                 continue
-            ratio = f"{measured.per_second / base:10.2f}×" if base else ""
+            ratio = f"{measured.per_second / base.per_second:10.2f}×" if base else ""
+            slowness = f"{measured.p99_ms / base.p99_ms:7.2f}" if base and base.p99_ms else ""
             print(
-                f"{case.row.name:12} {case.target:14} {measured.per_second:9.0f} {measured.cpu_us:8.1f}"
-                f" {measured.p50_ms:8.2f} {measured.p99_ms:8.2f} {ratio:>11}"
+                f"{case.row.name:12} {case.target:15} {measured.per_second:9.0f} {measured.cpu_us:8.1f}"
+                f" {measured.p50_ms:8.2f} {measured.p99_ms:8.2f} {ratio:>11} {slowness:>7}"
             )
 
 

@@ -1,6 +1,7 @@
 """What is measured against what: our server and its rivals, each with one worker on one processor."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ BIN = Path(sys.executable).parent
 RIVALS_BIN = Path("var/bench/venv/bin").resolve()
 # The server runs on one processor and the load on the other, so that neither takes the other's time.
 SERVER_CPU, LOAD_CPU = 0, 1
+_ANSWER = '{"order_id":12345}'
 
 
 @dataclass(frozen=True)
@@ -59,13 +61,18 @@ def start_rival(name: str, command: Sequence[str], rows: frozenset[str]) -> Runn
     return Running({name: f"http://127.0.0.1:{port}"}, rows, (process.pid,), process.stop)
 
 
-def start_zato() -> Running:
-    """A cluster of one server with one worker behind HAProxy, with the benchmark's services and channels."""
+def start_zato(workers: int = 1) -> Running:
+    """
+    A cluster of one server behind HAProxy, with the benchmark's services and channels.
+
+    Two workers have both processors, which the load shares with them, and are there for plain requests only.
+    """
+    processors = str(SERVER_CPU) if workers == 1 else f"{SERVER_CPU},{LOAD_CPU}"
     folder = Path(tempfile.mkdtemp(prefix="zato-bench-")) / "cluster"
-    environment = {**os.environ, "ZATO_CLUSTER": str(folder), "ZATO_SERVER_WORKERS": "1", "NO_COLOR": "1"}
+    environment = {**os.environ, "ZATO_CLUSTER": str(folder), "ZATO_SERVER_WORKERS": str(workers), "NO_COLOR": "1"}
 
     def zato(*arguments: str) -> str:
-        command = ["taskset", "-c", str(SERVER_CPU), str(BIN / "zato"), *arguments]
+        command = ["taskset", "-c", processors, str(BIN / "zato"), *arguments]
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode != 0:
             raise RuntimeError(f"zato {' '.join(arguments)} failed:\n{done.stdout}")
@@ -84,6 +91,13 @@ def start_zato() -> Running:
         stop()
         raise
     parts = {part["name"]: part for part in _parts(folder)}
+    if workers > 1:
+        return Running(
+            {f"zato {workers} workers": f"http://{parts['server1']['http_address']}"},
+            frozenset({"plain", "full"}),
+            (_server_pid(folder),),
+            stop,
+        )
     addresses = {
         "zato": f"http://{parts['server1']['http_address']}",
         "zato+haproxy": f"http://{parts['lb-agent']['frontend_address']}",
@@ -116,7 +130,7 @@ def _answers(url: str) -> bool:
     return True
 
 
-PLAIN = frozenset({"plain", "json-10k"})
+PLAIN = frozenset({"plain", "json-10k", "json-1m"})
 GUNICORN = (str(RIVALS_BIN / "gunicorn"), "--worker-class", "gevent", "--workers", "1", "--bind", "127.0.0.1:{port}", "--chdir")
 RIVALS: dict[str, tuple[Sequence[str], frozenset[str]]] = {
     "gunicorn": ((*GUNICORN, str(HERE / "rivals"), "hello:application"), PLAIN),
@@ -158,9 +172,36 @@ def start_haproxy() -> Running:
     return Running({"haproxy-200": f"http://127.0.0.1:{port}"}, frozenset({"plain"}), (process.pid,), process.stop)
 
 
+def start_nginx() -> Running:
+    """The same of nginx, which does a little more of the work."""
+    port = free_port()
+    folder = Path(tempfile.mkdtemp(prefix="zato-bench-"))
+    (folder / "nginx.conf").write_text(
+        f"worker_processes 1;\ndaemon off;\npid {folder}/pid;\nerror_log {folder}/error.log;\n"
+        f"events {{ worker_connections 1024; }}\n"
+        f"http {{\n  access_log off;\n  keepalive_requests 100000000;\n  client_body_temp_path {folder}/body;\n"
+        f"  server {{\n    listen 127.0.0.1:{port};\n    location / {{\n      default_type application/json;\n"
+        f"      return 200 '{_ANSWER}';\n    }}\n  }}\n}}\n"
+    )
+    nginx = shutil.which("nginx") or "/usr/sbin/nginx"
+    process = ServerProcess(
+        ["taskset", "-c", str(SERVER_CPU), nginx, "-c", str(folder / "nginx.conf"), "-p", str(folder)],
+        log=folder / "log",
+        is_ready=lambda: _answers(f"http://127.0.0.1:{port}/"),
+        stop_signal=signal.SIGTERM,
+    )
+    process.start()
+    return Running({"nginx-200": f"http://127.0.0.1:{port}"}, frozenset({"plain"}), (process.pid,), process.stop)
+
+
 def start_all(names: Sequence[str]) -> dict[str, Running]:
     """Start the targets of these names; `zato` comes with its load-balancer."""
-    starters: dict[str, Callable[[], Running]] = {"zato": start_zato, "haproxy-200": start_haproxy}
+    starters: dict[str, Callable[[], Running]] = {
+        "zato": start_zato,
+        "zato-2": lambda: start_zato(2),
+        "haproxy-200": start_haproxy,
+        "nginx-200": start_nginx,
+    }
     for name, (command, rows) in RIVALS.items():
         starters[name] = lambda name=name, command=command, rows=rows: start_rival(name, command, rows)  # type: ignore[misc]
     running: dict[str, Running] = {}

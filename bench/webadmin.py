@@ -78,6 +78,7 @@ class Cluster:
                 f"INSERT INTO audit (id, {columns}) SELECT (SELECT max(id) FROM audit) + n, {columns} "
                 "FROM numbers, (SELECT * FROM audit ORDER BY id DESC LIMIT 1)"
             )
+            odb.execute("UPDATE audit_head SET last_id = (SELECT max(id) FROM audit)")
 
 
 class Browser:

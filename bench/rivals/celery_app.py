@@ -3,6 +3,7 @@
 import os
 
 from celery import Celery
+from kombu import Queue
 
 app = Celery("bench", broker=os.environ["BENCH_BROKER"])
 app.conf.update(
@@ -11,6 +12,7 @@ app.conf.update(
     worker_prefetch_multiplier=50,
     worker_concurrency=1,
     task_default_queue=os.environ["BENCH_QUEUE"],
+    task_queues=[Queue(os.environ["BENCH_QUEUE"], queue_arguments={"x-queue-type": "quorum"})],
     broker_connection_retry_on_startup=True,
 )
 

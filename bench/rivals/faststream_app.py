@@ -1,5 +1,6 @@
 """FastStream: a handler that does nothing, acknowledged after it is done."""
 
+import asyncio
 import os
 
 from faststream import AckPolicy, FastStream
@@ -13,3 +14,7 @@ queue = RabbitQueue(os.environ["BENCH_QUEUE"], durable=True, queue_type=QueueTyp
 @broker.subscriber(queue, ack_policy=AckPolicy.NACK_ON_ERROR)
 async def take(body: bytes) -> None:
     pass
+
+
+if __name__ == "__main__":
+    asyncio.run(app.run())

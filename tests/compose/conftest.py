@@ -61,8 +61,8 @@ class Project:
     def up(self, servers: int = 2, profile: str = "full") -> None:
         """Start what does not run, and wait until all is healthy and the examples are deployed."""
         self.compose("--profile", profile, "up", "-d", "--scale", f"server={servers}")
-        eventually(self._is_loaded, timeout_s=120, what="the examples are deployed")
-        eventually(lambda: not self.unhealthy(), timeout_s=60, what="all containers are healthy")
+        eventually(self._is_loaded, timeout_s=240, what="the examples are deployed")
+        eventually(lambda: not self.unhealthy(), timeout_s=120, what="all containers are healthy")
 
     def _is_loaded(self) -> bool:
         state = self.inspect("examples")[0]["State"]
@@ -98,7 +98,7 @@ class Project:
         """Kill it, and wait until its container has been started again."""
         before = self.started_at(service)
         self.kill(service)
-        eventually(lambda: self.started_at(service) != before, timeout_s=30, what=f"{service} is started again")
+        eventually(lambda: self.started_at(service) != before, timeout_s=60, what=f"{service} is started again")
 
     def zato(self, *arguments: str, stdin: str | None = None) -> str:
         return self.compose("exec", "-T", "server", "zato", *arguments, stdin=stdin)

@@ -77,7 +77,7 @@ from zato.server.service import Service
 class Send(Service):
     name = "orders.send"
     def handle(self):
-        self.outgoing.amqp.send(self.request.raw_request or self.request.http.params["id"], "orders", "", "orders")
+        self.outgoing.amqp.send(self.request.http.GET["id"], "orders", "", "orders")
 class Take(Service):
     name = "orders.take"
     def handle(self):
@@ -192,7 +192,7 @@ def test_servers_that_are_not_ours_show_renewed_certificates_without_a_restart(p
         now = json.loads(project.python("server", SERIALS))
         return all(now[name] != serial for name, serial in before.items())
 
-    eventually(are_new, timeout_s=30)
+    eventually(are_new, timeout_s=60)
 
 
 def test_messages_go_through_rabbitmq_to_a_service_also_when_it_is_killed(project):
@@ -213,12 +213,12 @@ def test_messages_go_through_rabbitmq_to_a_service_also_when_it_is_killed(projec
     def are_taken(*orders):
         return json.loads(project.get("/orders/taken")[1])["ids"] == sorted(orders)
 
-    eventually(lambda: is_sent("first"), timeout_s=30)
-    eventually(lambda: are_taken("first"), timeout_s=30)
+    eventually(lambda: is_sent("first"), timeout_s=60)
+    eventually(lambda: are_taken("first"), timeout_s=60)
     project.kill("rabbitmq")
     assert project.get(LATEST)[0] == 200
-    eventually(lambda: is_sent("second"), timeout_s=60)
-    eventually(lambda: are_taken("first", "second"), timeout_s=60)
+    eventually(lambda: is_sent("second"), timeout_s=120)
+    eventually(lambda: are_taken("first", "second"), timeout_s=120)
 
 
 def test_a_killed_redis_costs_no_request_and_comes_back(project):
@@ -226,7 +226,7 @@ def test_a_killed_redis_costs_no_request_and_comes_back(project):
         project.kill_and_wait("redis")
         load.wait_for_more(50)
     assert load.failures == []
-    eventually(lambda: project.get("/orders/taken")[0] == 200, timeout_s=30)
+    eventually(lambda: project.get("/orders/taken")[0] == 200, timeout_s=60)
 
 
 def test_a_killed_postgresql_costs_no_request_and_comes_back(project):
@@ -234,7 +234,7 @@ def test_a_killed_postgresql_costs_no_request_and_comes_back(project):
         project.kill_and_wait("postgres")
         load.wait_for_more(50)
     assert load.failures == []
-    eventually(lambda: "currency.latest" in project.zato("service", "list"), timeout_s=30)
+    eventually(lambda: "currency.latest" in project.zato("service", "list"), timeout_s=60)
 
 
 def test_parts_that_have_their_certificate_start_without_the_authority(project):
@@ -242,8 +242,8 @@ def test_parts_that_have_their_certificate_start_without_the_authority(project):
     try:
         for service in ("server", "scheduler", "connector-amqp"):
             project.kill_and_wait(service)
-        eventually(lambda: project.get(LATEST)[0] == 200, timeout_s=30)
-        eventually(lambda: "currency.latest" in project.zato("service", "list"), timeout_s=30)
+        eventually(lambda: project.get(LATEST)[0] == 200, timeout_s=60)
+        eventually(lambda: "currency.latest" in project.zato("service", "list"), timeout_s=60)
     finally:
         project.compose("start", "ca")
 
@@ -251,21 +251,21 @@ def test_parts_that_have_their_certificate_start_without_the_authority(project):
 def test_a_killed_server_or_load_balancer_comes_back(project):
     for service in ("server", "lb-agent"):
         project.kill_and_wait(service)
-        eventually(lambda: project.get(LATEST)[0] == 200, timeout_s=30)
+        eventually(lambda: project.get(LATEST)[0] == 200, timeout_s=60)
 
 
 def test_servers_that_are_added_killed_and_removed_cost_no_request(project):
     # Few enough for three servers to start meanwhile on a small machine.
     with Load(f"{project.address}{LATEST}", threads=2, pause_s=0.05) as load:
         project.up(servers=3)
-        eventually(lambda: project.servers_up() == 3, timeout_s=60)
+        eventually(lambda: project.servers_up() == 3, timeout_s=120)
         replicas = {record["name"] for record in project.certificates() if record["purpose"] == "server"}
         assert len(replicas) >= 3 and all(name.startswith("server.") for name in replicas)
         project.kill("server")
-        eventually(lambda: project.servers_up() < 3, timeout_s=30)
-        eventually(lambda: project.servers_up() == 3, timeout_s=60)
+        eventually(lambda: project.servers_up() < 3, timeout_s=60)
+        eventually(lambda: project.servers_up() == 3, timeout_s=120)
         project.up(servers=2)
-        eventually(lambda: project.servers_up() == 2, timeout_s=30)
+        eventually(lambda: project.servers_up() == 2, timeout_s=60)
         load.wait_for_more(50)
     assert load.failures == []
 
@@ -277,11 +277,11 @@ def test_a_job_runs_whichever_scheduler_leads(project):
         runs = json.loads(project.zato("service", "invoke", "zato.scheduler.job.get-run-list"))
         return [run["planned_at"] for run in runs if run["state"] == "ok"]
 
-    eventually(planned, timeout_s=60)
+    eventually(planned, timeout_s=120)
     for scheduler in project.ids("scheduler"):
         project.kill_container(scheduler)
         seen = len(planned())
-        eventually(lambda seen=seen: len(planned()) > seen + 1, timeout_s=60)
+        eventually(lambda seen=seen: len(planned()) > seen + 1, timeout_s=120)
     times = planned()
     assert len(set(times)) == len(times)
 
@@ -298,7 +298,7 @@ def test_what_was_deployed_created_and_stored_is_there_after_down_and_up(project
     assert project.ids("rabbitmq", "connector-amqp") == []
     assert project.secrets == before
     assert project.compose("exec", "-T", "redis", "sh", "-c", f"{redis} get kept").strip() == "yes"
-    eventually(lambda: project.get("/kept") == (200, '{"is":"kept"}'), timeout_s=20)
+    eventually(lambda: project.get("/kept") == (200, '{"is":"kept"}'), timeout_s=60)
     assert project.get("/customers", X_API_Key=project.file("examples.secrets"))[0] == 200
 
 

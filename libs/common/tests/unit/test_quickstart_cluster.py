@@ -43,6 +43,12 @@ class ServerSettings:
 
 
 @options
+class Newer(ServerSettings):
+    connector_amqp_addresses: tuple[str, ...] = option("AMQP connectors", default=("127.0.0.1:31531",))
+    connector_zmq_addresses: tuple[str, ...] = option("ZeroMQ connectors", default=("127.0.0.1:31532",))
+
+
+@options
 class SchedulerSettings:
     name: str = option("Name", default="")
     grpc_address: str = option("gRPC", default="")
@@ -156,11 +162,6 @@ def test_the_scheduler_knows_all_servers(tmp_path: Path, take: Callable[..., Non
 
 
 def test_connectors_that_were_asked_for_take_part_and_servers_know_them(tmp_path: Path, take: Callable[..., None]) -> None:
-    @options
-    class Newer(ServerSettings):
-        connector_amqp_addresses: tuple[str, ...] = option("AMQP connectors", default=("127.0.0.1:31531",))
-        connector_zmq_addresses: tuple[str, ...] = option("ZeroMQ connectors", default=("127.0.0.1:31532",))
-
     take(31531)
     amqp = part("connector-amqp", ConnectorSettings)
     parts = Parts({**{each.name: each for each in PARTS}, "server": part("server", Newer), "connector-amqp": amqp}, {})
@@ -175,6 +176,18 @@ def test_connectors_that_were_asked_for_take_part_and_servers_know_them(tmp_path
     assert server.connector_zmq_addresses == ("127.0.0.1:31532",)
     connector = open_folder(tmp_path / "c" / "connector-amqp").load_settings(amqp, {})
     assert connector.server_addresses == ("127.0.0.1:17110",)
+
+
+def test_a_connector_that_keeps_dead_letters_itself_keeps_them_in_the_clusters_redis(tmp_path: Path) -> None:
+    @options
+    class KeeperSettings(ConnectorSettings):
+        redis_url: str = option("Redis", default="redis://127.0.0.1:6379/0", secret=True)
+
+    zmq = part("connector-zmq", KeeperSettings)
+    parts = Parts({**{each.name: each for each in PARTS}, "server": part("server", Newer), "connector-zmq": zmq}, {})
+    cluster, _ = create_cluster(tmp_path / "c", name="demo", servers=1, version="1.0", parts=parts, extras=["connector-zmq"])
+    server = cluster.folder(cluster.servers[0]).load_settings(parts.get("server"), {})
+    assert open_folder(tmp_path / "c" / "connector-zmq").load_settings(zmq, {}).redis_url == server.redis_url
 
 
 def test_all_servers_share_the_odb_and_redis(tmp_path: Path, take: Callable[..., None]) -> None:

@@ -31,7 +31,8 @@ class Send(Service):
 
     def handle(self):
         wanted = self.request.payload
-        answer = self.outgoing.zmq.send(wanted["body"], wanted["out"], timeout_s=wanted.get("timeout_s", 10))
+        more = {"timeout_s": wanted.get("timeout_s", 10), "topic": wanted.get("topic", "")}
+        answer = self.outgoing.zmq.send(wanted["body"], wanted["out"], **more)
         self.response.payload = {"answer": answer.decode()}
 """
 

@@ -1,9 +1,11 @@
 """Messages between real ZeroMQ peers and services, while the connector, the server and peers die and come back."""
 
 import contextlib
+import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ import pytest
 import zmq
 
 from zato.common.errors import ZatoError
+from zato.common.testing.connector_cluster import PATIENCE_S
 from zato.common.testing.processes import free_port
 from zato.common.testing.waiting import eventually
 
@@ -98,6 +101,77 @@ def test_a_service_hears_when_nobody_takes_what_it_pushes(cluster: "Cluster") ->
         pull.bind(address)
         cluster.server.invoke("zmq.send", {"body": "x", "out": "push"})
         assert pull.poll(5000) and pull.recv() == b"x"
+
+
+def test_a_peer_that_does_not_read_is_noticed_and_nothing_that_was_sent_is_lost(cluster: "Cluster") -> None:
+    address = f"tcp://127.0.0.1:{free_port()}"
+    cluster.outgoing("slow", address, snd_hwm=1)
+    sent: list[int] = []
+
+    def send_for_ever() -> None:
+        for number in itertools.count():
+            # What kernels keep between the two is some megabytes.
+            cluster.server.invoke("zmq.send", {"body": f"{number}:" + "x" * 500_000, "out": "slow", "timeout_s": 0.3})
+            sent.append(number)
+
+    with zmq.Context() as context, context.socket(zmq.PULL) as pull:
+        pull.rcvhwm = 1
+        pull.bind(address)
+        eventually(lambda: cluster.status("slow").is_connected, timeout_s=PATIENCE_S)
+        with pytest.raises(ZatoError, match="no peer with room"):
+            send_for_ever()
+        taken = []
+        while len(taken) < len(sent) and pull.poll(10_000):
+            taken.append(int(pull.recv().partition(b":")[0]))
+        assert taken == sent and len(sent) > 1
+        cluster.server.invoke("zmq.send", {"body": "room again", "out": "slow"})
+        assert pull.poll(10_000) and pull.recv() == b"room again"
+
+
+def test_unix_sockets_carry_messages_both_ways(cluster: "Cluster") -> None:
+    path = cluster.folder / "peer.sock"
+    with socket(zmq.PUSH, cluster.channel("ipc", "zmq.note", address=f"ipc://{path}")) as push:
+        push.send(b"in")
+        cluster.await_all("ipc", ["in"])
+    assert cluster.server.invoke("zato.channel-zmq.ping", {"name": "ipc"})["is_ok"]
+    there = f"ipc://{cluster.folder / 'ours.sock'}"
+    cluster.outgoing("ipc-out", there)
+    with zmq.Context() as context, context.socket(zmq.PULL) as pull:
+        pull.bind(there)
+        cluster.server.invoke("zmq.send", {"body": "out", "out": "ipc-out"})
+        assert pull.poll(10_000) and pull.recv() == b"out"
+
+
+def test_what_a_service_publishes_reaches_who_subscribed_to_its_topic(cluster: "Cluster") -> None:
+    address = f"tcp://127.0.0.1:{free_port()}"
+    cluster.outgoing("pub", address, socket_type="PUB", socket_method="bind", wait_for_subscriber_s=30)
+    with zmq.Context() as context, context.socket(zmq.SUB) as sub:
+        sub.subscribe(b"wanted")
+        sub.connect(address)
+        for topic in ("wanted", "other", "wanted.too"):
+            cluster.server.invoke("zmq.send", {"body": f"of {topic}", "out": "pub", "topic": topic})
+        got = [sub.recv_multipart() for _ in range(2) if sub.poll(10_000)]
+    assert got == [[b"wanted", b"of wanted"], [b"wanted.too", b"of wanted.too"]]
+    with pytest.raises(ZatoError, match="topic"):
+        cluster.server.invoke("zmq.send", {"body": "x", "out": "pub", "topic": "t" * 300})
+
+
+def test_a_service_that_asks_gets_the_answer_or_hears_that_there_is_none(cluster: "Cluster") -> None:
+    address = f"tcp://127.0.0.1:{free_port()}"
+    cluster.outgoing("req", address, socket_type="REQ")
+    with ThreadPoolExecutor(1) as threads, zmq.Context() as context, context.socket(zmq.REP) as rep:
+        rep.bind(address)
+        for body in ("one", "two"):
+            asked = threads.submit(cluster.server.invoke, "zmq.send", {"body": body, "out": "req"})
+            assert rep.poll(10_000)
+            rep.send(b"answer to " + rep.recv())
+            assert asked.result(10) == {"answer": f"answer to {body}"}
+        asked = threads.submit(cluster.server.invoke, "zmq.send", {"body": "three", "out": "req", "timeout_s": 0.5})
+        assert rep.poll(10_000) and rep.recv() == b"three"
+        with pytest.raises(ZatoError, match="did not confirm"):
+            asked.result(20)
+        assert cluster.server.invoke("zato.outgoing-zmq.ping", {"name": "req"})["is_ok"]
+    eventually(lambda: not cluster.server.invoke("zato.outgoing-zmq.ping", {"name": "req"})["is_ok"], timeout_s=PATIENCE_S)
 
 
 def test_a_channel_is_edited_moved_and_deleted(cluster: "Cluster") -> None:

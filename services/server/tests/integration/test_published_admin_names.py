@@ -201,6 +201,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"sig_method": "PLAINTEXT"},
     ),
     "security.openstack": ({"username": "u"}, {"username": "u"}, {"username": "v"}),
+    "security.rbac.role": ({"parent_id": None}, {"parent_id": None}, {}),
     "security.tech-account": ({}, {}, {}),
     "security.tls.channel": ({"value": "CN=billing"}, {"value": "CN=billing"}, {"value": "CN=other"}),
     "security.wss": (
@@ -222,7 +223,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     ),
 }
 # Its value is a secret, which has to be there: no list shows it.
-WITHOUT_CASE = {"security.tls.key-cert"}
+WITHOUT_CASE = {"security.tls.key-cert", "security.rbac.client-role", "security.rbac.role-permission"}
 IN_ORDER = sorted(CASES, key=lambda group: (not group.startswith(("definition", "security")), group))
 
 
@@ -301,6 +302,33 @@ def test_passwords_are_given_twice(published: Published, group: str) -> None:
     answer = published.answer(f"zato.{group}.change-password", {"id": id, "password1": "a", "password2": "b"})
     assert answer.status == 400 and "password1" in answer.json["zato_env"]["details"]
     assert published(f"zato.{group}.change-password", id=id, password1="new", password2="new") == {}
+
+
+def test_roles_of_callers_are_given_by_numbers_and_definitions(published: Published) -> None:
+    rbac, role_id = "zato.security.rbac", published.ids["security.rbac.role"]
+    child = published(f"{rbac}.role.create", cluster_id=1, name="child", parent_id=role_id)
+    (shown,) = published(f"{rbac}.role.get-list", query="child")
+    assert (shown["parent_id"], shown["parent_name"]) == (role_id, "of security.rbac.role")
+
+    client = {"client_name": "of security.basic-auth", "client_def": "sec_def:::basic_auth:::of security.basic-auth"}
+    assert client in published(f"{rbac}.client-role.get-client-def-list", cluster_id=1)
+    given = published(f"{rbac}.client-role.create", cluster_id=1, role_id=child["id"], client_def=client["client_def"])
+    (shown,) = published(f"{rbac}.client-role.get-list", cluster_id=1)
+    wanted = {"id": given["id"], "role_id": child["id"], "role_name": "child", **client}
+    assert {name: shown[name] for name in wanted} == wanted
+
+    permissions = {each["name"]: each["id"] for each in published(f"{rbac}.permission.get-list", cluster_id=1)}
+    ping = published("zato.service.get-by-name", cluster_id=1, name="zato.ping")
+    may = {"role_id": child["id"], "service_id": ping["id"], "perm_id": permissions["Read"]}
+    allowed = published(f"{rbac}.role-permission.create", cluster_id=1, **may)
+    assert allowed["name"] == "child:zato.ping:Read"
+    (shown,) = published(f"{rbac}.role-permission.get-list", cluster_id=1)
+    wanted = {"id": allowed["id"], **may, "role_name": "child", "service_name": "zato.ping", "perm_name": "Read"}
+    assert {name: shown[name] for name in wanted} == wanted
+    answer = published.answer(f"{rbac}.role-permission.create", {**may, "perm_id": 9})
+    assert answer.status == 400 and "'perm_id'" in answer.json["zato_env"]["details"]
+    for group, made in (("role-permission", allowed), ("client-role", given), ("role", child)):
+        assert published(f"{rbac}.{group}.delete", cluster_id=1, id=made["id"]) == {}
 
 
 def test_lists_of_one_table_are_told_apart(published: Published) -> None:

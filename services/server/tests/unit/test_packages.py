@@ -127,20 +127,20 @@ def test_data_files_are_found_by_path_and_as_resources(worker: Worker) -> None:
     assert old.handle()[:2] == ("1.0", "1.0")  # type: ignore[func-returns-value,index]
 
 
-def test_plugins_are_found_as_packages_find_theirs(worker: Worker) -> None:
+def test_plugins_are_found_as_packages_find_theirs_and_imported_once(worker: Worker) -> None:
     before = (
-        "import importlib, pkgutil\nfrom orders import plugins\n"
-        "FOUND = [importlib.import_module(f'orders.plugins.{each.name}').x for each in pkgutil.iter_modules(plugins.__path__)]"
+        "import importlib, pkgutil\nfrom orders import plugins, registry\n"
+        "for each in pkgutil.iter_modules(plugins.__path__):\n    importlib.import_module(f'orders.plugins.{each.name}')"
     )
     files = {
-        "orders/__init__.py": "",
-        "orders/api.py": service("FOUND", before=before),
+        "orders/__init__.py": "registry = []\n",
+        "orders/api.py": service("registry", before=before),
         "orders/plugins/__init__.py": "",
-        "orders/plugins/a.py": "x = 1",
-        "orders/plugins/b.py": "from .a import x as y\nx = y + 1",
+        "orders/plugins/a.py": "from orders import registry\nregistry.append('a')\n",
+        "orders/plugins/b.py": "from . import a\na.registry.append('b')\n",
     }
     worker.deploy_ok(orders=files)
-    assert worker.run() == [1, 2]
+    assert worker.run() == ["a", "b"]
 
 
 def test_a_module_that_others_can_do_without_may_be_missing_something(worker: Worker) -> None:

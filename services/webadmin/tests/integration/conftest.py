@@ -8,11 +8,12 @@ load, fails the test, unless it is among what the test expects: `Watched.expecte
 import contextlib
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,10 @@ from zato.common.testing.plugin import require_program
 ZATO = str(Path(sys.executable).parent / "zato")
 ROLES = ("viewer", "operator", "developer", "deployer", "admin")
 PASSWORD = "correct horse battery staple"
-WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+# What leads to a file, or out of the session.
+_NOT_PAGES = re.compile(r"/export$|/sign-out$|^#")
+_MOST_PAGES = 170
+WIDE = {"width": 1280, "height": 800}
 
 
 class Cluster:
@@ -76,6 +80,7 @@ class Cluster:
                 f"INSERT INTO audit (id, {columns}) SELECT (SELECT max(id) FROM audit) + n, {columns} "
                 "FROM numbers, (SELECT * FROM audit ORDER BY id DESC LIMIT 1)"
             )
+            database.execute("UPDATE audit_head SET last_id = (SELECT max(id) FROM audit)")
 
     def part(self, name: str) -> dict[str, str]:
         parts = tomllib.loads((self.folder / "cluster.toml").read_text())["parts"]
@@ -136,6 +141,30 @@ class Watched:
             for each in found
             if each["impact"] in ("serious", "critical")
         ]
+
+    @staticmethod
+    def shape_of(link: str) -> str:
+        """Pages of two objects of one kind, or of one list in two orders, are the same page."""
+        return re.sub(r"/\d+", "/N", link.partition("?")[0])
+
+    def visit_all(self, look: Callable[[], None] = lambda: None) -> set[str]:
+        """Follow all links from the first page, and look at each page once; half of them in the dark."""
+        waiting, seen = ["/"], set()
+        while waiting and len(seen) < _MOST_PAGES:
+            link = waiting.pop()
+            if self.shape_of(link) in seen:
+                continue
+            seen.add(self.shape_of(link))
+            self.page.emulate_media(color_scheme="dark" if len(seen) % 2 else "light")
+            response = self.page.goto(f"{self.url}{link}", wait_until="domcontentloaded")
+            assert response is not None and response.status == 200, f"{link} answers {response and response.status}"
+            look()
+            waiting += self._links()
+        return seen
+
+    def _links(self) -> list[str]:
+        found = self.page.eval_on_selector_all("a[href]", "links => links.map(link => link.getAttribute('href'))")
+        return [link.partition("#")[0] for link in found if link.startswith("/") and not _NOT_PAGES.search(link)]
 
     def unexpected_problems(self) -> list[str]:
         return [each for each in self.problems if not any(text in each for text in self.expected)]

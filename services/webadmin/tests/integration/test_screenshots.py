@@ -21,10 +21,8 @@ _LEAST_BYTES = 4_000
 SOURCE = '''\
 """Orders, as the shop has them."""
 
-from dataclasses import dataclass
-
 from zato.common.errors import NotFound
-from zato.server.service import Model, Service
+from zato.server.service import Model, Service, dataclass
 
 ORDERS = {1: ("Ada Lovelace", 120), 2: ("Grace Hopper", 75)}
 
@@ -38,9 +36,7 @@ class GetOrder(Service):
     """GET /orders/{order_id}"""
 
     name = "orders.get"
-
-    class SimpleIO:
-        input = OrderRequest
+    input = OrderRequest
 
     def handle(self):
         found = ORDERS.get(self.request.input.order_id)
@@ -66,12 +62,15 @@ outgoing-http:
 """
 
 
-def picture(watched, name: str, theme: str, *, width: int = 1280, height: int = 800) -> None:
-    page = watched.page
-    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-    page.set_viewport_size({"width": width, "height": height})
-    page.wait_for_timeout(200)  # what draws itself anew in the other colours takes a moment
-    session = page.context.new_cdp_session(page)
+def open_in(watched, theme: str, path: str, *, width: int = 1280, height: int = 800):
+    watched.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    watched.page.set_viewport_size({"width": width, "height": height})
+    return watched.open(path)
+
+
+def picture(watched, name: str) -> None:
+    watched.page.evaluate("document.fonts.ready")
+    session = watched.page.context.new_cdp_session(watched.page)
     taken = session.send("Page.captureScreenshot", {"format": "webp", "quality": _QUALITY})
     FOLDER.mkdir(parents=True, exist_ok=True)
     file = FOLDER / f"{name}.webp"
@@ -99,47 +98,48 @@ def shop(cluster, tmp_path_factory):
 
 @pytest.mark.timeout(300)
 def test_pictures_of_the_screens_are_made_in_both_themes(ann, cluster, shop):
-    page = ann.open("/")
     with Load(f"{cluster.load_balancer}/orders/1") as load:
-        load.wait_for_more(300)
-        page.wait_for_timeout(4_000)
-        load.wait_for_more(300)
-        picture(ann, "overview-dark", "dark")
-        picture(ann, "overview-light", "light")
+        for theme in ("dark", "light"):
+            page = open_in(ann, theme, "/")
+            load.wait_for_more(300)
+            # A second or two are drawn before a line is seen.
+            page.wait_for_timeout(5_000)
+            picture(ann, f"overview-{theme}")
 
-    ann.open("/objects/channel-http/")
-    picture(ann, "objects-light", "light", height=560)
-    picture(ann, "objects-dark", "dark", height=560)
-    picture(ann, "objects-narrow", "dark", width=390, height=780)
+    for theme in ("dark", "light"):
+        open_in(ann, theme, "/objects/channel-http/", height=560)
+        picture(ann, f"objects-{theme}")
+    open_in(ann, "dark", "/objects/channel-http/", width=390, height=780)
+    picture(ann, "objects-narrow")
 
     ann.expected = ["422"]
-    page = ann.open("/objects/channel-http/new")
+    page = open_in(ann, "light", "/objects/channel-http/new", height=760)
     page.fill("#f-name", "orders.all")
     page.fill("#f-url_path", "orders")
     page.fill("#f-service", "orders.get")
     page.get_by_role("button", name="Create").click()
-    expect(page.locator(".notice.problem")).to_be_visible()
-    picture(ann, "form-light", "light", height=760)
+    expect(page.locator("#f-url_path-problem")).to_contain_text("begins with a slash")
+    picture(ann, "form-light")
 
-    ann.open("/services/orders.get/source")
-    picture(ann, "source-dark", "dark", height=720)
-    page = ann.open("/services/orders.get/invoke")
+    open_in(ann, "dark", "/services/orders.get/source", height=720)
+    picture(ann, "source-dark")
+    page = open_in(ann, "light", "/services/orders.get/invoke", height=560)
     page.fill("#f-order_id", "1")
     page.click("form.card >> text=Invoke")
     expect(page.locator("#answer")).to_contain_text("Ada Lovelace")
-    picture(ann, "invoke-light", "light", height=560)
+    picture(ann, "invoke-light")
 
-    page = ann.open("/scheduler/")
+    page = open_in(ann, "dark", "/scheduler/")
     expect(page.locator("#runs .badge.ok").first).to_be_visible(timeout=20_000)
-    picture(ann, "scheduler-dark", "dark")
+    picture(ann, "scheduler-dark")
 
-    page = ann.open("/files/")
+    page = open_in(ann, "light", "/files/", height=1000)
     page.fill("#text", FILE)
     page.get_by_role("button", name="Show what would change").click()
-    page.locator("#plan .diff").scroll_into_view_if_needed()
-    picture(ann, "plan-light", "light", height=900)
+    expect(page.locator("#plan .diff")).to_be_visible()
+    picture(ann, "plan-light")
 
-    ann.open("/audit/")
-    picture(ann, "audit-dark", "dark", height=680)
-    ann.open("/load-balancer/")
-    picture(ann, "load-balancer-light", "light", height=720)
+    open_in(ann, "dark", "/audit/", height=680)
+    picture(ann, "audit-dark")
+    open_in(ann, "light", "/load-balancer/", height=720)
+    picture(ann, "load-balancer-light")

@@ -51,6 +51,14 @@ def test_whoever_is_idle_for_too_long_is_signed_out(sessions: Sessions, clock: C
     assert sessions.find(cookie) is None
 
 
+def test_a_page_that_asks_by_itself_keeps_nobody_signed_in(sessions: Sessions, clock: Clock) -> None:
+    cookie = begin(sessions, clock)
+    clock.now += IDLE_S / 2
+    assert sessions.find(cookie, is_sign_of_life=False) is not None
+    clock.now += IDLE_S / 2 + 1
+    assert sessions.find(cookie) is None
+
+
 def test_nobody_stays_signed_in_longer_than_a_session_lasts(sessions: Sessions, clock: Clock) -> None:
     cookie = begin(sessions, clock)
     for _ in range(int(MOST_S / (IDLE_S - 1))):

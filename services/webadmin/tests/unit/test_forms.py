@@ -2,10 +2,11 @@
 
 from werkzeug.datastructures import MultiDict
 
+from zato.common.errors import InvalidOptions
 from zato.common.kinds import Kind as DeclaredKind
 from zato.common.kinds import OptionRule
 from zato.common.options import option, options
-from zato.webadmin.forms import changed, form_of, label_of, values_of
+from zato.webadmin.forms import changed, form_of, label_of, problems_of, values_of
 from zato.webadmin.kinds import Kind
 
 
@@ -108,3 +109,11 @@ def test_names_of_options_are_read_as_words() -> None:
         "Max body (bytes)",
         "TLS verify",
     ]
+
+
+def test_what_is_wrong_is_found_in_what_the_error_has_or_in_its_sentence() -> None:
+    names = ("address", "fuel")
+    assert problems_of(InvalidOptions("two things", address="is required", other="x"), names) == {"address": "is required"}
+    sentence = "boiler 'a': 'fuel' takes what burns, not 'water'"
+    assert problems_of(InvalidOptions(sentence), names) == {"fuel": "takes what burns, not 'water'"}
+    assert problems_of(InvalidOptions("boiler 'a' is on fire"), names) == {}

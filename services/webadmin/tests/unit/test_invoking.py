@@ -40,3 +40,9 @@ def test_what_is_typed_becomes_json_and_what_is_empty_is_left_out() -> None:
 
 def test_a_service_that_declares_nothing_has_no_form() -> None:
     assert input_fields(None) == ()
+
+
+def test_an_input_that_is_a_model_has_the_fields_of_the_model() -> None:
+    schema = {"$ref": "#/$defs/Order", "$defs": {"Order": SCHEMA}}
+    assert [field.name for field in input_fields(schema)] == list(SCHEMA["properties"])
+    assert input_of(schema, MultiDict({"o-name": "Ann"})) == {"name": "Ann", "is_urgent": False}

@@ -61,7 +61,10 @@ class ServerSettings(TrustSettings):
     work_folder: Path = option("Sockets, deployed files, counters; private to this server", default=Path("work"))
 
     package_max_bytes: int = option(
-        "Largest upload of a package; over HTTP max_body_bytes has a say too", default=32 * 1024 * 1024, minimum=1024
+        "Largest upload of a package; over HTTP max_body_bytes has a say too",
+        default=32 * 1024 * 1024,
+        minimum=1024,
+        maximum=60 * 1024 * 1024,
     )
     package_max_unpacked_bytes: int = option(
         "Most bytes that all files of a package have together", default=128 * 1024 * 1024, minimum=1024

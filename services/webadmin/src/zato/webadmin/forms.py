@@ -1,12 +1,13 @@
 """Forms of objects, made from what the kind declares: its fields, what was typed into them, and what is wrong with it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from zato.common.errors import ZatoError
 from zato.proto.control_plane.v1.control_plane_pb2 import OptionDescription
 from zato.webadmin.kinds import Kind, default_of
 
@@ -131,6 +132,20 @@ def values_of(kind: Kind, given: "MultiDict[str, str]") -> dict[str, Any]:
 def changed(values: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     """Return what differs from what is stored, so that nobody writes over what they did not touch."""
     return {name: value for name, value in values.items() if name not in before or before[name] != value}
+
+
+def problems_of(error: ZatoError, names: Collection[str]) -> dict[str, str]:
+    """
+    Return what is wrong with which field, in the server's words.
+
+    What a kind checks of all options together comes as one sentence, which names an option first:
+    "channel-http 'orders': 'url_path' takes a path that begins with a slash".
+    """
+    found = {name: text for name, text in error.attributes.items() if name in names}
+    named = re.search(r"(?:^|: )'(\w+)' (.+)", error.message, re.DOTALL)
+    if not found and named is not None and named[1] in names:
+        return {named[1]: named[2]}
+    return found
 
 
 def label_of(name: str) -> str:

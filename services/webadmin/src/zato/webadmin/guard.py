@@ -19,6 +19,8 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 View = TypeVar("View", bound=Callable[..., Any])
 OPEN, BEFORE_PASSWORD = "is_open", "is_before_password"
 ZONE_COOKIE = "zone"
+# Set by app.js where nobody did anything.
+POLL = "X-Poll"
 EVENTS = "text/event-stream"
 _HEADERS = {
     "Content-Security-Policy": (
@@ -52,9 +54,9 @@ def open_before_password(view: View) -> View:
     return view
 
 
-def is_stream() -> bool:
+def is_by_itself() -> bool:
     """Whether a page that stays open wants to hear what is new: that keeps nobody signed in."""
-    return request.accept_mimetypes.best == EVENTS
+    return request.accept_mimetypes.best == EVENTS or POLL in request.headers
 
 
 def cookie_name() -> str:
@@ -66,6 +68,11 @@ def set_cookie(response: BaseResponse, value: str, *, most_s: int | None = None)
     response.set_cookie(
         cookie_name(), value, httponly=True, samesite="Lax", secure=webadmin().settings.has_secure_cookies, max_age=most_s
     )
+
+
+def forget_cookie(response: BaseResponse) -> None:
+    is_secure = webadmin().settings.has_secure_cookies
+    response.delete_cookie(cookie_name(), httponly=True, samesite="Lax", secure=is_secure)
 
 
 def form_token() -> str:
@@ -81,7 +88,7 @@ def _begin() -> BaseResponse | None:
     view = current_app.view_functions.get(request.endpoint or "")
     _find_cookie()
     _check_form()
-    session = None if g.is_new_cookie else webadmin().sessions.find(g.cookie, is_sign_of_life=not is_stream())
+    session = None if g.is_new_cookie else webadmin().sessions.find(g.cookie, is_sign_of_life=not is_by_itself())
     if session is not None:
         g.preferences = webadmin().preferences.of(session.name)
         g.person = Person(session, webadmin().cluster, g.preferences, zone_of(g.preferences.zone or _browsers_zone()))

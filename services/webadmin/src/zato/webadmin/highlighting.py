@@ -39,7 +39,7 @@ def coloured(text: str, language: str, *, has_lines: bool = False) -> Markup:
     if has_lines:
         lines = html.rstrip("\n").split("\n")
         html = "\n".join(f'<span id="L-{number}">{line}</span>' for number, line in enumerate(lines, 1))
-    return Markup(html)  # noqa: S704 (Pygments escapes all text)
+    return Markup(html)  # noqa: S704 (Pygments escapes all text)  # nosec B704
 
 
 def pretty(text: str) -> tuple[str, str]:
@@ -60,7 +60,7 @@ def pretty(text: str) -> tuple[str, str]:
 
 def _pretty_xml(text: str) -> str:
     try:
-        document = xml.dom.minidom.parseString(text)  # noqa: S318 (no DOCTYPE, so no entities)
+        document = xml.dom.minidom.parseString(text)  # noqa: S318 (no DOCTYPE, so no entities)  # nosec B318
     except (ExpatError, ValueError):
         return text
     lines = document.toprettyxml(indent="  ").splitlines()

@@ -1,7 +1,7 @@
 """Invoking a service by hand: a form made from what the service declares that it takes, and what becomes of it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,23 +35,30 @@ class Answer:
 
 def input_fields(schema: Mapping[str, Any] | None) -> tuple[Field, ...]:
     """Return a field for each property of a JSON Schema, none when the service declares nothing."""
-    properties = (schema or {}).get("properties") or {}
-    required = (schema or {}).get("required") or ()
-    return tuple(_field(name, _resolved(each, schema or {}), is_required=name in required) for name, each in properties.items())
+    root = schema or {}
+    properties, required = _properties(root)
+    return tuple(_field(name, _resolved(each, root), is_required=name in required) for name, each in properties.items())
 
 
 def input_of(schema: Mapping[str, Any] | None, given: "MultiDict[str, str]") -> dict[str, Any]:
     """Return what a form made from `input_fields` says. What is empty is left out, unless it is required."""
-    properties, required = (schema or {}).get("properties") or {}, (schema or {}).get("required") or ()
+    root = schema or {}
+    properties, required = _properties(root)
     made: dict[str, Any] = {}
     for name, each in properties.items():
-        kind = _type(_resolved(each, schema or {}))
+        kind = _type(_resolved(each, root))
         text = given.get(f"o-{name}", "")
         if kind == "boolean":
             made[name] = f"o-{name}" in given
         elif text != "" or name in required:
             made[name] = _converted(text, kind)
     return made
+
+
+def _properties(root: Mapping[str, Any]) -> tuple[Mapping[str, Any], Sequence[str]]:
+    """Of the input itself, which may be a model that stands elsewhere in the schema."""
+    schema = _resolved(root, root)
+    return schema.get("properties") or {}, schema.get("required") or ()
 
 
 def _converted(text: str, kind: str) -> Any:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zato.common.clock import SystemClock
 from zato.common.connectors.grpc import SERVICE, Servicer
@@ -18,11 +18,13 @@ from zato.common.following import Follower
 from zato.common.kinds import Kind
 from zato.common.lifecycle.program import Program
 from zato.common.logs import get_logger
-from zato.common.plain_http import PublicServer
 from zato.common.rpc.server import ThreadedServer
 from zato.common.rpc.servers import Servers
 from zato.proto.connector.v1.connector_pb2_grpc import add_ConnectorServicer_to_server
 from zato.proto.control_plane.v1.control_plane_pb2 import ObjectStatus, ReportStatusRequest, WatchEvent
+
+if TYPE_CHECKING:
+    from zato.common.plain_http import PublicServer
 
 log = get_logger(__name__)
 
@@ -85,9 +87,10 @@ class App:
 
         self._http = self._make_http(settings.http_address) if settings.http_address else None
 
-    def _make_http(self, address: str) -> PublicServer:
+    def _make_http(self, address: str) -> "PublicServer":
         # Only where somebody wants numbers: an idle connector is small.
         from zato.common.connectors.metrics import Metrics
+        from zato.common.plain_http import PublicServer
 
         metrics = Metrics(self._keeper, lambda: self._objects.version, lambda: self._servers.is_reachable)
         pages = {"/metrics": ("text/plain; version=0.0.4", metrics.render), "/health/ready": ("text/plain", lambda: b"ready\n")}

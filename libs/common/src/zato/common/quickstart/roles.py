@@ -115,6 +115,11 @@ def _follower(wiring: Wiring, member: Member) -> Mapping[str, object]:
     }
 
 
+def _keeper(wiring: Wiring, member: Member) -> Mapping[str, object]:
+    """Of a connector that keeps dead letters itself, its protocol having no broker for them."""
+    return {**_follower(wiring, member), "redis_url": wiring.redis_url}
+
+
 def _webadmin(wiring: Wiring, member: Member) -> Mapping[str, object]:
     return {
         "name": member.name,
@@ -152,7 +157,7 @@ ROLES = (
     Role("scheduler", {"grpc_address": 31530}, _follower, certificate=SCHEDULER),
     Role("webadmin", {"http_address": 8183}, _webadmin, certificate=WEBADMIN, is_optional=True),
     Role("connector-amqp", {"grpc_address": 31531}, _follower, certificate=CONNECTOR, is_extra=True),
-    Role("connector-zmq", {"grpc_address": 31532}, _follower, certificate=CONNECTOR, is_extra=True),
+    Role("connector-zmq", {"grpc_address": 31532}, _keeper, certificate=CONNECTOR, is_extra=True),
     Role("connector-mq", {"grpc_address": 31533}, _follower, certificate=CONNECTOR, is_extra=True),
 )
 

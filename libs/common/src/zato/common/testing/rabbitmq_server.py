@@ -31,7 +31,7 @@ class RabbitMQServer:
         tls: What it shows at `tls_port`, where it wants certificates of the same authority.
     """
 
-    def __init__(self, folder: Path, port: int = 0, plugins: Sequence[str] = (), tls: TLSFiles | None = None) -> None:
+    def __init__(self, folder: Path, port: int = 0, plugins: Sequence[str] = (), *, tls: TLSFiles | None = None) -> None:
         self.port, self.tls_port = port or free_port(), free_port()
         self._folder = folder
         self._pid_file = folder / "pid"

@@ -47,13 +47,15 @@ class AdminOverHTTP(Service):
         return entry
 
     def invoke_as(self, identity: Identity, entry: ServiceEntry, payload: Callable[[], Any], data_format: str) -> Any:
-        """Return what an admin service answers with. Raises Forbidden, and what it raises."""
+        """Return what an admin service answers with; its status becomes ours. Raises Forbidden, and what it raises."""
         check_caller(entry, identity)
         address = self.request.http.remote_address if self.request.http is not None else ""
         environ = {"actor": identity.name, "address": address, "identity": identity}
         request = ServiceRequest(self.request.raw_request, payload, {}, None)
         channel = ChannelInfo("", "invoke", data_format)
-        return self.server.invoker.invoke(entry.name, request, cid=self.cid, channel=channel, environ=environ).payload
+        response = self.server.invoker.invoke(entry.name, request, cid=self.cid, channel=channel, environ=environ)
+        self.response.status_code = response.status_code
+        return response.payload
 
 
 def made_with(service: type[AdminOverHTTP], sign_in: SignIn) -> ServiceEntry:

@@ -31,12 +31,14 @@ class Action:
         role: The least that may do it. Of one's own account anybody may, whatever the role: that is the least one.
         describe: Returns what it takes and answers. Made when somebody asks: there are many, and few read them.
         alias_of: The services that this is a published name of; none of one of its own.
+        changes: Whether it changes the configuration: see `zato.server.admin.waiting`.
     """
 
     run: Run
     role: Role
     describe: Callable[[], ActionDescription]
     alias_of: tuple[str, ...] = ()
+    changes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from zato.common.kinds import Kind
 from zato.server.accounts.roles import Role
 from zato.server.admin.actions import Action, Run, Values
 from zato.server.admin.pages import listed
+from zato.server.admin.waiting import changing
 from zato.server.control.changes import Author
 from zato.server.control.status import object_statuses
 from zato.server.describe.kinds import describe_operation
@@ -28,6 +29,7 @@ ROLES = {
     "get-users": Role.VIEWER,
     "ping": Role.OPERATOR,
 }
+CHANGES = frozenset({"create", "edit", "delete", "change-password"})
 
 
 def kind_actions(kind: Kind) -> dict[str, Action]:
@@ -49,7 +51,8 @@ def kind_actions(kind: Kind) -> dict[str, Action]:
 
 def kind_action(kind: Kind, operation: str, run: Run) -> Action:
     """Return what does an operation that objects of many kinds have, e.g. `ping`."""
-    return Action(run, ROLES[operation], partial(describe_operation, kind, operation))
+    action = Action(run, ROLES[operation], partial(describe_operation, kind, operation))
+    return changing(action) if operation in CHANGES else action
 
 
 def _make_change_password(kind: Kind) -> "Callable[[Admin, Values, Author], Any]":

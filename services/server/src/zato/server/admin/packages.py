@@ -40,7 +40,10 @@ _WORKER_DEPLOYMENT = record(
 )
 _PACKAGE_NAME = text("What it is deployed as, e.g. currency.py, or orders for a package", minLength=1)
 _PACKAGE_VERSION = integer("Version of it", minimum=1)
-_WAIT = number("Seconds to wait for the workers", minimum=0, maximum=300, default=0)
+_WAITS = {
+    "wait_s": number("Seconds to wait for the workers", minimum=0, maximum=_LONGEST_WAIT_S, default=0),
+    "wait": number("The same, when wait_s is not given", minimum=0, maximum=_LONGEST_WAIT_S, default=0),
+}
 _DEPLOYMENT_FIELDS = {
     "id": integer("Number of the version, unique among those of all packages"),
     "name": text("What it is deployed as"),
@@ -112,10 +115,10 @@ _UPLOAD = record(
     {
         "payload": text("Its content in Base64"),
         "payload_name": text("Its name, which says what it is: .py, .zip or .whl", minLength=1),
-        "wait": _WAIT,
+        **_WAITS,
         "cluster_id": integer("Not looked at: there is one cluster"),
     },
-    optional=("wait", "cluster_id"),
+    optional=(*_WAITS, "cluster_id"),
 )
 
 
@@ -165,14 +168,14 @@ def package_actions() -> dict[str, Action]:
             roll_back,
             Role.DEPLOYER,
             "Deploy once more what a version of a package had, the one before the live one unless told otherwise",
-            takes=record({"name": _PACKAGE_NAME, "version": _PACKAGE_VERSION, "wait": _WAIT}, optional=("version", "wait")),
+            takes=record({"name": _PACKAGE_NAME, "version": _PACKAGE_VERSION, **_WAITS}, optional=("version", *_WAITS)),
             returns=_DEPLOYED,
         ),
         "zato.package.undeploy": _PACKAGES.action(
             undeploy,
             Role.DEPLOYER,
             "Take the services of a package out of use",
-            takes=record({"name": _PACKAGE_NAME, "wait": _WAIT}, optional=("wait",)),
+            takes=record({"name": _PACKAGE_NAME, **_WAITS}, optional=_WAITS),
             returns=_DEPLOYED,
         ),
         "zato.service.upload-package": _PACKAGES.action(
@@ -182,7 +185,7 @@ def package_actions() -> dict[str, Action]:
             deploy_again,
             Role.DEPLOYER,
             "Deploy once more the version that has this number",
-            takes=record({"package_id": integer("Number of the version", minimum=1), "wait": _WAIT}, optional=("wait",)),
+            takes=record({"package_id": integer("Number of the version", minimum=1), **_WAITS}, optional=_WAITS),
             returns=_DEPLOYED,
         ),
     }
@@ -283,7 +286,8 @@ def _whole_number(values: Values, name: str) -> int | None:
 
 
 def _wait_s(values: Values) -> float:
-    value = values.get("wait", 0)
+    name = "wait_s" if values.get("wait_s") is not None else "wait"
+    value = values.get(name, 0)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LONGEST_WAIT_S:
-        raise BadRequest(f"'wait' takes seconds, from 0 to {_LONGEST_WAIT_S:g}, not {value!r:.60}")
+        raise BadRequest(f"'{name}' takes seconds, from 0 to {_LONGEST_WAIT_S:g}, not {value!r:.60}")
     return float(value)

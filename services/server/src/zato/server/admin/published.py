@@ -13,6 +13,7 @@ from zato.common.kinds import Kind, KindRegistry
 from zato.common.options import Option, declared_options
 from zato.server.admin.actions import Action, Run, Values
 from zato.server.admin.pages import TAKES, listed
+from zato.server.admin.waiting import changing
 from zato.server.control.changes import Author
 from zato.server.describe.kinds import ActionDescription
 from zato.server.describe.schemas import record
@@ -57,9 +58,9 @@ def published_actions(actions: Mapping[str, Action], kinds: KindRegistry) -> dic
             if targets:
                 names = tuple(sorted(targets.values()))
                 group_of = _Group(services, {keys: translations[keys] for keys in targets}, actions)
-                made[f"zato.{group}.{operation}"] = Action(
-                    getattr(group_of, operation.replace("-", "_")), actions[names[0]].role, _described(names), alias_of=names
-                )
+                run, role = getattr(group_of, operation.replace("-", "_")), actions[names[0]].role
+                action = Action(run, role, _described(names), alias_of=names)
+                made[f"zato.{group}.{operation}"] = changing(action) if actions[names[0]].changes else action
     return made
 
 
@@ -94,6 +95,8 @@ class _Translation:
                 continue
             made[option] = self._value(name, option, value)
         made.update(self._references(admin, values))
+        if is_new and self.published.named_by:
+            made.setdefault("name", ":".join(str(made.get(option, "")) for option in self.published.named_by))
         if "is_active" in values and values["is_active"] is not None:
             made["is_active"] = _flag("is_active", values["is_active"])
         return made
@@ -102,6 +105,10 @@ class _Translation:
         if name in ("name", "is_active"):
             return False
         if self.published.is_meaningless(name) or name in self.services.left_out:
+            return True
+        # Numbers have been read by themselves, and what lists show of an object is given back by many.
+        shown = {each for reference in self.published.references.values() for each in (reference.number, reference.name)}
+        if name in shown - self.published.options.keys():
             return True
         return option not in options and option in self.services.shared
 
@@ -163,9 +170,10 @@ class _Translation:
                 continue
             made.pop(option, None)
             made[reference.number], kind = known[option].get(value, (None, ""))
-            if option == _SECURITY:
+            if kind in SEC_TYPES or option == _SECURITY:
                 made["sec_type"] = SEC_TYPES.get(kind)
-        return {**made, **self.published.constants, **keys}
+        derived = {name: derive(made) for name, derive in self.published.derives.items()}
+        return {**made, **derived, **self.published.constants, **keys}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from zato.common.errors import BadRequest, Conflict, NotFound
 from zato.server.accounts.roles import Role
 from zato.server.admin.actions import Action, Area, options_of
 from zato.server.admin.pages import TAKES, listed_schema, read_page
+from zato.server.admin.waiting import changing
 from zato.server.control.changes import Author
 from zato.server.describe.kinds import which
 from zato.server.describe.schemas import boolean, integer, nullable, record, text
@@ -121,11 +122,13 @@ SERVICE_ACTIONS: Mapping[str, Action] = {
         takes=record({"name": text("Name of the service")}),
         returns=record({"is_deployed": boolean("Whether there is")}),
     ),
-    "zato.service.edit": _SERVICES.action(
-        edit_service,
-        Role.DEPLOYER,
-        "Change what operators say of a service: whether it may be invoked, and its limits",
-        takes=which({"is_active": boolean("Whether it may be invoked"), **options_of(ServiceOptions)}),
-        returns=EDITED,
+    "zato.service.edit": changing(
+        _SERVICES.action(
+            edit_service,
+            Role.DEPLOYER,
+            "Change what operators say of a service: whether it may be invoked, and its limits",
+            takes=which({"is_active": boolean("Whether it may be invoked"), **options_of(ServiceOptions)}),
+            returns=EDITED,
+        )
     ),
 }

@@ -17,8 +17,10 @@ from zato.server.admin.actions import Action, Area, Values
 from zato.server.admin.kinds import kind_actions
 from zato.server.admin.noting import attempts_noted
 from zato.server.admin.published import published_actions
+from zato.server.admin.rbac import RBAC_ACTIONS
 from zato.server.admin.service_states import SERVICE_ACTIONS
 from zato.server.admin.tasks import TASK_ACTIONS
+from zato.server.admin.waiting import ACCEPTED, is_waited_for, waited, without_wait
 from zato.server.control.changes import Author
 from zato.server.control.deployments import Deployments
 from zato.server.control.kinds import Kinds
@@ -69,7 +71,18 @@ class AdminService(Service):
         values = as_mapping(self.request.payload)
         with attempts_noted(self.admin.database, self.name, values, author):
             _check(self.name, type(self), identity)
-            self.response.payload = type(self).action.run(self.admin, values, author)
+            self.response.payload = self._act(values, author)
+
+    def _act(self, values: Values, author: Author) -> Any:
+        action = type(self).action
+        wait_s, rest = without_wait(values) if action.changes else (0.0, values)
+        answer = action.run(self.admin, rest, author)
+        if wait_s:
+            answer = {**answer, **waited(self.admin.database, wait_s)}
+        # Deployments wait by themselves.
+        if is_waited_for(values) and isinstance(answer, Mapping) and answer.get("missing"):
+            self.response.status_code = ACCEPTED
+        return answer
 
 
 class Ping(Service):
@@ -141,7 +154,7 @@ def admin_services(admin: Admin, others: Mapping[str, Action] = MappingProxyType
     for kind in admin.kinds.registry:
         actions.update(kind_actions(kind))
     # The fixed ones last: of services some do more than an object's would.
-    actions |= {**_FIXED, **SERVICE_ACTIONS, **TASK_ACTIONS, **others}
+    actions |= {**_FIXED, **SERVICE_ACTIONS, **TASK_ACTIONS, **RBAC_ACTIONS, **others}
     if admin.jobs is not None:
         actions |= job_actions(admin.jobs, admin.kinds.registry)
     actions = {**published_actions(actions, admin.kinds.registry), **actions}

@@ -7,6 +7,7 @@ from zato.common.errors import BadRequest
 from zato.common.secrets import MASK
 from zato.server.accounts.roles import Role
 from zato.server.admin.actions import Action, Area
+from zato.server.admin.waiting import changing
 from zato.server.control.changes import Author
 from zato.server.control.planning import ObjectState, Plan, PlannedChange, Pruning, WantedObject, is_of_the_platform
 from zato.server.control.sets import ObjectSets
@@ -101,12 +102,14 @@ def set_actions(sets: ObjectSets) -> dict[str, Action]:
         "zato.enmasse.plan": _SETS.action(
             plan, Role.VIEWER, "Say what applying a set of objects would do", takes=_WANTED_SET, returns=_PLAN
         ),
-        "zato.enmasse.apply": _SETS.action(
-            apply,
-            Role.DEPLOYER,
-            "Make the objects those of the set, all or nothing, in one transaction",
-            takes=_WANTED_BY_PLAN,
-            returns=_PLAN,
+        "zato.enmasse.apply": changing(
+            _SETS.action(
+                apply,
+                Role.DEPLOYER,
+                "Make the objects those of the set, all or nothing, in one transaction",
+                takes=_WANTED_BY_PLAN,
+                returns=_PLAN,
+            )
         ),
         "zato.enmasse.export": _SETS.action(
             export,

@@ -142,7 +142,8 @@ class Objects:
         kind = self._kinds.registry.get(kind_name)
         with self._database.reading() as session:
             rows = session.execute(select(ObjectRow).where(ObjectRow.kind == kind.name).order_by(ObjectRow.name)).scalars()
-            return [_public(session, kind, row) for row in rows]
+            references = _all_references(session, kind)
+            return [_shown(row, {**dict.fromkeys(kind.references, ""), **references.get(row.id, {})}) for row in rows]
 
     def get_users(self, kind_name: str, values: Values) -> list[dict[str, Any]]:
         """Return the objects that refer to this one, which can't be deleted while they do. Raises NotFound."""
@@ -234,7 +235,11 @@ def _get(session: Session, kind: Kind, values: Values) -> ObjectRow:
 
 def _public(session: Session, kind: Kind, row: ObjectRow) -> dict[str, Any]:
     """An object as people may see it: all but its secrets."""
-    options = {**row.data, **_references(session, kind, row)}
+    return _shown(row, _references(session, kind, row))
+
+
+def _shown(row: ObjectRow, references: Values) -> dict[str, Any]:
+    options = {**row.data, **references}
     return {"id": row.id, "name": row.name, "is_active": row.is_active, "version": row.version, **options}
 
 
@@ -248,6 +253,20 @@ def _references(session: Session, kind: Kind, row: ObjectRow) -> dict[str, str]:
     statement = select(ReferenceRow.option, ObjectRow.name).join(ObjectRow, ObjectRow.id == ReferenceRow.target_id)
     found = {each.option: each.name for each in session.execute(statement.where(ReferenceRow.source_id == row.id))}
     return {option: found.get(option, "") for option in kind.references}
+
+
+def _all_references(session: Session, kind: Kind) -> dict[int, dict[str, str]]:
+    """Return those of all objects of a kind, by their ids: in one look, however many there are."""
+    found: dict[int, dict[str, str]] = {}
+    if kind.references:
+        source = aliased(ObjectRow)
+        statement = select(ReferenceRow.source_id, ReferenceRow.option, ObjectRow.name)
+        statement = statement.join(ObjectRow, ObjectRow.id == ReferenceRow.target_id)
+        statement = statement.join(source, source.id == ReferenceRow.source_id).where(source.kind == kind.name)
+        for source_id, option, name in session.execute(statement):
+            if option in kind.references:
+                found.setdefault(source_id, {})[option] = name
+    return found
 
 
 def _store_references(session: Session, kind: Kind, row: ObjectRow, names: Mapping[str, str]) -> None:

@@ -24,6 +24,7 @@ _ERRORS: Mapping[int, str] = {
     503: "The database or Redis can't be reached: try again in a moment",
     504: "It took longer than it may",
 }
+_NOT_LIVE = "It is saved, but not live everywhere after wait_s: missing says where it is not"
 _EARLY = frozenset({400, 404, 413, 429, 500, 503, 504})
 _SECURITY: Mapping[str, Schema] = {
     "password": {"type": "http", "scheme": "basic", "description": "Name and password of an administrator's account"},
@@ -93,6 +94,7 @@ def _operation(operation: AdminOperation) -> dict[str, Any]:
         "requestBody": {"content": content_of(_JSON, takes), "required": "required" in takes or "anyOf" in takes},
         "responses": {
             "200": answer("It was done", content_of(_JSON, made)),
+            **({"202": answer(_NOT_LIVE, content_of(_JSON, made))} if "wait_s" in takes.get("properties", {}) else {}),
             **responses({status: response_name(status) for status in _ERRORS}),
         },
         "security": [{name: []} for name in _SECURITY],

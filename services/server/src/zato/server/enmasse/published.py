@@ -35,6 +35,8 @@ class PublishedKind:
         names: Our option → their name of it in lists, where that is another one.
         shows: Our option → what makes of our value the one that they show.
         constants: What they show that has no counterpart here.
+        derives: Their field → what makes it of the rest of what they show.
+        named_by: Our options of whose values a name is made, where theirs have none.
     """
 
     kind: str
@@ -46,6 +48,8 @@ class PublishedKind:
     names: Mapping[str, str] = field(default_factory=dict)
     shows: Mapping[str, Convert] = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)
+    derives: Mapping[str, Convert] = field(default_factory=dict)
+    named_by: tuple[str, ...] = ()
 
     def is_meaningless(self, option: str) -> bool:
         return option in _MEANINGLESS or option in self.meaningless
@@ -223,6 +227,26 @@ _ZMQ_CHANNEL = PublishedKind(
 )
 _ZMQ_OUTGOING = PublishedKind("outgoing-zmq", converts={"address": values.addresses}, shows={"address": values.with_commas})
 
+_ROLE_REFERENCE = {"role": Reference("role_id", "role_name")}
+_RBAC_ROLE = PublishedKind("security-rbac-role", references={"parent": Reference("parent_id", "parent_name")})
+_RBAC_CLIENT_ROLE = PublishedKind(
+    "security-rbac-client-role",
+    {"client_def": "client"},
+    {"client": values.client_of},
+    references=_ROLE_REFERENCE | {"client": Reference("client_id", "client_name")},
+    derives={"client_def": values.client_definition},
+    named_by=("client", "role"),
+)
+_RBAC_ROLE_PERMISSION = PublishedKind(
+    "security-rbac-role-permission",
+    {"perm_id": "permission"},
+    {"permission": values.permission},
+    references=_ROLE_REFERENCE | _SERVICE_REFERENCE,
+    names={"permission": "perm_name"},
+    derives={"perm_id": values.permission_number},
+    named_by=("role", "service", "permission"),
+)
+
 # What files for 2.0 and 3.x have at their top → our kind, or what it is that has none here yet.
 SECTIONS: Mapping[str, PublishedKind | ByType | str] = {
     "security": ByType(("type", "sec_type"), _SECURITY_TYPES),
@@ -348,6 +372,9 @@ SERVICES: Mapping[str, PublishedServices] = {
     "security.ntlm": _one(_SECURITY_TYPES["ntlm"]),
     "security.oauth": _one(_SECURITY_TYPES["oauth"]),
     "security.openstack": _one(_SECURITY_TYPES["openstack"]),
+    "security.rbac.client-role": _one(_RBAC_CLIENT_ROLE),
+    "security.rbac.role": _one(_RBAC_ROLE),
+    "security.rbac.role-permission": _one(_RBAC_ROLE_PERMISSION),
     "security.tech-account": _one(_SECURITY_TYPES["tech_acc"]),
     "security.tls.channel": _one(_SECURITY_TYPES["tls_channel_sec"]),
     "security.tls.key-cert": _one(_SECURITY_TYPES["tls_key_cert"]),

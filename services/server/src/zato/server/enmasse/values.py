@@ -3,6 +3,8 @@
 from typing import Any
 
 _ENGINES = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql", "sqlite": "sqlite", "oracle": "oracle"}
+# Their numbers were those of an ODB; here they are counted from 1 on.
+PERMISSIONS = ("Create", "Read", "Update", "Delete")
 _NO_SECURITY = frozenset({"zato-no-security", "ZATO_NONE", "none"})
 # Of AMQP definitions, and of WS-Security.
 _LONGEST_HEARTBEAT_S, _EXPIRY_S = 60, 300
@@ -74,3 +76,24 @@ def addresses(value: Any) -> Any:
 
 def with_commas(value: Any) -> Any:
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+
+def client_of(value: Any) -> Any:
+    """A client was named with what it is: sec_def:::basic_auth:::crm."""
+    return value.rpartition(":::")[2] if isinstance(value, str) else value
+
+
+def client_definition(shown: Any) -> str:
+    return f"sec_def:::{shown['sec_type']}:::{shown['client_name']}"
+
+
+def permission(value: Any) -> str:
+    """Raises ValueError."""
+    number = int(value) if str(value).isdecimal() else 0
+    if not 0 < number <= len(PERMISSIONS):
+        raise ValueError(f"takes a number from 1 to {len(PERMISSIONS)}")
+    return PERMISSIONS[number - 1]
+
+
+def permission_number(shown: Any) -> int:
+    return PERMISSIONS.index(shown["perm_name"]) + 1

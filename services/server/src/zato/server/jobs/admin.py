@@ -13,7 +13,8 @@ from zato.common.kinds import KindRegistry
 from zato.common.logs import get_logger
 from zato.server.accounts.roles import Role
 from zato.server.admin.actions import Action, Area, Run, Values, options_schema
-from zato.server.admin.kinds import ROLES
+from zato.server.admin.kinds import CHANGES, ROLES
+from zato.server.admin.waiting import changing
 from zato.server.control.changes import Author
 from zato.server.control.objects import Objects
 from zato.server.describe.kinds import CHANGED, ActionDescription, describe_operation, object_schema, which
@@ -135,7 +136,8 @@ def job_actions(jobs: Jobs, kinds: KindRegistry) -> dict[str, Action]:
             takes = describe_operation(kinds.get(KIND), operation).takes if KIND in kinds else {"type": "object"}
             return ActionDescription(f"The same as {target}", takes, {"type": "object"}, _SCHEDULER.tag)
 
-        return Action(run(do), ROLES[operation], describe, alias_of=(target,))
+        action = Action(run(do), ROLES[operation], describe, alias_of=(target,))
+        return changing(action) if operation in CHANGES else action
 
     def job() -> Schema:
         made = object_schema(kinds.get(KIND)) if KIND in kinds else {"type": "object"}
@@ -165,12 +167,14 @@ def job_actions(jobs: Jobs, kinds: KindRegistry) -> dict[str, Action]:
             takes=which({}),
             returns=_EXECUTED,
         ),
-        "zato.scheduler.job.set-active-status": _SCHEDULER.action(
-            run(lambda jobs, values, author: jobs.set_active_status(values, author)),
-            Role.OPERATOR,
-            "Switch a job on or off",
-            takes=which({"is_active": boolean("Whether it fires")}, required=("is_active",)),
-            returns=CHANGED,
+        "zato.scheduler.job.set-active-status": changing(
+            _SCHEDULER.action(
+                run(lambda jobs, values, author: jobs.set_active_status(values, author)),
+                Role.OPERATOR,
+                "Switch a job on or off",
+                takes=which({"is_active": boolean("Whether it fires")}, required=("is_active",)),
+                returns=CHANGED,
+            )
         ),
         "zato.scheduler.job.get-run-list": _SCHEDULER.action(
             run(lambda jobs, values, _author: jobs.history.find(values)),

@@ -180,8 +180,6 @@ class Generation:
     def _fail(self, package: Package, exc: BaseException) -> CannotImport:
         if package.name not in self._failed:
             self._failed[package.name] = _explain(package, self._root(package), exc)
-            for name in package.modules:
-                self._modules.pop(name, None)
         return self._failed[package.name]
 
     def _import(self, package: Package, name: str) -> None:
@@ -195,7 +193,7 @@ class Generation:
                 source = file.read_bytes()
                 code = compile(source, str(file), "exec", dont_inherit=True)
                 self._imports[name] = imported_names(source)
-                exec(code, module.__dict__)  # noqa: S102 (this is what we are for)
+                exec(code, module.__dict__)  # noqa: S102 (this is what we are for)  # nosec B102
             self._errors.pop(name, None)
         except BaseException as exc:
             self._modules.pop(name, None)

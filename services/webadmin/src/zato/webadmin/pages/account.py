@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from zato.common.errors import BadRequest, Conflict, TooManyRequests, Unauthorized, ZatoError
 from zato.common.logs import get_logger
 from zato.webadmin.context import tell, webadmin
-from zato.webadmin.guard import open_before_password, open_to_strangers, set_cookie
+from zato.webadmin.guard import forget_cookie, open_before_password, open_to_strangers, set_cookie
 from zato.webadmin.menu import Entry
 from zato.webadmin.person import ROLES, person
 from zato.webadmin.preferences import THEMES, TIME_FORMATS, Preferences
@@ -72,7 +72,7 @@ def sign_out() -> ResponseReturnValue:
         log.warning("servers_not_told_of_sign_out", error=exc.message)
     webadmin().sessions.end(g.cookie)
     response = redirect(url_for("account.sign_in"))
-    response.delete_cookie("zato")
+    forget_cookie(response)
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
 

@@ -7,10 +7,10 @@ from typing import Any
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from zato.common.errors import BadRequest, Conflict, InvalidOptions, NotFound, ZatoError
+from zato.common.errors import BadRequest, Conflict, NotFound, ZatoError
 from zato.webadmin.context import tell, webadmin
 from zato.webadmin.exporting import to_yaml
-from zato.webadmin.forms import changed, form_of, values_of
+from zato.webadmin.forms import changed, form_of, problems_of, values_of
 from zato.webadmin.kinds import Kind
 from zato.webadmin.menu import Entry
 from zato.webadmin.objects import MASK, differences, live_states
@@ -255,8 +255,8 @@ def _typed_head() -> dict[str, Any]:
 def _form_page(
     kind: Kind, head: Mapping[str, Any], values: Mapping[str, Any], *, is_new: bool, error: ZatoError | None = None
 ) -> ResponseReturnValue:
-    problems = dict(error.attributes) if isinstance(error, InvalidOptions) else {}
     known = {"name", "is_active", *(option.name for option in kind.options)}
+    problems = problems_of(error, known) if error is not None else {}
     page = render_template(
         "objects/form.html",
         kind=kind,
@@ -264,7 +264,7 @@ def _form_page(
         form=form_of(kind, values, is_new=is_new, problems=problems),
         is_new=is_new,
         error=error,
-        problems={name: text for name, text in problems.items() if name in known},
+        problems=problems,
         may_change=person().may("deployer"),
         live=None if is_new else live_states(person(), kind, [head]).get(head["name"]),
     )

@@ -124,3 +124,11 @@ addEventListener("DOMContentLoaded", () => {
   (document.querySelector("[aria-invalid=true]") ?? document.querySelector("[data-focus]"))?.focus();
 });
 addEventListener("htmx:load", (event) => look(event.target));
+
+// What a page asks for by itself: not while nobody looks at it, and it keeps nobody signed in.
+addEventListener("htmx:configRequest", (event) => {
+  if (!event.detail.triggeringEvent) event.detail.headers["X-Poll"] = "yes";
+});
+addEventListener("htmx:beforeRequest", (event) => {
+  if (document.hidden && event.detail.requestConfig.headers["X-Poll"]) event.preventDefault();
+});

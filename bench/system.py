@@ -1,0 +1,202 @@
+"""
+What is measured of the system as a whole, beside requests a second: `python -m bench.system`, about a minute and a half.
+
+A server with two workers, HAProxy before it: memory and start, hot deployment, calls by gRPC, what the load-balancer adds.
+The other part of the machine's work is the client here, written in Python: its share is in these numbers.
+"""
+
+import argparse
+import http.client
+import json
+import re
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from bench.cluster import Cluster, running_cluster
+from zato.common.lifecycle.probes import http_status, is_listening
+from zato.common.rpc.client import Client
+from zato.common.testing.waiting import eventually
+from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest
+from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
+from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest
+from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
+
+RESULT = Path("var/bench/system.json")
+_SETTLING_S = 5.0
+_CALLERS = 16
+_PACED_PER_S = 300
+_ORDER = b'{"order_id": 12345, "amount": 1815.12}'
+_SERVICE = """
+from zato.server.service import Service
+class Version(Service):
+    name = "bench.version"
+    def handle(self):
+        self.response.payload = {{"version": {}}}
+"""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """
+    Args:
+        target: What it is to be, in words; "" where nothing was asked for.
+    """
+
+    name: str
+    value: float
+    unit: str
+    target: str = ""
+
+
+def measure_system(*, is_short: bool = False) -> list[Figure]:
+    with running_cluster() as cluster:
+        figures = _start(cluster)
+        figures += _memory(cluster, 20_000 if is_short else 184_000)
+        figures += _deployment(cluster, 3 if is_short else 15)
+        figures += _balancer(cluster, 3.0 if is_short else 10.0)
+        with cluster.client() as client:
+            figures += _calls(client, 1.0 if is_short else 4.0)
+    return figures
+
+
+def _start(cluster: Cluster) -> list[Figure]:
+    cluster.zato("stop", str(cluster.server_folder))
+    command = [sys.executable, "-m", "zato.server", "--folder", str(cluster.server_folder)]
+    started = time.monotonic()
+    process = psutil.Popen(command, cwd="/", stdout=-3, stderr=-3)
+    grpc_address = cluster.part("server1")["grpc_address"]
+
+    def is_ready() -> bool:
+        return http_status(cluster.server, "/health/ready") == 200 and is_listening(grpc_address)
+
+    try:
+        eventually(is_ready, timeout_s=60, what="the server to be ready")
+        elapsed_s = time.monotonic() - started
+    finally:
+        process.terminate()
+        process.wait(60)
+    cluster.zato("start", str(cluster.server_folder))
+    return [Figure("ready after its start", elapsed_s, "s", "≤ 1.5")]
+
+
+def _memory(cluster: Cluster, requests: int) -> list[Figure]:
+    time.sleep(_SETTLING_S)
+    idle = _pss_mib(cluster)
+    _send(cluster.server, requests // 10)
+    warm = _pss_mib(cluster)
+    _send(cluster.server, requests)
+    time.sleep(_SETTLING_S)
+    growth = (_pss_mib(cluster) / warm - 1) * 100
+    return [
+        Figure("idle server, two workers and the sidecar", idle, "MiB PSS", "≤ 110"),
+        Figure(f"its growth over {requests:,} requests", growth, "%", "≤ 3"),
+    ]
+
+
+def _pss_mib(cluster: Cluster) -> float:
+    texts = [Path(f"/proc/{process.pid}/smaps_rollup").read_text() for process in cluster.processes()]
+    return sum(int(re.findall(r"^Pss:\s+(\d+)", text, re.MULTILINE)[0]) for text in texts) / 1024
+
+
+def _send(address: str, count: int) -> None:
+    def send(share: int) -> None:
+        connection = http.client.HTTPConnection(address, timeout=30)
+        for _ in range(share):
+            connection.request("POST", "/plain", _ORDER, {"Content-Type": "application/json"})
+            connection.getresponse().read()
+        connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(send, [count // 4] * 4))
+
+
+def _deployment(cluster: Cluster, rounds: int) -> list[Figure]:
+    elapsed: list[float] = []
+    with cluster.client() as client:
+        deploy = ControlPlaneStub(client.channel).Deploy
+        for number in range(rounds):
+            request = DeployRequest(file_name="bench_version.py", source=_SERVICE.format(number).encode(), wait_s=20)
+            started = time.perf_counter()
+            response = client.call(deploy, request, timeout_s=30)
+            elapsed.append((time.perf_counter() - started) * 1000)
+            if response.missing or not all(worker.is_ok for worker in response.workers):
+                raise RuntimeError(f"A version was not taken up: {response}")
+    return [
+        Figure("a new version of a service runs in all workers after (p50)", statistics.median(elapsed), "ms"),
+        Figure("the same at the longest", max(elapsed), "ms"),
+    ]
+
+
+def _balancer(cluster: Cluster, seconds: float) -> list[Figure]:
+    """Requests at a steady pace, in turns directly and through the load-balancer, so that both have the same machine."""
+    connections = {name: http.client.HTTPConnection(name, timeout=10) for name in (cluster.server, cluster.balancer)}
+    elapsed: dict[str, list[float]] = {name: [] for name in connections}
+    started, sent = time.perf_counter(), 0
+    while (now := time.perf_counter()) - started < seconds:
+        if now < started + sent / _PACED_PER_S:
+            time.sleep(0.0005)
+            continue
+        name = list(connections)[sent % 2]
+        connection, began = connections[name], time.perf_counter()
+        connection.request("POST", "/plain", _ORDER, {"Content-Type": "application/json"})
+        connection.getresponse().read()
+        elapsed[name].append((time.perf_counter() - began) * 1000)
+        sent += 1
+    direct, through = (statistics.median(elapsed[name]) for name in connections)
+    for connection in connections.values():
+        connection.close()
+    return [Figure(f"the load-balancer adds, at {_PACED_PER_S} requests a second (p50)", through - direct, "ms", "≤ 0.4")]
+
+
+def _calls(client: Client, seconds: float) -> list[Figure]:
+    stub = InvokerStub(client.channel)
+    request = InvokeRequest(service="bench.plain", payload=_ORDER)
+    alone = _durations(lambda: client.call(stub.Invoke, request, timeout_s=10), 1, seconds)
+    many = _durations(lambda: client.call(stub.Invoke, request, timeout_s=10), _CALLERS, seconds)
+    return [
+        Figure("Invoke by gRPC, one caller (p50)", statistics.median(alone) * 1000, "ms", "≤ 0.8"),
+        Figure(f"Invoke by gRPC, {_CALLERS} callers", len(many) / seconds, "/s", "≥ 2,500"),
+    ]
+
+
+def _durations(call: Callable[[], object], callers: int, seconds: float) -> list[float]:
+    for _ in range(20):
+        call()
+    ends_at = time.perf_counter() + seconds
+
+    def run(_number: int) -> list[float]:
+        durations: list[float] = []
+        while (began := time.perf_counter()) < ends_at:
+            call()
+            durations.append(time.perf_counter() - began)
+        return durations
+
+    with ThreadPoolExecutor(callers) as pool:
+        return [duration for durations in pool.map(run, range(callers)) for duration in durations]
+
+
+def print_figures(figures: Sequence[Figure]) -> None:
+    for figure in figures:
+        target = f"  (target {figure.target})" if figure.target else ""
+        print(f"{figure.name:66} {figure.value:10,.2f} {figure.unit}{target}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.system", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="less exact, about half a minute")
+    figures = measure_system(is_short=parser.parse_args().short)
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULT.write_text(json.dumps([asdict(figure) for figure in figures], indent=1, ensure_ascii=False))
+    print_figures(figures)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
