@@ -111,7 +111,9 @@ class MQChannel:
         try:
             grave = self.backout_queue(session)
             there = [each.message_id for each in session.browse(grave, _MOST_LETTERS)]
-            for message_id in there if ids is None else [each for each in ids if each in set(there)]:
+            chosen = None if ids is None else frozenset(ids)
+            wanted = [each for each in there if chosen is None or each in chosen]
+            for message_id in wanted:
                 message = session.receive(grave, _TAKE_S, message_id)
                 if message is None:
                     continue
