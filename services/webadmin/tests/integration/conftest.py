@@ -31,7 +31,7 @@ ZATO = str(Path(sys.executable).parent / "zato")
 ROLES = ("viewer", "operator", "developer", "deployer", "admin")
 PASSWORD = "correct horse battery staple"
 # What leads to a file, or out of the session.
-_NOT_PAGES = re.compile(r"/export$|/sign-out$|^#")
+_NOT_PAGES = re.compile(r"/export$|/content$|/sign-out$|^#")
 _MOST_PAGES = 170
 WIDE = {"width": 1280, "height": 800}
 

@@ -132,7 +132,7 @@ def test_what_is_uploaded_is_looked_at(browser, cluster, signed_in):
         return requests.post("/services/deploy", multipart={"csrf": token, "files": file}).status
 
     assert upload("../../etc/passwd.py", b"x = 1") == 400
-    assert upload("evil.sh", b"x = 1") == 400
+    assert upload("evil.sh", b"x = 1") == 415
     assert upload("binary.py", b"\0\1\2") == 400
     assert upload("large.py", b"#" * 5_000_001) == 413
 

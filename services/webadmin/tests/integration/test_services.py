@@ -5,6 +5,8 @@ import urllib.request
 
 from playwright.sync_api import expect
 
+from zato.common.testing.waiting import eventually
+
 SOURCE = """
 from zato.server.service import Service
 class Greet(Service):
@@ -45,8 +47,8 @@ def test_a_service_is_deployed_called_through_the_load_balancer_and_seen(ann, cl
     expect(page.get_by_role("link", name="greet", exact=True).last).to_be_visible()
     expect(page.locator(".tile").first).to_contain_text("Runs in the last hour")
     assert ann.serious_findings() == []
-    page.goto(f"{cluster.url}/services/greet/kept/samples")
-    expect(page.locator("tbody tr").first).to_be_visible(timeout=10_000)
+    # Workers tell what they keep every two seconds.
+    eventually(lambda: ann.open("/services/greet/kept/samples").locator("tbody tr").count(), timeout_s=15)
     page.click("tbody a.name >> nth=0")
     expect(page.locator("pre").first).to_contain_text('"name": "Ann"')
 
