@@ -119,19 +119,24 @@ def test_a_channel_that_runs_once_has_one_consumer_and_the_other_replica_takes_o
     def status(connector: Any) -> Any:
         return next((each for each in connector.call("GetStatus").objects if each.name == "single"), None)
 
-    eventually(lambda: "stands by" in status(second).error, timeout_s=PATIENCE_S, what="the other one to stand by")
+    def stands_by(connector: Any) -> bool:
+        found = status(connector)
+        return found is not None and "stands by" in found.error
+
+    eventually(lambda: stands_by(second), timeout_s=PATIENCE_S, what="the other one to stand by")
     with cluster.amqp() as channel:
         assert channel.queue_declare("single", passive=True).method.consumer_count == 1
     sent = bodies("s", 100)
     cluster.put("single", sent[:50])
     cluster.server.invoke("zato.channel-amqp.edit", {"name": "single", "prefetch_count": 10})
-    eventually(lambda: status(first).version > 0 and first.is_connected("single"), timeout_s=PATIENCE_S)
+    eventually(lambda: first.is_connected("single"), timeout_s=PATIENCE_S)
     first.kill()
     cluster.put("single", sent[50:])
     counts = cluster.await_all("single", sent)
-    assert second.is_connected("single") and sum(counts.values()) - len(sent) <= PREFETCH
+    eventually(lambda: second.is_connected("single"), timeout_s=PATIENCE_S)
+    assert sum(counts.values()) - len(sent) <= PREFETCH
     first.start()
-    eventually(lambda: "stands by" in status(first).error, timeout_s=PATIENCE_S)
+    eventually(lambda: stands_by(first), timeout_s=PATIENCE_S)
     second.process.stop(20)
     eventually(lambda: first.is_connected("single"), timeout_s=PATIENCE_S)
 

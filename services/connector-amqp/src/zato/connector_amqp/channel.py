@@ -28,6 +28,7 @@ _PUBLISH_S = 10.0
 # A quorum queue without a leader answers nothing, neither yes nor no.
 _CONSUMES_WITHIN_S = 15.0
 _BURY_AGAIN_S = 1.0
+_ACKNOWLEDGED_WITHIN_S = 0.2
 _REASON, _CID, _COUNT, _DIED_AT, _FROM = "x-zato-reason", "x-zato-cid", "x-zato-count", "x-zato-died-at", "x-zato-queue"
 # Of a message whose sender gave it none.
 _ID = "x-zato-id"
@@ -190,6 +191,8 @@ class AMQPChannel:
         deadline = time.monotonic() + 1.0
         while any(consumer.unsettled for consumer in self._consumers) and time.monotonic() < deadline:
             time.sleep(0.01)
+        # A quorum queue takes acknowledgements in turns: what waits for its turn as the channel closes comes once more.
+        time.sleep(_ACKNOWLEDGED_WITHIN_S)
         for consumer in self._consumers:
             consumer.stop()
         if self._has_grave:

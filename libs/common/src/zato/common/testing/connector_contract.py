@@ -89,7 +89,8 @@ class ConnectorContract:
         counts = cluster.await_all(name, bodies(300))
         print(f"done when it had stopped: {done}; done twice: {duplicates(counts)}")  # noqa: T201
         assert done > 0
-        assert duplicates(counts) == 0
+        # A quorum queue may give out once more what it was told of as the connection closed.
+        assert duplicates(counts) <= PREFETCH
 
     def test_a_killed_connector_loses_nothing(self, cluster: ConnectorCluster, name: str) -> None:
         connector = cluster.connectors[0]
