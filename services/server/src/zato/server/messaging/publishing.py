@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any
 from zato.common.cid import new_cid
 from zato.common.connectors.errors import InDoubt, NotSent
 from zato.common.connectors.sending import DEFAULT_STORE_LIMIT, STORE, WAIT
-from zato.common.errors import DeadlineExceeded, InvalidOptions, Unavailable, WorkerLost, ZatoError, error_from, grpc_code_of
+from zato.common.errors import (
+    PUBLIC,
+    DeadlineExceeded,
+    InvalidOptions,
+    Unavailable,
+    WorkerLost,
+    ZatoError,
+    error_from,
+    grpc_code_of,
+)
 from zato.common.logs import get_logger
 from zato.server.messaging.outbox import Connection, Outbox, Stored
 
@@ -127,6 +136,7 @@ class ConnectorClient:
             ZatoError: What the connector raised. Unavailable, and nothing more than that, where none could be reached.
         """
         failure: ZatoError = NotSent("This server knows no connector of the protocol: set its addresses in the settings")
+        answered: ZatoError | None = None
         for client, stub in self._in_turn():
             try:
                 return client.call(getattr(stub, method), request, timeout_s=timeout_s)
@@ -134,7 +144,10 @@ class ConnectorClient:
                 if type(exc) is not Unavailable:
                     raise
                 failure = exc
-        raise failure
+                if PUBLIC not in exc.attributes:
+                    # One that is there knows more than that another one is not.
+                    answered = exc
+        raise answered or failure
 
     def _publish_within(self, connection: str, message: Stored, timeout_s: float, *, is_patient: bool) -> bytes:
         deadline, pause_s, is_in_doubt = time.monotonic() + timeout_s, _FIRST_PAUSE_S, False
