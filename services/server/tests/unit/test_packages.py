@@ -109,6 +109,11 @@ def test_what_is_beside_the_services_is_not_imported(worker: Worker) -> None:
     assert worker.names() == ["s"]
 
 
+@pytest.mark.parametrize("name", ["test_orders.py", "setup.py", "tests.py"])
+def test_a_file_that_is_deployed_by_itself_is_meant_whatever_it_is_called(name: str) -> None:
+    assert Package(name, 1, b"").services_modules == [name.removesuffix(".py")]
+
+
 def test_data_files_are_found_by_path_and_as_resources(worker: Worker) -> None:
     def files(rate: str) -> dict[str, str | bytes]:
         before = (

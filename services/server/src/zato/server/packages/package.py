@@ -53,6 +53,9 @@ class Package:
     @property
     def services_modules(self) -> list[str]:
         """Names of the modules that may have services, parents first."""
+        if self.is_file:
+            # Whoever deploys a file by itself means it, whatever it is called.
+            return list(self.modules)
         return [name for name, path in sorted(self.modules.items()) if path and _is_looked_into(name)]
 
     @property
