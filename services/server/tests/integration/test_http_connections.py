@@ -67,10 +67,11 @@ def test_a_request_arrives_byte_by_byte(server: Server) -> None:
 
 def test_a_body_comes_in_chunks_with_extensions_and_trailers(server: Server) -> None:
     head = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
-    answer = fetch(server.http_port, head + b"3;name=value\r\n[1,\r\n2\r\n2]\r\n0\r\nX-Trailer: yes\r\n\r\n" + _PING)
-    assert answer is not None
-    assert answer.json == {"got": [1, 2]}
-    assert answer.rest.startswith(b"HTTP/1.1 200"), "the next request is found behind the trailers"
+    with server.connect() as connection:
+        connection.send(head + b"3;name=value\r\n[1,\r\n2\r\n2]\r\n0\r\nX-Trailer: yes\r\n\r\n" + _PING)
+        answer, next_answer = connection.read_answer(), connection.read_answer()
+    assert answer is not None and answer.json == {"got": [1, 2]}
+    assert next_answer is not None and next_answer.status == 200, "the next request is found behind the trailers"
 
 
 def test_who_expects_100_continue_gets_it_before_it_sends_the_body(server: Server) -> None:

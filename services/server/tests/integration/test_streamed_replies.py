@@ -6,7 +6,7 @@ import pytest
 
 from zato.common.testing.waiting import eventually
 
-from .conftest import Server, StartServer, fetch
+from .conftest import Server, StartServer
 
 pytestmark = pytest.mark.redis
 
@@ -81,9 +81,11 @@ def test_a_file_goes_out_whole(server: Server) -> None:
 
 
 def test_to_http_1_0_the_end_of_the_connection_is_the_end(server: Server) -> None:
-    answer = fetch(server.http_port, b"GET /given HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
-    assert answer is not None and "transfer-encoding" not in answer.headers
-    assert answer.rest == b"012"
+    with server.connect() as connection:
+        connection.send(b"GET /given HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        head = connection.read_head()
+        assert head is not None and "transfer-encoding" not in head[1]
+        assert connection.read_to_end() == b"012"
 
 
 def test_what_fails_before_the_first_piece_is_an_answer(server: Server) -> None:
