@@ -39,6 +39,7 @@ from zato.server.admin.packages import package_actions
 from zato.server.admin.pings import ping_actions
 from zato.server.admin.queues import queue_actions
 from zato.server.admin.rate_limits import RateLimits, rate_limit_actions
+from zato.server.admin.recordings import recording_actions
 from zato.server.admin.servers import server_actions
 from zato.server.admin.service_sources import service_source_actions
 from zato.server.admin.services import Admin, admin_services, internal_services
@@ -317,7 +318,8 @@ class WorkerApp:
             partial(self._bus.publish, self._reset_topic),
         )
         return {
-            **statistics_actions(reader, http, self._statistics.recordings),
+            **statistics_actions(reader, http),
+            **recording_actions(self._statistics.recordings),
             **kvdb_actions(tasks.conn, kvdb),
             **cache_actions(lambda: context().cache),
             **queue_actions(lambda: [async_queue, *find_queues()]),
