@@ -8,7 +8,6 @@ from typing import Any
 from activemq_server import CLIENT_JARS, ActiveMQServer
 from double import QueueManager
 
-from zato.common.errors import ZatoError
 from zato.common.testing.connector_cluster import PATIENCE_S, ConnectorCluster
 from zato.common.testing.waiting import eventually
 from zato.connector_mq.config import MQSettings
@@ -101,17 +100,9 @@ class Send(Service):
         self.create("outgoing-jms-wmq", "out", definition="broker")
         eventually(lambda: self.connectors[0].is_connected("out"), timeout_s=PATIENCE_S)
 
-    def create(self, kind: str, name: str, **options: Any) -> bool:
-        with contextlib.suppress(ZatoError):
-            self.server.invoke(f"zato.{kind}.create", {"name": name, **options})
-            return True
-        return False
-
     def channel(self, name: str, service: str, **options: Any) -> None:
         """Make a channel of a queue of the same name, and wait until messages can come."""
-        values = {"name": name, "definition": "broker", "queue": name, "service": service, **options}
-        self.server.invoke("zato.channel-jms-wmq.create", values)
-        self.await_connected(name)
+        self.make_channel(name, service, **{"definition": "broker", "queue": name, **options})
 
     safe_channel = channel
 
