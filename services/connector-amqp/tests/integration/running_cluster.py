@@ -10,7 +10,6 @@ from typing import Any
 
 import pika
 
-from zato.common.errors import ZatoError
 from zato.common.testing.certificates import CertificateAuthority
 from zato.common.testing.connector_cluster import PATIENCE_S, ConnectorCluster
 from zato.common.testing.rabbitmq_server import RabbitMQServer
@@ -69,19 +68,11 @@ class Send(Service):
         self.broker.end()
         super().end()
 
-    def create(self, kind: str, name: str, **options: Any) -> bool:
-        with contextlib.suppress(ZatoError):
-            self.server.invoke(f"zato.{kind}.create", {"name": name, **options})
-            return True
-        return False
-
     def channel(self, name: str, service: str, **options: Any) -> None:
         """Make a queue and a channel of the same name, and wait until messages can come."""
         with self.amqp() as channel:
             channel.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum"})
-        values = {"name": name, "definition": "broker", "queue": name, "service": service, **options}
-        self.server.invoke("zato.channel-amqp.create", values)
-        self.await_connected(name)
+        self.make_channel(name, service, **{"definition": "broker", "queue": name, **options})
 
     safe_channel = channel
 

@@ -8,7 +8,7 @@ from typing import Any
 from activemq_server import CLIENT_JARS, ActiveMQServer
 from double import QueueManager
 
-from zato.common.errors import ZatoError
+from zato.common.testing.certificates import CertificateAuthority
 from zato.common.testing.connector_cluster import PATIENCE_S, ConnectorCluster
 from zato.common.testing.waiting import eventually
 from zato.connector_mq.config import MQSettings
@@ -22,7 +22,8 @@ class Broker:
     """ActiveMQ, and how to get at it from here, in a Java virtual machine of the tests' own."""
 
     def __init__(self, java: str, folder: Path) -> None:
-        self.server = ActiveMQServer(java, folder)
+        self.authority = CertificateAuthority(folder)
+        self.server = ActiveMQServer(java, folder, self.authority.issue("broker", "localhost"))
         self.settings = MQSettings(token="-", jars=CLIENT_JARS)
         self.options: dict[str, Any] = {
             "provider": "jms",
@@ -91,6 +92,7 @@ class Send(Service):
     def __init__(self, broker: Broker, manager: QueueManager, odb_url: str, redis_url: str) -> None:
         super().__init__(odb_url, redis_url, jars=list(CLIENT_JARS), mq_library=str(manager.library))
         self.broker = broker.server
+        self.authority = broker.authority
         self.options = broker.options
         self.session = lambda: contextlib.closing(broker.connect())
 
@@ -101,17 +103,9 @@ class Send(Service):
         self.create("outgoing-jms-wmq", "out", definition="broker")
         eventually(lambda: self.connectors[0].is_connected("out"), timeout_s=PATIENCE_S)
 
-    def create(self, kind: str, name: str, **options: Any) -> bool:
-        with contextlib.suppress(ZatoError):
-            self.server.invoke(f"zato.{kind}.create", {"name": name, **options})
-            return True
-        return False
-
     def channel(self, name: str, service: str, **options: Any) -> None:
         """Make a channel of a queue of the same name, and wait until messages can come."""
-        values = {"name": name, "definition": "broker", "queue": name, "service": service, **options}
-        self.server.invoke("zato.channel-jms-wmq.create", values)
-        self.await_connected(name)
+        self.make_channel(name, service, **{"definition": "broker", "queue": name, **options})
 
     safe_channel = channel
 

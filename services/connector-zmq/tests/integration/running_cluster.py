@@ -43,8 +43,7 @@ class Send(Service):
     def channel(self, name: str, service: str, **options: Any) -> str:
         """Make a channel, and return its address once it listens there."""
         address = str(options.pop("address", f"tcp://127.0.0.1:{free_port()}"))
-        self.server.invoke("zato.channel-zmq.create", {"name": name, "address": address, "service": service, **options})
-        self.await_connected(name)
+        self.make_channel(name, service, address=address, **options)
         self._addresses[name] = address
         return address
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pika
 
-from zato.common.connectors.intake import Intake, IntakeSettings
+from zato.common.connectors.channels import Crew, intake_settings
+from zato.common.connectors.intake import Intake
 from zato.common.connectors.messages import DeadLetter, Fate, Message, Outcome
 from zato.common.connectors.objects import Configured
 from zato.common.connectors.running import Context
@@ -86,7 +87,7 @@ class Consumer:
 
     def _consumes(self, channel: Any) -> None:
         self._consuming = channel
-        self._owner.fares(self, "")
+        self._owner.crew.fares(self, "")
 
     def _check_consumes(self, channel: Any) -> None:
         if channel is self._channel and channel is not self._consuming and not self._is_cancelled:
@@ -100,13 +101,13 @@ class Consumer:
             self._reopen(channel, str(reason))
 
     def _reopen(self, channel: Any, reason: str) -> None:
-        self._owner.fares(self, reason)
+        self._owner.crew.fares(self, reason)
         if channel.connection.is_open:
             channel.connection.close(reply_text="starting anew")
 
     def _lost(self, reason: str) -> None:
         self._channel, self._unsettled = None, 0
-        self._owner.fares(self, reason)
+        self._owner.crew.fares(self, reason)
 
     def _take(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
         self._unsettled += 1
@@ -156,24 +157,14 @@ class AMQPChannel:
         options: ChannelOptions = configured.options
         self._options = options
         self._definition: DefinitionOptions = configured.references["definition"].options
-        self._report = context.report
+        is_acknowledged = options.ack_mode == "ack"
         self.intake: Intake = context.intake(
-            configured,
-            IntakeSettings(
-                service=options.service,
-                data_format=options.data_format,
-                tries=options.tries,
-                retry_after_s=options.retry_after_s,
-                timeout_s=options.timeout_s,
-                is_ordered=options.is_ordered,
-                inbox_s=options.inbox_s,
-                is_acknowledged=options.ack_mode == "ack",
-            ),
+            configured, intake_settings(options, is_ordered=options.is_ordered, is_acknowledged=is_acknowledged)
         )
+        self.crew = Crew(options.pool_size, context.report)
         self._dead_queue = options.dead_letter_queue or f"{options.queue}.dead-letters"
         self._grave = Publishing(self._definition, f"{configured.name} (dead letters)", lambda *_: None)
         self._is_stopping = threading.Event()
-        self._reasons: dict[Consumer, str] = {}
         self._consumers = [Consumer(options, self._definition, self._tag(), self) for _ in range(options.pool_size)]
         self._grave_started = threading.Lock()
         self._has_grave = False
@@ -197,13 +188,6 @@ class AMQPChannel:
             consumer.stop()
         if self._has_grave:
             self._grave.stop()
-
-    def fares(self, consumer: Consumer, reason: str) -> None:
-        """A consumer consumes, or says why it does not."""
-        self._reasons[consumer] = reason
-        reasons = [self._reasons.get(each, "it connects") for each in self._consumers]
-        # With one that consumes messages flow; the reason why another does not is worth to know all the same.
-        self._report("" in reasons, next((each for each in reasons if each), ""))
 
     def bury(self, outcome: Outcome, properties: Any, body: bytes, then: Callable[[], Any]) -> None:
         """Put a message among the dead letters, however long that takes, and only then have it acknowledged."""

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from zato.common.connectors.intake import Intake, IntakeSettings
+from zato.common.connectors.channels import Crew, intake_settings
+from zato.common.connectors.intake import Intake
 from zato.common.connectors.messages import DeadLetter, Fate, Message, Outcome
 from zato.common.connectors.objects import Configured
 from zato.common.connectors.running import Context
@@ -39,22 +40,10 @@ class MQChannel:
         self.options = options
         self.definition: DefinitionOptions = configured.references["definition"].options
         self.provider: Provider = make_provider(settings, self.definition)
-        self.intake: Intake = context.intake(
-            configured,
-            IntakeSettings(
-                service=options.service,
-                data_format=options.data_format,
-                tries=options.tries,
-                retry_after_s=options.retry_after_s,
-                timeout_s=options.timeout_s,
-                is_ordered=options.is_ordered,
-                inbox_s=options.inbox_s,
-            ),
-        )
+        self.intake: Intake = context.intake(configured, intake_settings(options, is_ordered=options.is_ordered))
+        self.crew = Crew(options.readers, context.report)
         self.orphans = Orphans()
         self.is_stopping = threading.Event()
-        self._context = context
-        self._reasons: dict[Reader, str] = {}
         self._readers = [Reader(self, f"mq-{configured.name}-{number}") for number in range(options.readers)]
 
     def start(self) -> None:
@@ -66,13 +55,6 @@ class MQChannel:
         self.intake.stop(drain_s)
         for reader in self._readers:
             reader.join(_JOIN_S)
-
-    def fares(self, reader: "Reader", reason: str) -> None:
-        """A reader reads, or says why it does not."""
-        self._reasons[reader] = reason
-        reasons = [self._reasons.get(each, "it connects") for each in self._readers]
-        # With one that reads messages flow; the reason why another does not is worth to know all the same.
-        self._context.report("" in reasons, next((each for each in reasons if each), ""))
 
     def bury(self, session: Session, message: MQMessage, outcome: Outcome) -> None:
         """Put a message into the backout queue, in the unit of work in which it was received."""
@@ -181,7 +163,7 @@ class Reader:
 
     def _failed(self, reason: str) -> None:
         if not self._channel.is_stopping.is_set():
-            self._channel.fares(self, reason or "it failed")
+            self._channel.crew.fares(self, reason or "it failed")
 
     def _read(self, session: Session, waiting: Waiting) -> None:
         channel = self._channel
@@ -192,7 +174,7 @@ class Reader:
             if is_first:
                 is_first = False
                 waiting.reset()
-                channel.fares(self, "")
+                channel.crew.fares(self, "")
             if message is not None:
                 self._handle(session, message)
 

@@ -12,6 +12,7 @@ from zato.common.errors import Unavailable, ZatoError
 from zato.connector_mq import jvm
 from zato.connector_mq.config import MQSettings
 from zato.connector_mq.jms_factories import make_factory
+from zato.connector_mq.jms_tls import distrust
 from zato.connector_mq.kinds import DefinitionOptions
 from zato.connector_mq.messages import MQMessage
 
@@ -87,11 +88,16 @@ class JMSSession:
         self._producers: OrderedDict[str, Any] = OrderedDict()
         self._lost = ""
         try:
-            with java.errors(lambda reason: Unavailable(f"{options.host}:{options.port} does not let us in: {reason}")):
+            with java.errors(self._not_let_in):
                 self._open()
         except BaseException:
             self.close()
             raise
+
+    def _not_let_in(self, reason: str) -> ZatoError:
+        options = self._options
+        reason = distrust(self._java, options) or reason
+        return Unavailable(f"{options.host}:{options.port} does not let us in: {reason}")
 
     def _open(self) -> None:
         options, java = self._options, self._java

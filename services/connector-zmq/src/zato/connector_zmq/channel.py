@@ -8,6 +8,7 @@ from typing import Any
 
 import redis
 
+from zato.common.connectors.channels import intake_settings
 from zato.common.connectors.intake import Intake, IntakeSettings
 from zato.common.connectors.messages import DeadLetter, Fate, Message, Outcome
 from zato.common.connectors.objects import Configured
@@ -256,12 +257,5 @@ def _is_acknowledged(options: ChannelOptions) -> bool:
 
 
 def _intake_settings(options: ChannelOptions) -> IntakeSettings:
-    return IntakeSettings(
-        service=options.service,
-        data_format=options.data_format,
-        tries=options.tries,
-        retry_after_s=options.retry_after_s,
-        timeout_s=options.timeout_s,
-        is_ordered=options.pool_strategy == "single",
-        inbox_s=options.inbox_s if _is_acknowledged(options) else 0,
-    )
+    inbox_s = options.inbox_s if _is_acknowledged(options) else 0
+    return intake_settings(options, is_ordered=options.pool_strategy == "single", inbox_s=inbox_s)

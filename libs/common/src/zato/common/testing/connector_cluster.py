@@ -7,7 +7,8 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from types import TracebackType
+from typing import Any, ClassVar, Self
 
 from zato.common.errors import Unavailable, ZatoError
 from zato.common.testing.connector_parts import Connector, Server
@@ -73,6 +74,9 @@ class ConnectorCluster:
     """
     The first connector runs, the second one is there to be started. Whoever stops a part starts it again.
 
+        with Cluster(odb_url, redis_url) as cluster:
+            cluster.make_channel("orders", "amqp.note", queue="orders")
+
     Attributes:
         protocol: As in the names of its kinds.
         module: What starts a connector.
@@ -98,6 +102,17 @@ class ConnectorCluster:
             Connector(self.module, f"{self.protocol}{at + 1}", address, [self.server.address], **settings, **more[at])
             for at, address in enumerate(addresses)
         ]
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.end()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
+        self.end()
 
     def start(self) -> None:
         self.server.start()
@@ -144,6 +159,18 @@ class ConnectorCluster:
         raise NotImplementedError
 
     # What all can do
+
+    def create(self, kind: str, name: str, **options: Any) -> bool:
+        """Make an object. Returns whether that could be done: not while its kind is unknown, nor where it is there already."""
+        with contextlib.suppress(ZatoError):
+            self.server.invoke(f"zato.{kind}.create", {"name": name, **options})
+            return True
+        return False
+
+    def make_channel(self, name: str, service: str, **options: Any) -> None:
+        """Make a channel, and wait until messages can come."""
+        self.server.invoke(f"zato.channel-{self.protocol}.create", {"name": name, "service": service, **options})
+        self.await_connected(name)
 
     @contextlib.contextmanager
     def giving(self, name: str, bodies: Sequence[str]) -> Iterator[None]:
