@@ -139,6 +139,64 @@ def test_a_call_is_forwarded_with_who_makes_it_and_how_long_it_may_take(socket_f
     asyncio.run(run())
 
 
+def test_what_callers_say_of_themselves_is_one_header_whatever_is_in_it(socket_file: Path) -> None:
+    async def run() -> None:
+        worker = FakeWorker(ok)
+        async with running(socket_file, worker) as workers:
+            actor = "ann\r\nx-zato-token: \r\n\r\nPOST /__rpc/ControlPlane/Deploy HTTP/1.1\x85\x1b"
+            await workers.call("ControlPlane/Watch", b"message", cid="c\nd", actor=actor, timeout_s=5, token="the-token")
+        (received,) = worker.received
+        assert received.headers["x-zato-token"] == "the-token"
+        assert received.headers["x-zato-actor"] == "ann??x-zato-token: ????POST /__rpc/ControlPlane/Deploy HTTP/1.1??"
+        assert received.headers["x-zato-cid"] == "c?d"
+
+    asyncio.run(run())
+
+
+def test_a_reply_is_understood_however_it_is_cut(socket_file: Path) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(2):
+            await reader.readuntil(b"message")
+            for byte in b"HTTP/1.1 200 OK\r\nX: y\r\nContent-Length: 5\r\n\r\n\r\n\r\n!":
+                writer.write(bytes([byte]))
+                await writer.drain()
+                await asyncio.sleep(0)
+        writer.close()
+
+    async def run() -> None:
+        server = await asyncio.start_unix_server(serve, socket_file)
+        workers = Workers(socket_file)
+        assert [await call(workers) for _ in range(2)] == [b"\r\n\r\n!"] * 2
+        workers.close()
+        server.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("pause_s", [0, 0.02])
+def test_what_nobody_asked_for_is_never_taken_for_an_answer(socket_file: Path, pause_s: float) -> None:
+    closed = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"message")
+        for number in (b"1", b"2"):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" + number)
+            await asyncio.sleep(pause_s)
+        await reader.read()
+        writer.close()
+        closed.append(writer)
+
+    async def run() -> None:
+        server = await asyncio.start_unix_server(serve, socket_file)
+        workers = Workers(socket_file)
+        for count in (1, 2):
+            assert await call(workers) == b"1"
+            await until(lambda count=count: len(closed) == count)  # type: ignore[misc]
+        server.close()
+
+    asyncio.run(run())
+
+
 def test_connections_are_used_again_unless_the_worker_closes(socket_file: Path) -> None:
     async def run() -> None:
         for keeps_alive, connections in ((True, 1), (False, 5)):
@@ -171,8 +229,7 @@ def test_a_worker_that_closed_a_connection_in_the_pool_costs_nothing(socket_file
         worker = FakeWorker(ok)
         async with running(socket_file, worker) as workers:
             await call(workers)
-            writer = workers._idle[0][1]
-            writer.transport.abort()
+            workers._idle[0]._transport.abort()
             await until(lambda: worker.closed == 1)
             assert await call(workers) == b"answer to message"
 
@@ -245,7 +302,7 @@ def test_a_server_that_is_busy_is_ready_all_the_same(socket_file: Path) -> None:
 
 def test_who_waits_for_news_takes_no_turn_of_calls(socket_file: Path) -> None:
     async def answer(received: Received) -> tuple[int, bytes] | None:
-        return await (never(received) if int(received.headers["x-zato-wait-ms"]) else ok(received))
+        return await (never(received) if int(received.headers.get("x-zato-wait-ms", "0")) else ok(received))
 
     async def run() -> None:
         worker = FakeWorker(answer)
