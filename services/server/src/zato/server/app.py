@@ -197,7 +197,9 @@ class WorkerApp:
         self._pid = os.getpid()
         self._state = WorkerState()
         is_for_people = logs.is_for_people(settings.log_format, sys.stderr)
-        self._access_log = AccessLog(settings.name, None if is_for_people else sys.stderr.buffer)
+        log_stream = None if is_for_people else sys.stderr.buffer
+        self._access_log = AccessLog(settings.name, log_stream)
+        self._call_log = AccessLog(settings.name, log_stream, logger=RPC.__module__, event="service_invoked")
         self._is_loaded = False
         self._is_stopping = False
         self._stop_by = 0.0
@@ -295,6 +297,7 @@ class WorkerApp:
             watch,
             self._register_kinds,
             AccountsRPC(self._sign_in),
+            self._call_log,
             more={
                 **jobs_rpc.methods,
                 **RefusalsRPC(self._database).methods,
@@ -407,15 +410,16 @@ class WorkerApp:
                 forget_worker(session, self._settings.name, self._pid)
         except ZatoError as exc:
             log.warning("worker_not_signed_off", error=exc.message)
-        self._access_log.flush()
+        self.flush_log()
         self._overseer.stop()
         self._shared_counter.close()
         self._bus.close()
         self._database.close()
 
     def flush_log(self) -> None:
-        """Write the lines of requests that wait for others to be written with."""
+        """Write the lines of requests and calls that wait for others to be written with."""
         self._access_log.flush()
+        self._call_log.flush()
 
     def tick(self, open_connections: int) -> int:
         """Return how many requests this worker has answered."""

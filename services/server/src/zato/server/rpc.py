@@ -24,6 +24,7 @@ from zato.server.control.deployments import Deployed, Deployments
 from zato.server.control.status import store_status
 from zato.server.control.watch import Watch
 from zato.server.http import formats
+from zato.server.http.access_log import AccessLog, shown
 from zato.server.http.request import Request, Response
 from zato.server.odb.database import Database
 from zato.server.services.context import ChannelInfo
@@ -73,6 +74,7 @@ class RPC:
         server: Name of this server.
         register: Stores kinds that another part declares.
         accounts: Says who calls, and lets them sign in.
+        call_log: Has a line of each service that was invoked.
         more: Methods of further contracts, e.g. "Jobs/Lead".
     """
 
@@ -86,6 +88,7 @@ class RPC:
         watch: Watch,
         register: Callable[[control_plane.RegisterKindsRequest, Author], None],
         accounts: AccountsRPC,
+        call_log: AccessLog,
         more: Mapping[str, Callable[[Call], bytes]] = MappingProxyType({}),
     ) -> None:
         self._server = server
@@ -95,6 +98,7 @@ class RPC:
         self._deployments = deployments
         self._watch = watch
         self._register = register
+        self._call_log = call_log
         self._authorize = accounts.authorize
         self._methods: dict[str, Callable[[Call], bytes]] = {
             "Invoker/Invoke": self._invoke,
@@ -153,7 +157,8 @@ class RPC:
             response = self._overseer.run(call.deadline_s, invoke, request.service, made)
         body, content_type = formats.dump(payload_format, response.payload)
         elapsed_ms = round((time.perf_counter() - started) * 1000, 2)
-        log.info("service_invoked", service=request.service, channel_type=channel.type, duration_ms=elapsed_ms)
+        fields = {"service": request.service, "channel_type": shown(channel.type), "duration_ms": elapsed_ms}
+        self._call_log.add(cid, fields)
         return InvokeResponse(
             cid=cid,
             payload=body,

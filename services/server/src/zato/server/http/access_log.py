@@ -14,18 +14,16 @@ from zato.server.http.request import Request, Response
 from zato.server.http.steps import Handler, Step
 from zato.server.metrics import Metrics
 
-_NAME = "zato.access"
+_LOGGER = "zato.access"
 _EVENT = "http_request"
 _MAX_CHARACTERS = 200
 _WRITE_AFTER_S = 0.1
 _MAX_WAITING = 1000
 
-log = get_logger(_NAME)
-
 
 class AccessLog:
     """
-    Lines of requests.
+    Lines of requests, or of calls.
 
     There are so many that each has to cost little: they are made without the machinery of other lines, and written together a
     tenth of a second later. A worker that is killed takes the last ones along.
@@ -33,12 +31,16 @@ class AccessLog:
     Args:
         part: As in all other lines.
         stream: Where JSON goes; None on a terminal, where these are lines as all others.
+        logger, event: In each line.
     """
 
-    def __init__(self, part: str, stream: BinaryIO | None) -> None:
+    def __init__(self, part: str, stream: BinaryIO | None, *, logger: str = _LOGGER, event: str = _EVENT) -> None:
         self._part = part
         self._stream = stream
-        self._is_wanted = logging.getLogger(_NAME).isEnabledFor(logging.INFO)
+        self._logger = logger
+        self._event = event
+        self._log = get_logger(logger)
+        self._is_wanted = logging.getLogger(logger).isEnabledFor(logging.INFO)
         self._waiting: list[tuple[int, str, dict[str, Any]]] = []
         self._second, self._second_text = 0, ""
 
@@ -46,7 +48,7 @@ class AccessLog:
         if not self._is_wanted:
             return
         if self._stream is None:
-            log.info(_EVENT, **fields)
+            self._log.info(self._event, **fields)
             return
         if not self._waiting:
             gevent.spawn_later(_WRITE_AFTER_S, self.flush)
@@ -56,7 +58,7 @@ class AccessLog:
 
     def _line(self, moment_ns: int, cid: str, fields: dict[str, Any]) -> bytes:
         timestamp = self._timestamp(moment_ns)
-        fields.update(event=_EVENT, cid=cid, logger=_NAME, level="info", timestamp=timestamp, part=self._part)
+        fields.update(event=self._event, cid=cid, logger=self._logger, level="info", timestamp=timestamp, part=self._part)
         return _encode(fields)
 
     def _timestamp(self, moment_ns: int) -> str:
@@ -104,13 +106,14 @@ def make_access_log_step(metrics: Metrics, access_log: AccessLog) -> Step:
             "bytes_out": sent_bytes,
             "duration_ms": round(elapsed_s * 1000, 2),
             "remote_address": request.remote_address,
-            "user_agent": _ascii(request.header(b"user-agent")[:_MAX_CHARACTERS]),
+            "user_agent": shown(request.header(b"user-agent")),
         }
         access_log.add(request.cid, fields)
 
     return log_access
 
 
-def _ascii(text: str) -> str:
-    """Clients send any byte: what is no ASCII might be an order to the terminal that shows the log."""
+def shown(text: str) -> str:
+    """Clients send any byte, and any number: what is no ASCII might be an order to the terminal that shows the log."""
+    text = text[:_MAX_CHARACTERS]
     return text if text.isascii() else text.encode("ascii", "backslashreplace").decode()
