@@ -102,7 +102,7 @@ from zato.server.jobs.rpc import JobsRPC
 from zato.server.jobs.runner import Runner
 from zato.server.jobs.runs import Runs
 from zato.server.kinds import own_kinds
-from zato.server.messaging.delivery import Deliveries
+from zato.server.messaging.delivery import Deliveries, MessageLog
 from zato.server.messaging.forwarding import Forwarder
 from zato.server.messaging.inbox import Inbox
 from zato.server.messaging.leases import Leases
@@ -196,7 +196,9 @@ class WorkerApp:
         self._pid = os.getpid()
         self._state = WorkerState()
         is_for_people = logs.is_for_people(settings.log_format, sys.stderr)
-        self._access_log = AccessLog(settings.name, None if is_for_people else sys.stderr.buffer)
+        stream = None if is_for_people else sys.stderr.buffer
+        self._access_log = AccessLog(settings.name, stream)
+        self._message_log = MessageLog(settings.name, stream)
         self._is_loaded = False
         self._is_stopping = False
         self._stop_by = 0.0
@@ -284,7 +286,7 @@ class WorkerApp:
         jobs_rpc = JobsRPC(leadership, Claims(self._database), self._job_runs, runner)
         inbox = Inbox(tasks.conn, f"zato:{settings.cluster}:inbox")
         leases = Leases(tasks.conn, f"zato:{settings.cluster}:lease")
-        deliveries = Deliveries(settings.name, invoker, self._overseer, inbox, leases)
+        deliveries = Deliveries(settings.name, invoker, self._overseer, inbox, leases, self._message_log)
         self._rpc = RPC(
             settings.name,
             invoker,
@@ -406,14 +408,16 @@ class WorkerApp:
         except ZatoError as exc:
             log.warning("worker_not_signed_off", error=exc.message)
         self._access_log.flush()
+        self._message_log.flush()
         self._overseer.stop()
         self._shared_counter.close()
         self._bus.close()
         self._database.close()
 
     def flush_log(self) -> None:
-        """Write the lines of requests that wait for others to be written with."""
+        """Write the lines of requests and messages that wait for others to be written with."""
         self._access_log.flush()
+        self._message_log.flush()
 
     def tick(self, open_connections: int) -> int:
         """Return how many requests this worker has answered."""
