@@ -103,7 +103,7 @@ from zato.server.jobs.rpc import JobsRPC
 from zato.server.jobs.runner import Runner
 from zato.server.jobs.runs import Runs
 from zato.server.kinds import own_kinds
-from zato.server.messaging.delivery import Deliveries
+from zato.server.messaging.delivery import Deliveries, MessageLog
 from zato.server.messaging.forwarding import Forwarder
 from zato.server.messaging.inbox import Inbox
 from zato.server.messaging.leases import Leases
@@ -116,7 +116,7 @@ from zato.server.odb import gevent_psycopg2
 from zato.server.odb.database import Database
 from zato.server.odb.tables import utc_now
 from zato.server.rehearsal import rehearse
-from zato.server.rpc import RPC
+from zato.server.rpc import RPC, CallLog
 from zato.server.security.check import check_security
 from zato.server.security.context import SecurityContext
 from zato.server.security.definitions import SECURITY_KINDS
@@ -197,9 +197,10 @@ class WorkerApp:
         self._pid = os.getpid()
         self._state = WorkerState()
         is_for_people = logs.is_for_people(settings.log_format, sys.stderr)
-        log_stream = None if is_for_people else sys.stderr.buffer
-        self._access_log = AccessLog(settings.name, log_stream)
-        self._call_log = AccessLog(settings.name, log_stream, logger=RPC.__module__, event="service_invoked")
+        stream = None if is_for_people else sys.stderr.buffer
+        self._access_log = AccessLog(settings.name, stream)
+        self._call_log = CallLog(settings.name, stream)
+        self._message_log = MessageLog(settings.name, stream)
         self._is_loaded = False
         self._is_stopping = False
         self._stop_by = 0.0
@@ -287,7 +288,7 @@ class WorkerApp:
         jobs_rpc = JobsRPC(leadership, Claims(self._database), self._job_runs, runner)
         inbox = Inbox(tasks.conn, f"zato:{settings.cluster}:inbox")
         leases = Leases(tasks.conn, f"zato:{settings.cluster}:lease")
-        deliveries = Deliveries(settings.name, invoker, self._overseer, inbox, leases)
+        deliveries = Deliveries(settings.name, invoker, self._overseer, inbox, leases, self._message_log)
         self._rpc = RPC(
             settings.name,
             invoker,
@@ -417,9 +418,9 @@ class WorkerApp:
         self._database.close()
 
     def flush_log(self) -> None:
-        """Write the lines of requests and calls that wait for others to be written with."""
-        self._access_log.flush()
-        self._call_log.flush()
+        """Write the lines of requests, calls and messages that wait for others to be written with."""
+        for lines in (self._access_log, self._call_log, self._message_log):
+            lines.flush()
 
     def tick(self, open_connections: int) -> int:
         """Return how many requests this worker has answered."""

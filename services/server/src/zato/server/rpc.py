@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
+from typing import BinaryIO
 
 import gevent
 from google.protobuf.message import DecodeError
@@ -24,8 +25,8 @@ from zato.server.control.deployments import Deployed, Deployments
 from zato.server.control.status import store_status
 from zato.server.control.watch import Watch
 from zato.server.http import formats
-from zato.server.http.access_log import AccessLog, shown
 from zato.server.http.request import Request, Response
+from zato.server.lines import FrequentLines, shown
 from zato.server.odb.database import Database
 from zato.server.services.context import ChannelInfo
 from zato.server.services.invoke import Invoker
@@ -68,6 +69,11 @@ class Call:
     is_from_part: bool = True
 
 
+class CallLog(FrequentLines):
+    def __init__(self, part: str, stream: BinaryIO | None) -> None:
+        super().__init__(__name__, "service_invoked", part, stream)
+
+
 class RPC:
     """
     Args:
@@ -88,7 +94,7 @@ class RPC:
         watch: Watch,
         register: Callable[[control_plane.RegisterKindsRequest, Author], None],
         accounts: AccountsRPC,
-        call_log: AccessLog,
+        call_log: CallLog,
         more: Mapping[str, Callable[[Call], bytes]] = MappingProxyType({}),
     ) -> None:
         self._server = server
