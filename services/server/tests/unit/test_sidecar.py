@@ -27,6 +27,7 @@ from zato.common.rpc.access import Doorkeeper
 from zato.common.rpc.aio import AioClient, AioServer
 from zato.common.rpc.calls import call_metadata
 from zato.common.rpc.details import error_detail
+from zato.common.rpc.roles import OPERATOR, WEBADMIN
 from zato.proto.control_plane.v1.control_plane_pb2 import (
     DeployRequest,
     DeployResponse,
@@ -447,6 +448,50 @@ def test_what_comes_in_pieces_is_forwarded_as_one_and_refused_as_soon_as_it_is_t
 
     worker = FakeWorker(answer)
     uvloop.run(run())
+
+
+class Door(Doorkeeper):
+    """Knows its callers' roles without their certificates."""
+
+    def __init__(self, role: str) -> None:
+        super().__init__(None)
+        self._role = role
+
+    def is_called_by(self, role: str, context: Any) -> bool:
+        return role == self._role
+
+
+@pytest.mark.parametrize(
+    ("role", "told", "noted"),
+    [
+        (WEBADMIN, "192.0.2.7", "192.0.2.7"),
+        (WEBADMIN, "2001:DB8::1", "2001:db8::1"),
+        (WEBADMIN, "", "127.0.0.1"),
+        (WEBADMIN, "nowhere", "127.0.0.1"),
+        (OPERATOR, "192.0.2.7", "127.0.0.1"),
+        ("", "192.0.2.7", "127.0.0.1"),
+    ],
+)
+def test_only_the_web_admin_says_where_a_person_is(socket_file: Path, role: str, told: str, noted: str) -> None:
+    async def run() -> None:
+        async with running(socket_file, worker) as workers:
+            door = Door(role)
+            server = AioServer(
+                "127.0.0.1:0", token="t", services=SERVICES, add=lambda at: add_services(at, workers, "t", lambda: door)
+            )
+            await server.start()
+            client = AioClient(f"127.0.0.1:{server.port}", token="t")
+            deploy: Any = ControlPlaneStub(client.channel).Deploy
+            await deploy(DeployRequest(), metadata=call_metadata("t", "c", told), timeout=10)
+            assert [each.headers["x-zato-address"] for each in worker.received] == [noted]
+            await client.close()
+            await server.stop(0.1)
+
+    async def answer(_received: Received) -> tuple[int, bytes]:
+        return 200, DeployResponse(version=1).SerializeToString()
+
+    worker = FakeWorker(answer)
+    asyncio.run(run())
 
 
 # The pickup folder

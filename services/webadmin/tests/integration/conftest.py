@@ -49,8 +49,7 @@ class Cluster:
 
     def invoke(self, service: str, values: dict[str, Any]) -> Any:
         """As a part of the cluster, which may everything."""
-        secrets = tomllib.loads((self.folder / "secrets.toml").read_text())
-        servers = Servers((self.part("server1")["grpc_address"],), secrets["token"], "tests", operator_tls(self.folder))
+        servers = Servers((self.part("server1")["grpc_address"],), self.token, "tests", operator_tls(self.folder))
         with Admin(servers) as admin:
             return admin.invoke(service, values)
 
@@ -86,6 +85,10 @@ class Cluster:
         client = redis.Redis.from_url(f"redis://:{secrets['redis_password']}@{self.part('redis')['address']}/0")
         keys: Any = client.keys("*:webadmin:session:*")
         return {key.decode(): json.loads(client.get(key))["seen_at"] for key in keys}
+
+    @property
+    def token(self) -> str:
+        return str(tomllib.loads((self.folder / "secrets.toml").read_text())["token"])
 
     @property
     def url(self) -> str:

@@ -125,6 +125,10 @@ class Doorkeeper:
             self._refuse(error, method, context, cid)
             raise error
 
+    def is_called_by(self, role: str, context: Any) -> bool:
+        """Whether the caller is of this role for certain: its certificate says so, and those are checked here."""
+        return self._checks_roles and _role(context) == role
+
     @property
     def checks_roles(self) -> bool:
         return self._checks_roles

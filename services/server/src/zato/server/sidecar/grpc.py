@@ -1,7 +1,9 @@
 """The contracts that a server serves, each call forwarded as the bytes it came as."""
 
 import asyncio
+import contextlib
 import hmac
+import ipaddress
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -13,7 +15,8 @@ from grpc import aio
 from zato.common.errors import BadRequest, DeadlineExceeded, PayloadTooLarge, Unavailable
 from zato.common.logs import get_logger
 from zato.common.rpc.access import Doorkeeper
-from zato.common.rpc.calls import TOKEN_KEY, cid_of, find
+from zato.common.rpc.calls import ADDRESS_KEY, TOKEN_KEY, cid_of, find
+from zato.common.rpc.roles import WEBADMIN
 from zato.proto.accounts.v1 import accounts_pb2
 from zato.proto.control_plane.v1 import control_plane_pb2
 from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest, WatchEvent, WatchRequest
@@ -102,7 +105,7 @@ def _forwarding(workers: Workers, method: str, cluster_token: str, door: Callabl
             message,
             cid=cid_of(metadata),
             actor=find(metadata, "zato-actor") or "cluster",
-            address=_host(context.peer()),
+            address=_address(metadata, context, door()),
             token=_persons_token(metadata, cluster_token),
             timeout_s=_DEFAULT_TIMEOUT_S if remaining is None else remaining,
         )
@@ -138,6 +141,15 @@ def _persons_token(metadata: Iterable[tuple[str, str | bytes]] | None, cluster_t
 def lets_in(method: str, token: str) -> bool:
     """Whether a call without the cluster's token goes on to a worker, which finds out who it is."""
     return method == f"/{ACCOUNTS}/SignIn" or token.startswith(PERSONAL)
+
+
+def _address(metadata: Iterable[tuple[str, str | bytes]] | None, context: Any, door: Doorkeeper) -> str:
+    """Return where the call comes from; of what people do in the web admin, where their browser is."""
+    told = find(metadata, ADDRESS_KEY)
+    if told and door.is_called_by(WEBADMIN, context):
+        with contextlib.suppress(ValueError):
+            return str(ipaddress.ip_address(told))
+    return _host(context.peer())
 
 
 def _host(peer: str) -> str:
