@@ -5,7 +5,6 @@ import pickle
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, get_type_hints
 
 import psutil
