@@ -150,4 +150,4 @@ class Send(Service):
 
     def size(self, queue: str) -> int:
         with self.session() as session:
-            return len(session.browse(queue, 10_000))
+            return session.count(queue, 10_000)
