@@ -17,6 +17,8 @@ from zato.connector_mq.jms_factories import ACTIVEMQ_FACTORY
 from zato.connector_mq.kinds import DefinitionOptions
 from zato.connector_mq.messages import MQMessage
 
+_MALFORMED = 10_000
+
 
 class Broker:
     """ActiveMQ, and how to get at it from here, in a Java virtual machine of the tests' own."""
@@ -112,15 +114,16 @@ class Send(Service):
     def give(self, name: str, bodies: Sequence[str]) -> None:
         self.put(name, bodies)
 
-    def give_malformed(self, name: str) -> None:
+    def give_malformed(self, name: str) -> int:
         """Messages of Java's own values, which are of no use here, and such as have nothing in them."""
         with self.session() as session:
-            for number in range(300):
+            for number in range(_MALFORMED):
                 make = (session._session.createStreamMessage, session._session.createMapMessage, session._session.createMessage)
                 raw = make[number % 3]()
                 raw.setIntProperty("number", number)
                 session._produce(name, raw, 2, 4, 0)
             session.commit()
+        return _MALFORMED
 
     def is_empty(self, name: str) -> bool:
         return self.size(name) == 0
@@ -147,4 +150,4 @@ class Send(Service):
 
     def size(self, queue: str) -> int:
         with self.session() as session:
-            return len(session.browse(queue, 10_000))
+            return session.count(queue, 10_000)

@@ -221,6 +221,9 @@ class AMQP10Session:
             session.close()
         return found
 
+    def count(self, queue: str, limit: int) -> int:
+        return len(self.browse(queue, limit))
+
     def backout_queue(self, queue: str) -> str:
         return ""
 

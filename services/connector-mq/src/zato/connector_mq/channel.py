@@ -4,6 +4,7 @@ import queue
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -72,14 +73,12 @@ class MQChannel:
         return self.options.backout_queue or session.backout_queue(queue_name) or f"{queue_name}.BACKOUT"
 
     def dead_letters(self, limit: int) -> list[DeadLetter]:
-        session = self.provider.connect()
-        try:
+        with closing(self.provider.connect()) as session:
             return [_letter(each) for each in session.browse(self.backout_queue(session), limit)]
-        finally:
-            session.close()
 
     def count_dead_letters(self) -> int:
-        return len(self.dead_letters(_MOST_LETTERS))
+        with closing(self.provider.connect()) as session:
+            return session.count(self.backout_queue(session), _MOST_LETTERS)
 
     def redrive(self, ids: Sequence[str] | None) -> int:
         return self._take_out(ids, lambda session, message: session.forward(self.options.queue, message, {}, GRAVE_PROPERTIES))
@@ -89,8 +88,7 @@ class MQChannel:
 
     def _take_out(self, ids: Sequence[str] | None, then: Callable[[Session, MQMessage], None]) -> int:
         count = 0
-        session = self.provider.connect()
-        try:
+        with closing(self.provider.connect()) as session:
             grave = self.backout_queue(session)
             there = [each.message_id for each in session.browse(grave, _MOST_LETTERS)]
             chosen = None if ids is None else frozenset(ids)
@@ -102,8 +100,6 @@ class MQChannel:
                 then(session, message)
                 session.commit()
                 count += 1
-        finally:
-            session.close()
         return count
 
 

@@ -212,6 +212,9 @@ class MQISession:
                 opened.close()
         return found
 
+    def count(self, queue: str, limit: int) -> int:
+        return len(self.browse(queue, limit))
+
     def backout_queue(self, queue: str) -> str:
         """Return its BOQNAME; nothing where we may not ask for it."""
         try:

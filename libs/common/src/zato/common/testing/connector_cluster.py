@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
+import redis
+
 from zato.common.errors import Unavailable, ZatoError
 from zato.common.testing.connector_parts import Connector, Server
 from zato.common.testing.processes import free_port
@@ -40,6 +42,21 @@ class Note(Service):
 
     def handle(self):
         note(self.channel.name, self.request.raw_request.decode())
+
+
+class Gated(Service):
+    """Notes that it has begun. Of a channel, the first 200 messages are done at once; the others wait until somebody opens."""
+
+    name = "@PROTOCOL@.gated"
+
+    def handle(self):
+        channel, line = self.channel.name, self.request.raw_request.decode()
+        note(channel + ".begun", line)
+        with open(os.path.join(FOLDER, channel + ".begun")) as file:
+            has_to_wait = line not in file.read().split()[:200]
+        while has_to_wait and not os.path.exists(os.path.join(FOLDER, channel + ".open")):
+            time.sleep(0.1)
+        note(channel, line)
 
 
 class Slow(Service):
@@ -95,6 +112,7 @@ class ConnectorCluster:
         self, odb_url: str, redis_url: str, /, server_settings: Mapping[str, Any] | None = None, **settings: Any
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="zato-test-files-"))
+        self._redis = redis.Redis.from_url(redis_url, decode_responses=True)
         addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
         known = {self.setting or f"connector_{self.protocol}_addresses": addresses}
         self.server = Server("server1", odb_url, redis_url, f"test-{free_port()}", **known, **(server_settings or {}))
@@ -144,8 +162,12 @@ class ConnectorCluster:
         """Give messages to a channel, and return once all of them are kept or done. The connector may die meanwhile."""
         raise NotImplementedError
 
-    def give_malformed(self, name: str) -> None:
-        """Give a channel some hundreds of messages such as no library makes."""
+    def give_malformed(self, name: str) -> int:
+        """
+        Give a channel ten thousand messages such as no library makes.
+
+        Returns how many of them the connector has to take: of all others the peer has heard that they are refused, and why.
+        """
         raise NotImplementedError
 
     def is_empty(self, name: str) -> bool:
@@ -192,6 +214,21 @@ class ConnectorCluster:
         assert not thread.is_alive(), "not all messages were taken"
         if errors:
             raise errors[0]
+
+    @contextlib.contextmanager
+    def given(self, name: str, bodies: Sequence[str]) -> Iterator[None]:
+        """Have all of them with the peer, confirmed and so not to be lost, as long as the channel takes not all of them."""
+        self.give(name, bodies)
+        yield
+
+    def open(self, name: str) -> None:
+        """Let go the messages of a channel that wait in the service `gated`, and all that come."""
+        (self.folder / f"{name}.open").touch()
+
+    def remembered(self, name: str) -> int:
+        """Return how many messages of a channel the inbox has marked as done."""
+        keys = list(self._redis.scan_iter(f"*:{name}:*", count=1000))
+        return sum(value == "done" for value in self._redis.mget(keys)) if keys else 0
 
     def edit(self, name: str, **options: Any) -> None:
         self.server.invoke(f"zato.channel-{self.protocol}.edit", {"name": name, **options})
