@@ -37,6 +37,8 @@ from zato.proto.control_plane.v1.control_plane_pb2 import (
 )
 from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
 from zato.proto.errors.v1.errors_pb2 import ErrorDetail
+from zato.proto.invoker.v1.invoker_pb2 import Invoked, InvokeManyRequest, InvokeManyResponse, InvokeRequest, InvokeResponse
+from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
 from zato.server.packages.archives import unpack
 from zato.server.sidecar.forward import Workers
 from zato.server.sidecar.grpc import SERVICES, add_services
@@ -491,7 +493,95 @@ def test_only_the_web_admin_says_where_a_person_is(socket_file: Path, role: str,
         return 200, DeployResponse(version=1).SerializeToString()
 
     worker = FakeWorker(answer)
-    asyncio.run(run())
+    uvloop.run(run())
+
+
+@contextlib.asynccontextmanager
+async def stream_of_many(workers: Workers) -> AsyncIterator[Any]:
+    """A stream of InvokeMany through a sidecar's server."""
+    door = Doorkeeper(None)
+    server = AioServer("localhost:0", token="t", services=SERVICES, add=lambda at: add_services(at, workers, "t", lambda: door))
+    await server.start()
+    client = AioClient(f"localhost:{server.port}", token="t")
+    stub: Any = InvokerStub(client.channel)
+    stream = stub.InvokeMany(metadata=call_metadata("t", "c"), timeout=10)
+    try:
+        yield stream
+    finally:
+        stream.cancel()
+        await client.close()
+        await server.stop(0.1)
+
+
+def many(*services: str) -> InvokeManyRequest:
+    return InvokeManyRequest(invocations=[InvokeRequest(service=service) for service in services])
+
+
+def answer_to(message: InvokeManyRequest) -> InvokeManyResponse:
+    responses = [InvokeResponse(cid=each.service) for each in message.invocations]
+    return InvokeManyResponse(results=[Invoked(response=response) for response in responses])
+
+
+def test_messages_of_a_stream_are_worked_on_at_the_same_time_and_answered_in_their_order(socket_file: Path) -> None:
+    async def run() -> None:
+        last_came = asyncio.Event()
+
+        async def answer(received: Received) -> tuple[int, bytes]:
+            message = InvokeManyRequest.FromString(received.body)
+            if message == many("a", "b"):
+                await last_came.wait()
+            elif message == many("d"):
+                last_came.set()
+            return 200, answer_to(message).SerializeToString()
+
+        async with running(socket_file, FakeWorker(answer)) as workers, stream_of_many(workers) as stream:
+            messages = [many("a", "b"), many("c"), many("d")]
+            for message in messages:
+                await stream.write(message)
+            assert [await stream.read() for _ in messages] == [answer_to(message) for message in messages]
+            # One whose caller waits for its answer before the next one, too.
+            for message in messages:
+                await stream.write(message)
+                assert await stream.read() == answer_to(message)
+            await stream.done_writing()
+            assert await stream.read() is aio.EOF
+
+    uvloop.run(run())
+
+
+def test_a_stream_keeps_no_more_than_a_few_calls_running(socket_file: Path) -> None:
+    async def run() -> None:
+        worker = FakeWorker(never)
+        async with running(socket_file, worker) as workers, stream_of_many(workers) as stream:
+            for number in range(20):
+                await stream.write(many(f"service{number}"))
+            await until(lambda: len(worker.received) == 8)
+            worker.answer = ok
+            assert await call(workers) == b"answer to message", "others have their turn"
+            assert len(worker.received) == 9
+            stream.cancel()
+            await until(lambda: worker.closed == 8)
+
+    uvloop.run(run())
+
+
+def test_a_stream_fails_with_the_first_of_its_messages_that_no_worker_answers(socket_file: Path) -> None:
+    async def run() -> None:
+        async def answer(received: Received) -> tuple[int, bytes] | None:
+            if InvokeManyRequest.FromString(received.body) == many("hangs"):
+                await never(received)
+            return None
+
+        worker = FakeWorker(answer)
+        async with running(socket_file, worker) as workers, stream_of_many(workers) as stream:
+            await stream.write(many("closes"))
+            await stream.write(many("hangs"))
+            with pytest.raises(aio.AioRpcError) as raised:
+                await stream.read()
+            assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
+            await until(lambda: worker.closed == worker.opened)
+
+    uvloop.run(run())
 
 
 # The pickup folder

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import BinaryIO
@@ -16,7 +16,7 @@ from zato.common.errors import BadRequest, DeadlineExceeded, NotFound, ZatoError
 from zato.common.logs import bind_cid, get_logger
 from zato.common.rpc.details import as_zato_error, error_detail
 from zato.proto.control_plane.v1 import control_plane_pb2 as control_plane
-from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest, InvokeResponse
+from zato.proto.invoker.v1.invoker_pb2 import Invoked, InvokeManyRequest, InvokeManyResponse, InvokeRequest, InvokeResponse
 from zato.server.accounts.rpc import AccountsRPC
 from zato.server.admin.noting import note_attempt
 from zato.server.admin.services import check_caller
@@ -107,7 +107,8 @@ class RPC:
         self._call_log = call_log
         self._authorize = accounts.authorize
         self._methods: dict[str, Callable[[Call], bytes]] = {
-            "Invoker/Invoke": self._invoke,
+            "Invoker/Invoke": lambda call: self._invoke(InvokeRequest.FromString(call.message), call).SerializeToString(),
+            "Invoker/InvokeMany": self._invoke_many,
             "ControlPlane/RegisterKinds": self._register_kinds,
             "ControlPlane/Watch": self._next_watch_event,
             "ControlPlane/ReportStatus": self._report_status,
@@ -145,8 +146,31 @@ class RPC:
             except DecodeError:
                 raise BadRequest(f"The message of {request.path} cannot be read: was it made from another contract?") from None
 
-    def _invoke(self, call: Call) -> bytes:
-        request = InvokeRequest.FromString(call.message)
+    def _invoke_many(self, call: Call) -> bytes:
+        ends_at = time.monotonic() + call.deadline_s
+        results: list[Invoked] = []
+        for request in InvokeManyRequest.FromString(call.message).invocations:
+            if results:
+                # Whoever has that many must not keep others from their turn.
+                gevent.sleep(0)
+            results.append(self._invoked(request, call, ends_at))
+        return InvokeManyResponse(results=results).SerializeToString()
+
+    def _invoked(self, request: InvokeRequest, call: Call, ends_at: float) -> Invoked:
+        """One of many, which has no more time than all of them together."""
+        remaining = replace(call, deadline_s=max(0.001, ends_at - time.monotonic()))
+        try:
+            return Invoked(response=self._invoke(request, remaining))
+        except Exception as exc:
+            if isinstance(exc, DeadlineExceeded) and time.monotonic() >= ends_at:
+                # Nobody waits for the others either.
+                raise
+            error = as_zato_error(exc)
+            if error is not exc:
+                log.exception("rpc_failed", method=f"{PREFIX}Invoker/InvokeMany", service=request.service)
+            return Invoked(error=error_detail(error, call.author.cid))
+
+    def _invoke(self, request: InvokeRequest, call: Call) -> InvokeResponse:
         data_format = request.data_format or "json"
         if data_format not in ("json", "raw"):
             raise BadRequest(f"'data_format' takes json or raw, not '{data_format:.40}'")
@@ -171,7 +195,7 @@ class RPC:
             content_type=response.content_type or content_type,
             status=response.status_code,
             server=self._server,
-        ).SerializeToString()
+        )
 
     def _register_kinds(self, call: Call) -> bytes:
         self._register(control_plane.RegisterKindsRequest.FromString(call.message), call.author)

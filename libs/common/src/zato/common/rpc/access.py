@@ -29,6 +29,7 @@ _ALL = "*"
 _ROLES: Mapping[str, Mapping[str, frozenset[str]]] = {
     _V1.format("invoker", "Invoker"): {
         "Invoke": _PEOPLE | _FOLLOWERS,
+        "InvokeMany": _PEOPLE | _FOLLOWERS,
         "Deliver": frozenset({CONNECTOR}),
         "HoldLease": frozenset({CONNECTOR}),
     },
