@@ -49,8 +49,8 @@ _GRACE_S = 5.0
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 1.0
 _LONGEST_WAIT_S = 60.0
-# While a call is under way messages wait for so long for others to go with.
-_GATHER_S = 0.002
+# Where there are many messages they wait for so long for others to go with.
+_GATHER_S = 0.003
 # One half of the messages is worked on while the other one is on its way. Where that takes longer than this it is the services
 # that do, and as many workers as can be should have a part.
 _LONG_CALL_S = 0.05
@@ -129,7 +129,9 @@ class Intake:
         self._changed = threading.Condition()
         self._calls = 0
         self._under_way = 0
-        self._parts = 2
+        self._parts = min(2, settings.calls)
+        # How many messages there were at a time, lately.
+        self._lately = 0
         self._gathering_since = 0.0
         self._has_suspect = False
         self._hold_until = 0.0
@@ -212,11 +214,11 @@ class Intake:
         """Return how many messages a call should have now."""
         if self._settings.is_ordered:
             return self._settings.batch
-        return min(self._settings.batch, math.ceil((len(self._ready) + self._under_way) / self._parts))
+        return min(self._settings.batch, math.ceil(max(len(self._ready) + self._under_way, self._lately) / self._parts))
 
     def _is_gathering(self, now: float) -> bool:
         return (
-            self._calls > 0
+            not self._settings.is_ordered
             and len(self._ready) < self._share()
             and now < self._gathering_since + _GATHER_S
             and not self._ready[0].goes_alone
@@ -241,6 +243,8 @@ class Intake:
                 break
             batch.append(self._ready.popleft())
         self._gathering_since = now
+        here = len(batch) + len(self._ready) + self._under_way
+        self._lately = max(here, (7 * self._lately + here) // 8)
         return batch
 
     def _send(self, batch: list[_Entry]) -> None:
@@ -291,7 +295,7 @@ class Intake:
         with self._changed:
             self._calls -= 1
             self._under_way -= len(batch)
-            self._parts = 2 if elapsed_s < _LONG_CALL_S else self._settings.calls
+            self._parts = min(2, self._settings.calls) if elapsed_s < _LONG_CALL_S else self._settings.calls
             if is_suspect:
                 self._has_suspect = False
             self._changed.notify_all()
