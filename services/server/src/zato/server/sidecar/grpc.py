@@ -44,7 +44,7 @@ _WATCH_RETRY_S = 0.5
 
 _UNARY = {
     INVOKER: ("Invoke", "Deliver", "HoldLease"),
-    CONTROL_PLANE: ("RegisterKinds", "ReportStatus", "Deploy"),
+    CONTROL_PLANE: ("RegisterKinds", "ReportStatus", "ReportRefusals", "Deploy"),
     ACCOUNTS: ("SignIn", "SignOut"),
     JOBS: ("Lead", "Resign", "GetState", "Claim", "Run", "SetPaused"),
 }
