@@ -55,7 +55,7 @@ from zato.server.control.deployments import Deployments, older_versions
 from zato.server.control.follower import Follower, Update
 from zato.server.control.kinds import Kinds, register_kinds
 from zato.server.control.objects import Objects
-from zato.server.control.refusals import RefusalsRPC
+from zato.server.control.refusals import RefusalsLog, RefusalsRPC
 from zato.server.control.sets import ObjectSets
 from zato.server.control.watch import Watch
 from zato.server.control.workers import (
@@ -209,6 +209,7 @@ class WorkerApp:
         self._registry_of_services: KindRegistry | None = None
         # The master's has compiled our statements already. It has no connections: those come after the fork.
         self._database = database or Database(settings.odb_url, settings.odb_limits)
+        self._refusals = RefusalsLog(self._database, settings.name)
         self._kinds = Kinds(own_kinds())
         self._store = ServiceStore()
         self._deployer = Deployer(
@@ -301,7 +302,7 @@ class WorkerApp:
             self._call_log,
             more={
                 **jobs_rpc.methods,
-                **RefusalsRPC(self._database).methods,
+                **RefusalsRPC(self._refusals).methods,
                 "Invoker/HoldLease": lambda call: leases.hold(call.message),
                 "Invoker/Deliver": lambda call: deliveries.deliver(call.message, call.deadline_s),
             },
@@ -385,7 +386,7 @@ class WorkerApp:
         return ConnectorClient(
             protocol,
             addresses,
-            lambda address: Client(address, token=settings.token, tls=settings.tls()),
+            lambda address: Client(address, token=settings.token, tls=settings.tls(), on_refusal=self._refusals.take),
             self._outbox,
             options_of(lambda: self._state.configuration),
             pinged,

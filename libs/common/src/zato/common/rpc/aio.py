@@ -12,7 +12,7 @@ from grpc_reflection.v1alpha import reflection
 from zato.common.cid import new_cid
 from zato.common.errors import Unauthorized, Unavailable, ZatoError
 from zato.common.logs import bind_cid, get_logger
-from zato.common.rpc.access import Doorkeeper, Refusal
+from zato.common.rpc.access import Doorkeeper
 from zato.common.rpc.calls import (
     ERROR_KEY,
     OPEN_SERVICES,
@@ -20,7 +20,6 @@ from zato.common.rpc.calls import (
     call_metadata,
     check_token,
     cid_of,
-    error_from_call,
     guarded,
     lets_nobody_in,
     status_of,
@@ -28,6 +27,8 @@ from zato.common.rpc.calls import (
 from zato.common.rpc.channels import ReloadingChannel
 from zato.common.rpc.client import RECONNECT_OPTIONS
 from zato.common.rpc.details import as_zato_error, error_detail, sent_message
+from zato.common.rpc.distrust import Distrust
+from zato.common.rpc.refusals import Refusal
 from zato.common.rpc.tls import TLSFiles, channel_credentials, server_credentials
 
 log = get_logger(__name__)
@@ -185,8 +186,11 @@ class _Call:
 class AioClient:
     """The asyncio twin of `zato.common.rpc.client.Client`."""
 
-    def __init__(self, target: str, *, token: str, tls: TLSFiles | None = None) -> None:
+    def __init__(
+        self, target: str, *, token: str, tls: TLSFiles | None = None, on_refusal: Callable[[Refusal], None] | None = None
+    ) -> None:
         self.target = target
+        self._distrust = Distrust(target, on_refusal)
         self._token = token
         self._closing: set[asyncio.Task[None]] = set()
         self.channel: aio.Channel
@@ -205,7 +209,7 @@ class AioClient:
         try:
             return await method(request, timeout=timeout_s, metadata=call_metadata(self._token, cid or new_cid()))
         except aio.AioRpcError as exc:
-            raise error_from_call(exc, self.target) from exc
+            raise self._distrust.error_of(exc) from exc
 
     async def close(self) -> None:
         await self.channel.close(None)

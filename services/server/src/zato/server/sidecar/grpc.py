@@ -50,7 +50,7 @@ _AT_A_TIME = 8
 
 _UNARY = {
     INVOKER: ("Invoke", "Deliver", "HoldLease"),
-    CONTROL_PLANE: ("RegisterKinds", "ReportStatus", "Deploy"),
+    CONTROL_PLANE: ("RegisterKinds", "ReportStatus", "ReportRefusals", "Deploy"),
     ACCOUNTS: ("SignIn", "SignOut"),
     JOBS: ("Lead", "Resign", "GetState", "Claim", "Run", "SetPaused"),
 }
