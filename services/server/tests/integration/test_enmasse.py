@@ -1,17 +1,16 @@
-"""`zato enmasse`, as a person types it, against a server."""
+"""`zato enmasse` against a server."""
 
 import base64
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from zato.common.cli.main import main
 from zato.common.kinds import Kind
 from zato.common.options import option, options
 from zato.proto.control_plane.v1.control_plane_pb2 import RegisterKindsRequest
@@ -19,7 +18,6 @@ from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
 
 from .conftest import TOKEN, Server, StartServer
 
-ZATO = str(Path(sys.executable).parent / "zato")
 HERE = Path(__file__).parent / "enmasse"
 SECRETS = {
     "Staff_API_Password": "staff-password",
@@ -40,13 +38,23 @@ class Find(Service):
 """
 
 
-class Enmasse:
-    """The command, for one server, in a folder of its own."""
+@dataclass(frozen=True)
+class Printed:
+    stdout: str
+    stderr: str
 
-    def __init__(self, server: Server, folder: Path) -> None:
+
+class Enmasse:
+    """The command, for one server, in a folder of its own; in our own process, which spares starting one each time."""
+
+    def __init__(
+        self, server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         self.server = server
         self.folder = folder
         self.environ: dict[str, str] = {}
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
         (folder / "token").write_text(TOKEN)
 
     def write(self, name: str, text: str) -> Path:
@@ -55,12 +63,17 @@ class Enmasse:
         file.write_text(text)
         return file
 
-    def run(self, *arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-        command = [ZATO, *map(str, arguments), "--server", f"127.0.0.1:{self.server.grpc_port}", "--token-file", "token"]
-        environ = {**os.environ, "NO_COLOR": "1", **self.environ}
-        made = subprocess.run(command, cwd=self.folder, env=environ, capture_output=True, text=True, timeout=100, check=False)
-        assert made.returncode == code, f"{made.stdout}\n{made.stderr}"
-        return made
+    def run(self, *arguments: object, code: int = 0) -> Printed:
+        words = [*map(str, arguments), "--server", f"127.0.0.1:{self.server.grpc_port}", "--token-file", "token"]
+        self._capsys.readouterr()
+        with self._monkeypatch.context() as patched:
+            patched.chdir(self.folder)
+            for name, value in {"NO_COLOR": "1", **self.environ}.items():
+                patched.setenv(name, value)
+            ended = main(words)
+        captured = self._capsys.readouterr()
+        assert ended == code, f"{captured.out}\n{captured.err}"
+        return Printed(captured.out, captured.err)
 
     def json(self, *arguments: object, code: int = 0) -> Any:
         return json.loads(self.run(*arguments, "--json", code=code).stdout)
@@ -81,8 +94,15 @@ def server(start_server: StartServer, new_odb_url: Callable[[], str]) -> Server:
 
 
 @pytest.fixture
-def enmasse(server: Server, tmp_path: Path) -> Enmasse:
-    made = Enmasse(server, tmp_path)
+def enmasse_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[Server], Enmasse]:
+    return lambda server: Enmasse(server, tmp_path, monkeypatch, capsys)
+
+
+@pytest.fixture
+def enmasse(server: Server, enmasse_of: Callable[[Server], Enmasse]) -> Enmasse:
+    made = enmasse_of(server)
     made.clear()
     return made
 
@@ -145,8 +165,10 @@ class JobOptions:
     seconds: int | None = option("Seconds between runs", default=None, minimum=0)
 
 
-def test_jobs_are_made_once_a_part_has_registered_their_kind(start_server: StartServer, tmp_path: Path) -> None:
-    enmasse = Enmasse(start_server(), tmp_path)
+def test_jobs_are_made_once_a_part_has_registered_their_kind(
+    start_server: StartServer, enmasse_of: Callable[[Server], Enmasse]
+) -> None:
+    enmasse = enmasse_of(start_server())
     client = enmasse.server.client
     job = Kind("scheduler-job", "Scheduled job", JobOptions)
     request = RegisterKindsRequest(part="scheduler", kinds=[job.describe()])
