@@ -1,7 +1,6 @@
 """The admin API in SOAP, as clients written for 2.0 call it."""
 
 import base64
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -77,8 +76,8 @@ def fields(**values: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def server(start_server: StartServer, new_odb_url: Callable[[], str]) -> Server:
-    server = start_server(odb_url=new_odb_url())
+def server(start_server: StartServer) -> Server:
+    server = start_server()
     server.wait_until_grpc_serves()
     server.deploy("users.py", SERVICES)
     for name, role in (("ann", "admin"), ("vic", "viewer")):

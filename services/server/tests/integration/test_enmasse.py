@@ -184,6 +184,7 @@ def basic(username: str, password: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()}
 
 
+@pytest.mark.any_odb
 def test_empty_sections_are_nothing_and_unknown_ones_a_warning(enmasse: Enmasse) -> None:
     made = enmasse.run("enmasse", "apply", HERE / "sensors.yaml")
     assert "2 created, 0 unchanged" in made.stdout
@@ -223,6 +224,7 @@ def test_one_wrong_object_keeps_all_others_out(enmasse: Enmasse) -> None:
     assert enmasse.version() == version
 
 
+@pytest.mark.any_odb
 def test_all_problems_are_told_at_once_each_with_its_line(enmasse: Enmasse) -> None:
     text = """
 channel-http:
@@ -251,6 +253,7 @@ channel-http:
     assert "b.yaml:9: channel-http 'two': 'security' names nothing" in said
 
 
+@pytest.mark.any_odb
 def test_a_missing_variable_is_told_before_anything_is_sent(enmasse: Enmasse) -> None:
     enmasse.write("base.yaml", BASE)
     said = enmasse.run("enmasse", "apply", "base.yaml", code=1).stderr
@@ -322,6 +325,7 @@ def test_what_was_exported_changes_nothing_where_it_is_from_and_makes_the_same_e
     assert enmasse.server.admin("zato.enmasse.export")["objects"] == before
 
 
+@pytest.mark.any_odb
 def test_files_include_others_and_may_be_toml(enmasse: Enmasse) -> None:
     enmasse.write("parts/channels.toml", '[[channel-http]]\nname = "a"\nurl_path = "/a"\nservice = "${SERVICE}"\n')
     enmasse.write("parts/more.json", '{"channel-http": [\n{"name": "b",\n"url_path": "b", "service": "s"}]}')
