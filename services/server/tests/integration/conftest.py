@@ -356,6 +356,13 @@ def start_server(new_redis_url: Callable[[], str]) -> Iterator[StartServer]:
         server.end()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out with PostgreSQL what would say again what it says with SQLite."""
+    again = [item for item in items if item.get_closest_marker("any_odb") and item.get_closest_marker("postgresql")]
+    config.hook.pytest_deselected(items=again)
+    items[:] = [item for item in items if item not in again]
+
+
 @functools.cache
 def _migrated_sqlite() -> bytes:
     with tempfile.TemporaryDirectory(prefix="zato-test-odb-") as folder:
@@ -398,7 +405,11 @@ def new_migrated_postgresql_url(_postgresql_url: str) -> Iterator[Callable[[], s
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)], scope="module")
 def new_odb_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], str]:
-    """Make the URL of an ODB with nothing in it at each call; a test that asks for it runs for both databases."""
+    """
+    Make the URL of an ODB with nothing in it at each call; a test that asks for it runs for both databases.
+
+    One that shares a server with such tests, yet says nothing of the database, is marked with `any_odb`.
+    """
     if request.param == "postgresql":
         make: Callable[[], str] = request.getfixturevalue("new_migrated_postgresql_url")
         return make

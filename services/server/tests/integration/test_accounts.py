@@ -250,6 +250,7 @@ def test_the_last_administrator_stays(start_server: StartServer) -> None:
     server.admin("zato.account.delete", name="only")
 
 
+@pytest.mark.any_odb
 @pytest.mark.parametrize(
     ("values", "named"),
     [
@@ -287,6 +288,7 @@ def is_refused(person: Person, service: str) -> bool:
     return False
 
 
+@pytest.mark.any_odb
 def test_every_service_is_refused_to_every_role_that_is_too_little_and_to_nobody_else(
     running: Server, tokens: dict[Role, str]
 ) -> None:

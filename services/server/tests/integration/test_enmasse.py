@@ -1,17 +1,16 @@
-"""`zato enmasse`, as a person types it, against a server."""
+"""`zato enmasse` against a server."""
 
 import base64
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from zato.common.cli.main import main
 from zato.common.kinds import Kind
 from zato.common.options import option, options
 from zato.proto.control_plane.v1.control_plane_pb2 import RegisterKindsRequest
@@ -19,7 +18,6 @@ from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
 
 from .conftest import TOKEN, Server, StartServer
 
-ZATO = str(Path(sys.executable).parent / "zato")
 HERE = Path(__file__).parent / "enmasse"
 SECRETS = {
     "Staff_API_Password": "staff-password",
@@ -40,13 +38,23 @@ class Find(Service):
 """
 
 
-class Enmasse:
-    """The command, for one server, in a folder of its own."""
+@dataclass(frozen=True)
+class Printed:
+    stdout: str
+    stderr: str
 
-    def __init__(self, server: Server, folder: Path) -> None:
+
+class Enmasse:
+    """The command, for one server, in a folder of its own; in our own process, which spares starting one each time."""
+
+    def __init__(
+        self, server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         self.server = server
         self.folder = folder
         self.environ: dict[str, str] = {}
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
         (folder / "token").write_text(TOKEN)
 
     def write(self, name: str, text: str) -> Path:
@@ -55,12 +63,17 @@ class Enmasse:
         file.write_text(text)
         return file
 
-    def run(self, *arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-        command = [ZATO, *map(str, arguments), "--server", f"127.0.0.1:{self.server.grpc_port}", "--token-file", "token"]
-        environ = {**os.environ, "NO_COLOR": "1", **self.environ}
-        made = subprocess.run(command, cwd=self.folder, env=environ, capture_output=True, text=True, timeout=100, check=False)
-        assert made.returncode == code, f"{made.stdout}\n{made.stderr}"
-        return made
+    def run(self, *arguments: object, code: int = 0) -> Printed:
+        words = [*map(str, arguments), "--server", f"127.0.0.1:{self.server.grpc_port}", "--token-file", "token"]
+        self._capsys.readouterr()
+        with self._monkeypatch.context() as patched:
+            patched.chdir(self.folder)
+            for name, value in {"NO_COLOR": "1", **self.environ}.items():
+                patched.setenv(name, value)
+            ended = main(words)
+        captured = self._capsys.readouterr()
+        assert ended == code, f"{captured.out}\n{captured.err}"
+        return Printed(captured.out, captured.err)
 
     def json(self, *arguments: object, code: int = 0) -> Any:
         return json.loads(self.run(*arguments, "--json", code=code).stdout)
@@ -81,8 +94,15 @@ def server(start_server: StartServer, new_odb_url: Callable[[], str]) -> Server:
 
 
 @pytest.fixture
-def enmasse(server: Server, tmp_path: Path) -> Enmasse:
-    made = Enmasse(server, tmp_path)
+def enmasse_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[Server], Enmasse]:
+    return lambda server: Enmasse(server, tmp_path, monkeypatch, capsys)
+
+
+@pytest.fixture
+def enmasse(server: Server, enmasse_of: Callable[[Server], Enmasse]) -> Enmasse:
+    made = enmasse_of(server)
     made.clear()
     return made
 
@@ -145,8 +165,10 @@ class JobOptions:
     seconds: int | None = option("Seconds between runs", default=None, minimum=0)
 
 
-def test_jobs_are_made_once_a_part_has_registered_their_kind(start_server: StartServer, tmp_path: Path) -> None:
-    enmasse = Enmasse(start_server(), tmp_path)
+def test_jobs_are_made_once_a_part_has_registered_their_kind(
+    start_server: StartServer, enmasse_of: Callable[[Server], Enmasse]
+) -> None:
+    enmasse = enmasse_of(start_server())
     client = enmasse.server.client
     job = Kind("scheduler-job", "Scheduled job", JobOptions)
     request = RegisterKindsRequest(part="scheduler", kinds=[job.describe()])
@@ -162,6 +184,7 @@ def basic(username: str, password: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()}
 
 
+@pytest.mark.any_odb
 def test_empty_sections_are_nothing_and_unknown_ones_a_warning(enmasse: Enmasse) -> None:
     made = enmasse.run("enmasse", "apply", HERE / "sensors.yaml")
     assert "2 created, 0 unchanged" in made.stdout
@@ -201,6 +224,7 @@ def test_one_wrong_object_keeps_all_others_out(enmasse: Enmasse) -> None:
     assert enmasse.version() == version
 
 
+@pytest.mark.any_odb
 def test_all_problems_are_told_at_once_each_with_its_line(enmasse: Enmasse) -> None:
     text = """
 channel-http:
@@ -229,6 +253,7 @@ channel-http:
     assert "b.yaml:9: channel-http 'two': 'security' names nothing" in said
 
 
+@pytest.mark.any_odb
 def test_a_missing_variable_is_told_before_anything_is_sent(enmasse: Enmasse) -> None:
     enmasse.write("base.yaml", BASE)
     said = enmasse.run("enmasse", "apply", "base.yaml", code=1).stderr
@@ -300,6 +325,7 @@ def test_what_was_exported_changes_nothing_where_it_is_from_and_makes_the_same_e
     assert enmasse.server.admin("zato.enmasse.export")["objects"] == before
 
 
+@pytest.mark.any_odb
 def test_files_include_others_and_may_be_toml(enmasse: Enmasse) -> None:
     enmasse.write("parts/channels.toml", '[[channel-http]]\nname = "a"\nurl_path = "/a"\nservice = "${SERVICE}"\n')
     enmasse.write("parts/more.json", '{"channel-http": [\n{"name": "b",\n"url_path": "b", "service": "s"}]}')

@@ -270,8 +270,8 @@ _ITEM, _TRANSLATION = "zato.kvdb.data-dict.dictionary", "zato.kvdb.data-dict.tra
 
 
 @pytest.fixture(scope="module")
-def server(start_server: StartServer, new_odb_url: Any) -> Server:
-    return start_server(odb_url=new_odb_url())
+def server(start_server: StartServer) -> Server:
+    return start_server()
 
 
 def test_a_service_translates_what_was_put_there_through_the_admin_api(server: Server) -> None:

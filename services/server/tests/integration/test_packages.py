@@ -222,6 +222,9 @@ def test_versions_are_compared_restored_and_undeployed(server: Server, deployer:
     assert found(server) == [["1"] * 4]
 
 
+@pytest.mark.any_odb
+@pytest.mark.any_odb
+@pytest.mark.any_odb
 @pytest.mark.parametrize(
     ("name", "data", "status", "says"),
     [
@@ -264,6 +267,7 @@ def test_an_upload_that_makes_no_sense_is_refused(deployer: Client, values: dict
     assert deployer.post("zato.service.upload-package", **values).status == 400
 
 
+@pytest.mark.any_odb
 def test_who_may_not_deploy_does_not(server: Server, deployer: Client) -> None:
     deployer.deploy(orders(1))
     developer, viewer = Client(server, "dev", "developer"), Client(server, "vic", "viewer")
@@ -335,6 +339,7 @@ def test_no_request_sees_half_of_a_package_while_versions_come(server: Server, d
     assert {answer.json["found"][0] for answer in answers} == {"0", "1", "2", "3", "4", "5"}
 
 
+@pytest.mark.any_odb
 def test_a_running_request_ends_with_the_package_that_it_began_with(server: Server, deployer: Client) -> None:
     has_begun = server.folder / "has-begun"
     wait = f"p = Path({str(has_begun)!r}); p.touch(); import time; [time.sleep(0.01) for _ in iter(p.exists, False)]"
@@ -395,6 +400,7 @@ def test_a_folder_is_deployed_compared_and_restored_by_the_command(server: Serve
     assert found(server) == [["1"] * 4]
 
 
+@pytest.mark.any_odb
 def test_what_is_refused_says_why_with_the_traceback_and_is_an_exit_code(server: Server, zato: Zato) -> None:
     good, bad = server.folder / "good" / "orders", server.folder / "bad" / "orders"
     write(good.parent, orders("good"))
@@ -414,6 +420,7 @@ def test_what_is_refused_says_why_with_the_traceback_and_is_an_exit_code(server:
 # The pickup folder
 
 
+@pytest.mark.any_odb
 def test_archives_and_folders_in_the_pickup_folder_are_deployed_replaced_and_undeployed(server: Server) -> None:
     partial = server.folder / "orders.zip"
     partial.write_bytes(zipped(orders(1)))

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -259,8 +258,8 @@ class Published:
 
 
 @pytest.fixture(scope="module")
-def published(start_server: StartServer, new_odb_url: Callable[[], str]) -> Published:
-    server = start_server(odb_url=new_odb_url())
+def published(start_server: StartServer) -> Published:
+    server = start_server()
     server.wait_until_grpc_serves()
     request = RegisterKindsRequest(part="connector-test", kinds=[kind.describe() for kind in KINDS])
     server.client.call(ControlPlaneStub(server.client.channel).RegisterKinds, request, timeout_s=20)
