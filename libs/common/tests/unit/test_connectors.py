@@ -132,6 +132,8 @@ class Server(InvokerServicer):
         self.failures_left = 0
         self.is_down = False
         self.killer = ""
+        # How often others tried what comes again.
+        self.tried_before = 0
         self.calls: list[list[str]] = []
         self.seen: list[tuple[str, int]] = []
         self._lock = threading.Lock()
@@ -145,6 +147,7 @@ class Server(InvokerServicer):
             detail = error_detail(WorkerLost("it went away"), "")
             context.set_trailing_metadata(((ERROR_KEY, detail.SerializeToString()),))
             context.abort(grpc.StatusCode.UNAVAILABLE, "")
+        assert request.tries == 3
         with self._lock:
             results = [self._one(delivery) for delivery in request.messages]
         return messages.DeliverResponse(results=results)
@@ -153,7 +156,8 @@ class Server(InvokerServicer):
         self.seen.append((delivery.id, delivery.attempt))
         if self.failures_left:
             self.failures_left -= 1
-            failed = messages.Delivered(outcome=messages.Delivered.FAILED, cid=delivery.cid)
+            attempt = max(delivery.attempt, self.tried_before + 1) if delivery.is_redelivered else delivery.attempt
+            failed = messages.Delivered(outcome=messages.Delivered.FAILED, cid=delivery.cid, attempt=attempt)
             failed.error.type, failed.error.message = "InternalError", "the reason"
             return failed
         return messages.Delivered(outcome=messages.Delivered.DONE, cid=delivery.cid)
@@ -194,6 +198,34 @@ def test_a_message_is_dead_after_its_tries_with_the_reason(server: Server, intak
     eventually(lambda: outcomes)
     assert (outcomes[0].fate, outcomes[0].count, len(server.seen)) == (Fate.DEAD, 3, 3)
     assert "the reason" in outcomes[0].reason and outcomes[0].cid
+
+
+@pytest.mark.parametrize(("tried_before", "attempts"), [(0, [1, 2, 3]), (1, [1, 3]), (2, [1])])
+def test_tries_that_it_had_before_it_came_again_count(
+    server: Server, intake: Intake, tried_before: int, attempts: list[int]
+) -> None:
+    outcomes: list[Outcome] = []
+    server.failures_left, server.tried_before = 100, tried_before
+    intake.submit(Message("m", b"", is_redelivered=True), outcomes.append)
+    eventually(lambda: outcomes)
+    assert (outcomes[0].fate, outcomes[0].count) == (Fate.DEAD, 3)
+    assert [attempt for _, attempt in server.seen] == attempts
+
+
+def test_messages_that_come_fast_go_in_few_calls(server: Server, intake: Intake) -> None:
+    outcomes: list[Outcome] = []
+    for number in range(1000):
+        intake.submit(Message(str(number), b""), outcomes.append)
+    eventually(lambda: len(outcomes) == 1000, timeout_s=30)
+    assert len(server.calls) < 60
+
+
+def test_one_message_waits_for_no_others(server: Server, intake: Intake) -> None:
+    for number in range(3):
+        outcomes: list[Outcome] = []
+        intake.submit(Message(str(number), b""), outcomes.append)
+        eventually(lambda outcomes=outcomes: outcomes)
+    assert server.calls == [["0"], ["1"], ["2"]]
 
 
 def test_a_server_that_is_down_costs_no_try(server: Server, intake: Intake) -> None:

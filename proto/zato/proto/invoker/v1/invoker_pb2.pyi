@@ -169,6 +169,7 @@ class Delivery(_message.Message):
     CONTEXT_JSON_FIELD_NUMBER: _builtins.int
     CID_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
+    IS_REDELIVERED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Of the message; what is delivered again has the same one."""
     body: _builtins.bytes
@@ -177,6 +178,8 @@ class Delivery(_message.Message):
     cid: _builtins.str
     attempt: _builtins.int
     """1 the first time."""
+    is_redelivered: _builtins.bool
+    """Somebody else may have tried it before, whose tries count."""
     def __init__(
         self,
         *,
@@ -185,10 +188,11 @@ class Delivery(_message.Message):
         context_json: _builtins.bytes = ...,
         cid: _builtins.str = ...,
         attempt: _builtins.int = ...,
+        is_redelivered: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "body", b"body", "cid", b"cid", "context_json", b"context_json", "id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "body", b"body", "cid", b"cid", "context_json", b"context_json", "id", b"id", "is_redelivered", b"is_redelivered"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -208,6 +212,7 @@ class DeliverRequest(_message.Message):
     INBOX_S_FIELD_NUMBER: _builtins.int
     LEASE_FIELD_NUMBER: _builtins.int
     LEASE_EPOCH_FIELD_NUMBER: _builtins.int
+    TRIES_FIELD_NUMBER: _builtins.int
     service: _builtins.str
     data_format: _builtins.str
     """As in InvokeRequest."""
@@ -223,6 +228,10 @@ class DeliverRequest(_message.Message):
     lease: _builtins.str
     """Of the lease that the caller holds, with its name; nothing is done for an epoch that is over."""
     lease_epoch: _builtins.int
+    tries: _builtins.int
+    """How often a service that fails is tried. How often that was is remembered in Redis, by channel and id, for whoever has
+    the message after this caller; 0 does not.
+    """
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Delivery]: ...
     def __init__(
@@ -238,10 +247,11 @@ class DeliverRequest(_message.Message):
         inbox_s: _builtins.int = ...,
         lease: _builtins.str = ...,
         lease_epoch: _builtins.int = ...,
+        tries: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "channel_type", b"channel_type", "data_format", b"data_format", "inbox_s", b"inbox_s", "is_ordered", b"is_ordered", "lease", b"lease", "lease_epoch", b"lease_epoch", "messages", b"messages", "service", b"service", "timeout_s", b"timeout_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "channel_type", b"channel_type", "data_format", b"data_format", "inbox_s", b"inbox_s", "is_ordered", b"is_ordered", "lease", b"lease", "lease_epoch", b"lease_epoch", "messages", b"messages", "service", b"service", "timeout_s", b"timeout_s", "tries", b"tries"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -340,6 +350,7 @@ class Delivered(_message.Message):
     PAYLOAD_FIELD_NUMBER: _builtins.int
     IS_DUPLICATE_FIELD_NUMBER: _builtins.int
     IS_EXPLICIT_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
     outcome: Global___Delivered.Outcome.ValueType
     cid: _builtins.str
     payload: _builtins.bytes
@@ -348,6 +359,8 @@ class Delivered(_message.Message):
     """It had been done before and was not done again."""
     is_explicit: _builtins.bool
     """The service asked for the acknowledgement itself, whatever the channel does by default."""
+    attempt: _builtins.int
+    """Which attempt this was, those of others included; 0 from servers that do not count them."""
     @_builtins.property
     def error(self) -> _errors_pb2.ErrorDetail:
         """Why it failed."""
@@ -361,10 +374,11 @@ class Delivered(_message.Message):
         payload: _builtins.bytes = ...,
         is_duplicate: _builtins.bool = ...,
         is_explicit: _builtins.bool = ...,
+        attempt: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cid", b"cid", "error", b"error", "is_duplicate", b"is_duplicate", "is_explicit", b"is_explicit", "outcome", b"outcome", "payload", b"payload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cid", b"cid", "error", b"error", "is_duplicate", b"is_duplicate", "is_explicit", b"is_explicit", "outcome", b"outcome", "payload", b"payload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -118,7 +118,8 @@ class Consumer:
             self._give_up(settle, properties.headers[UNREADABLE])
             return
         try:
-            message = Message(str(properties.message_id or ""), body, context_of(method, properties))
+            message_id = str(properties.message_id or "")
+            message = Message(message_id, body, context_of(method, properties), is_redelivered=method.redelivered)
         except Exception as exc:  # a stranger's message must not end the consumer
             log.exception("message_not_understood", queue=self._options.queue)
             self._give_up(settle, f"{type(exc).__name__}: {exc}")

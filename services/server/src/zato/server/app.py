@@ -111,6 +111,7 @@ from zato.server.messaging.outbox import Outbox
 from zato.server.messaging.pings import connector_ping_actions
 from zato.server.messaging.publishing import AMQPSender, ConnectorClient, IBMMQSender, JMSWMQSender, ZMQSender
 from zato.server.messaging.queues import connector_queues, options_of
+from zato.server.messaging.tries import Tries
 from zato.server.metrics import Metrics
 from zato.server.odb import gevent_psycopg2
 from zato.server.odb.database import Database
@@ -289,7 +290,8 @@ class WorkerApp:
         jobs_rpc = JobsRPC(leadership, Claims(self._database), self._job_runs, runner)
         inbox = Inbox(tasks.conn, f"zato:{settings.cluster}:inbox")
         leases = Leases(tasks.conn, f"zato:{settings.cluster}:lease")
-        deliveries = Deliveries(settings.name, invoker, self._overseer, inbox, leases, self._message_log)
+        tries = Tries(tasks.conn, f"zato:{settings.cluster}:tries")
+        deliveries = Deliveries(settings.name, invoker, self._overseer, inbox, leases, tries, self._message_log)
         self._rpc = RPC(
             settings.name,
             invoker,

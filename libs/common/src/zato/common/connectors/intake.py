@@ -259,6 +259,7 @@ class Intake:
             is_ordered=settings.is_ordered,
             timeout_s=settings.timeout_s,
             inbox_s=settings.inbox_s,
+            tries=settings.tries,
             lease=self._lease.name if self._lease is not None else "",
             lease_epoch=self._lease.epoch if self._lease is not None else 0,
             messages=[
@@ -268,6 +269,7 @@ class Intake:
                     context_json=json.dumps(dict(entry.message.context)).encode(),
                     cid=entry.cid,
                     attempt=entry.count + 1,
+                    is_redelivered=entry.message.is_redelivered,
                 )
                 for entry in batch
             ],
@@ -345,6 +347,7 @@ class Intake:
         undone: list[_Entry] = []
         failed: list[tuple[_Entry, str]] = []
         for entry, result in zip(batch, response.results, strict=True):
+            entry.count = max(entry.count, result.attempt - 1)
             if result.outcome == messages.Delivered.NOT_DONE:
                 undone.append(entry)
             elif result.outcome == messages.Delivered.FAILED:

@@ -15,12 +15,14 @@ class Message:
         id: The sender's, which a message that comes again has again; "" when it gave none.
         context: What the service finds beside the body. Plain JSON values.
         attempts: How often it was tried before, as far as the peer counts.
+        is_redelivered: The peer says that it gave it to somebody before; servers know how often it was tried then.
     """
 
     id: str
     body: bytes
     context: Mapping[str, Any] = field(default_factory=dict)
     attempts: int = 0
+    is_redelivered: bool = False
 
 
 class Fate(enum.Enum):

@@ -6,7 +6,7 @@ from functools import partial
 from typing import BinaryIO
 
 from zato.common.cid import new_cid
-from zato.common.errors import BadRequest, Unavailable
+from zato.common.errors import BadRequest, Unavailable, ZatoError
 from zato.common.logs import bind_cid, get_logger
 from zato.common.rpc.details import as_zato_error, error_detail
 from zato.proto.invoker.v1 import invoker_pb2 as messages
@@ -16,6 +16,7 @@ from zato.server.messaging.context import MessageContext
 from zato.server.messaging.inbox import Entry, Inbox
 from zato.server.messaging.leases import Leases
 from zato.server.messaging.together import run_together
+from zato.server.messaging.tries import Tries
 from zato.server.services.context import ChannelInfo
 from zato.server.services.invoke import Invoker
 from zato.server.services.overseer import Overseer
@@ -33,13 +34,21 @@ class MessageLog(FrequentLines):
 
 class Deliveries:
     def __init__(
-        self, server: str, invoker: Invoker, overseer: Overseer, inbox: Inbox, leases: Leases, message_log: MessageLog
+        self,
+        server: str,
+        invoker: Invoker,
+        overseer: Overseer,
+        inbox: Inbox,
+        leases: Leases,
+        tries: Tries,
+        message_log: MessageLog,
     ) -> None:
         self._server = server
         self._invoker = invoker
         self._overseer = overseer
         self._inbox = inbox
         self._leases = leases
+        self._tries = tries
         self._message_log = message_log
 
     def deliver(self, message: bytes, deadline_s: float) -> bytes:
@@ -72,7 +81,7 @@ class Deliveries:
         cid = delivery.cid or new_cid()
         try:
             with bind_cid(cid):
-                result = self._invoke(request, channel, delivery, timeout_s, cid)
+                result = self._try(request, channel, delivery, timeout_s, cid)
         except BaseException:
             if entry is not None:
                 entry.release()
@@ -82,6 +91,31 @@ class Deliveries:
                 entry.release()
             else:
                 entry.finish(request.inbox_s)
+        return result
+
+    def _try(
+        self,
+        request: messages.DeliverRequest,
+        channel: ChannelInfo,
+        delivery: messages.Delivery,
+        timeout_s: float,
+        cid: str,
+    ) -> messages.Delivered:
+        """Run the service unless the message's tries are used up, and remember that it failed."""
+        attempt, is_counted = max(1, delivery.attempt), bool(request.tries and delivery.id)
+        if is_counted and delivery.is_redelivered:
+            attempt = max(attempt, self._tries.count(request.channel, delivery.id) + 1)
+            if attempt > request.tries:
+                error = error_detail(ZatoError("Its tries were used up before it came again"), cid)
+                return messages.Delivered(outcome=messages.Delivered.FAILED, error=error, cid=cid, attempt=request.tries)
+            delivery.attempt = attempt
+        result = self._invoke(request, channel, delivery, timeout_s, cid)
+        if is_counted:
+            result.attempt = attempt
+            if result.outcome == messages.Delivered.FAILED:
+                self._tries.failed(request.channel, delivery.id, attempt, request.tries)
+            elif attempt > 1:
+                self._tries.forget(request.channel, delivery.id)
         return result
 
     def _invoke(
