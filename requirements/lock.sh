@@ -15,3 +15,17 @@ done
 not_ours+=(--no-emit-package python-qpid-proton)
 uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url \
 	--all-extras "${parts[@]}" requirements/*.in "${not_ours[@]}" --output-file requirements/lock.txt "$@"
+
+# What each part runs with, of that, for its image and its release: a pin that changes makes the images anew that have it, no others.
+declare -A extras=([connector-mq]="jms mqi" [server]="all")
+for part in services/*/; do
+	name=$(basename "$part")
+	wanted=()
+	for extra in ${extras[$name]:-}; do wanted+=(--extra "$extra"); done
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url \
+		"${part}pyproject.toml" "${wanted[@]}" "${not_ours[@]}" --constraint requirements/lock.txt \
+		--output-file "requirements/parts/$name.txt"
+done
+# What their wheels are made with.
+echo hatchling | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	--no-emit-index-url - --constraint requirements/lock.txt --output-file requirements/parts/build.txt

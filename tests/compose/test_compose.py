@@ -2,13 +2,18 @@
 
 import base64
 import json
+import os
 import re
+import shutil
+import subprocess
 import urllib.parse
 import urllib.request
+from pathlib import Path
 
 from zato.common.testing.load import Load
 from zato.common.testing.waiting import eventually
 
+ROOT = Path(__file__).resolve().parents[2]
 SERVICE = """
 from zato.server.service import Service
 class Kept(Service):
@@ -104,6 +109,29 @@ PARTS = (
     "server",
     "webadmin",
 )
+
+
+def test_both_versions_of_compose_read_the_same_from_the_file():
+    """Of those that are here; ZATO_TEST_COMPOSE_V2 names a program that is the second one."""
+    candidates = (["docker-compose"], ["docker", "compose"], [os.environ.get("ZATO_TEST_COMPOSE_V2", "docker-compose")])
+    profiles = [word for profile in ("minimal", "full", "mq", "command") for word in ("--profile", profile)]
+    read = {}
+    for program in candidates:
+        # Docker without its plugin has the command and not the subcommand.
+        if shutil.which(program[0]) and subprocess.run([*program, "version"], capture_output=True).returncode == 0:
+            done = subprocess.run([*program, *profiles, "config", "--services"], cwd=ROOT, capture_output=True, text=True)
+            read[" ".join(program)] = (sorted(done.stdout.split()), done.stderr)
+    services = {f"connector-{protocol}" for protocol in ("amqp", "zmq", "mq")} | {
+        "server",
+        "scheduler",
+        "ca",
+        "rabbitmq",
+        "zato",
+    }
+    assert read
+    for program, (found, complaints) in read.items():
+        assert services <= set(found), (program, complaints)
+    assert len({tuple(found) for found, _ in read.values()}) == 1, read
 
 
 def test_the_sample_services_answer_through_the_load_balancer(project):
