@@ -154,8 +154,8 @@ _RPC_MAX_BODY_BYTES = 64 * 1024 * 1024
 _RETRY_LOAD_S = 1.0
 _COLLECT_AFTER = 20_000
 _REPORT_CONNECTIONS_EVERY_S = 2.0
-_WRITE_SECONDS_EVERY_S = 0.5
-_SECONDS_UNTIL_ALL = 4
+_WRITE_SECONDS_EVERY_S = 0.25
+_SECONDS_UNTIL_ALL = 8
 # Requests that began with the old connections have this long to end before these are closed.
 _CLOSE_CONNECTIONS_AFTER_S = 60.0
 _DAY_S = 86_400.0

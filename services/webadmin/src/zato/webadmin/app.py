@@ -11,6 +11,7 @@ from zato.webadmin.cluster import Cluster
 from zato.webadmin.config import WebAdminSettings
 from zato.webadmin.context import KEY, Lifetime, WebAdmin
 from zato.webadmin.kinds import Kinds
+from zato.webadmin.live import live_traffic
 from zato.webadmin.pages import PAGES
 from zato.webadmin.parts import Parts
 from zato.webadmin.preferences import PreferenceStore
@@ -40,6 +41,7 @@ def create_app(settings: WebAdminSettings) -> Flask:
         Kinds(),
         Parts(settings),
         Lifetime(),
+        live_traffic(app.jinja_env),
     )
     if settings.trusted_proxies:
         count = settings.trusted_proxies

@@ -8,6 +8,7 @@ from flask import current_app, g
 from zato.webadmin.cluster import Cluster
 from zato.webadmin.config import WebAdminSettings
 from zato.webadmin.kinds import Kinds
+from zato.webadmin.live import LiveTraffic
 from zato.webadmin.parts import Parts
 from zato.webadmin.person import Person
 from zato.webadmin.preferences import PreferenceStore
@@ -36,6 +37,7 @@ class WebAdmin:
     kinds: Kinds
     parts: Parts
     lifetime: Lifetime
+    live: LiveTraffic
 
 
 def webadmin() -> WebAdmin:

@@ -1,20 +1,24 @@
 """What can be configured, as the servers describe it: all pages of objects are made from this."""
 
+import contextlib
 import json
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from google.protobuf.json_format import ParseDict
 
-from zato.common.errors import NotFound
+from zato.common.errors import NotFound, ZatoError
 from zato.proto.control_plane.v1.control_plane_pb2 import KindDescription, OptionDescription
 from zato.webadmin.person import Person
 
 # A connector that starts brings kinds of its own; a page that is this much older than them does no harm.
 _FRESH_S = 3.0
+# So old they are not shown any more before it is known that servers still say so.
+_KEPT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class Kind:
         first, dash, _ = self.name.partition("-")
         return first if dash else ""
 
-    @property
+    @cached_property
     def options(self) -> tuple[OptionDescription, ...]:
         return tuple(self.description.options)
 
@@ -88,7 +92,7 @@ class Kind:
     def can(self, operation: str) -> bool:
         return operation in self.operations
 
-    @property
+    @cached_property
     def columns(self) -> tuple[OptionDescription, ...]:
         """What tells objects apart in a list: what is required, referred to or unique, four at most."""
         shown = [option for option in self.options if not option.secret and option.type != "bool" and option.max_length <= 1000]
@@ -103,12 +107,35 @@ class Kinds:
         self._lock = threading.Lock()
         self._known: dict[str, Kind] = {}
         self._asked_at = float("-inf")
+        self._is_asking = False
 
     def all(self, person: Person) -> Mapping[str, Kind]:
-        """Return the kinds by their names. Raises NoServer."""
+        """
+        Return the kinds by their names. Those that are known are returned at once, and asked for anew beside, since they hardly
+        ever change and every page needs them. Raises NoServer.
+        """
         with self._lock:
-            if self._asked_at + _FRESH_S > time.monotonic():
+            age_s = time.monotonic() - self._asked_at
+            if age_s < _FRESH_S or (age_s < _KEPT_S and self._is_asking):
                 return self._known
+            self._is_asking = True
+        if age_s < _KEPT_S:
+            threading.Thread(target=self._ask_beside, args=(person,), name="kinds", daemon=True).start()
+            return self._known
+        return self._ask(person)
+
+    def _ask_beside(self, person: Person) -> None:
+        # Whoever asks when they are too old is told why there are none.
+        with contextlib.suppress(ZatoError):
+            self._ask(person)
+
+    def _ask(self, person: Person) -> Mapping[str, Kind]:
+        try:
+            return self._learn(person)
+        finally:
+            self._is_asking = False
+
+    def _learn(self, person: Person) -> Mapping[str, Kind]:
         described = person.ask("zato.kind.get-list")
         services = [each["name"] for each in person.ask("zato.service.get-list")]
         known = {each["name"]: Kind(_description(each), _operations(each["name"], services)) for each in described}

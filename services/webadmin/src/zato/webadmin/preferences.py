@@ -3,6 +3,7 @@
 import contextlib
 import json
 from dataclasses import asdict, dataclass
+from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 import redis
@@ -48,8 +49,14 @@ class PreferenceStore:
         self._client.set(f"{self._prefix}preferences:{name}", json.dumps(asdict(preferences.checked())))
 
 
+@cache
+def zones() -> frozenset[str]:
+    """Return the names of all time zones. They are files, a few hundred: looked for once, not with each page."""
+    return frozenset(available_timezones())
+
+
 def is_zone(name: str) -> bool:
-    return name in available_timezones()
+    return name in zones()
 
 
 def zone_of(name: str) -> ZoneInfo:

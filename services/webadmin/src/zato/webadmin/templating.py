@@ -19,24 +19,26 @@ from zato.webadmin.times import parsed
 
 def install(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.update(static=static, icons=lambda: static("vendor/lucide/icons.svg"), label_of=label_of)
+    app.jinja_env.globals.update(static=static, label_of=label_of)
     app.jinja_env.filters.update(time=_time, ago=_ago, number=_number, took=_took)
     app.context_processor(_context)
 
 
 def static(name: str) -> str:
     """Return the address of a file of ours, which changes with its content, so that browsers may keep it for ever."""
-    return url_for("static", filename=name, v=_digest(Path(__file__).parent / "static" / name))
+    return url_for("static", filename=name, v=_digest(name))
 
 
 @lru_cache(maxsize=100)
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+def _digest(name: str) -> str:
+    return hashlib.sha256((Path(__file__).parent / "static" / name).read_bytes()).hexdigest()[:12]
 
 
 def _context() -> dict[str, Any]:
     person: Person | None = g.get("person")
     return {
+        # A page has dozens of them.
+        "icons": static("vendor/lucide/icons.svg"),
         "cluster_name": webadmin().settings.cluster,
         "csrf": guard.form_token() if g.get("cookie") else "",
         "person": person,

@@ -5,12 +5,14 @@ cluster, its services and deployments.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 from google.protobuf.json_format import MessageToDict
 
 from zato.common.errors import Forbidden, NotFound, Unavailable
+from zato.common.kinds import Kind
 from zato.server.accounts.identity import Identity
 from zato.server.accounts.roles import Role, check_service
 from zato.server.admin.actions import Action, Area, Values
@@ -219,10 +221,13 @@ _CLUSTER = record(
 
 
 def _describe_kinds(admin: Admin, _values: Values, _author: Author) -> list[dict[str, Any]]:
-    return [
-        MessageToDict(kind.describe(), preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
-        for kind in admin.kinds.registry
-    ]
+    return [_described(kind) for kind in admin.kinds.registry]
+
+
+# Kinds never change, others come in their place; web admins ask for all of them again and again.
+@lru_cache(maxsize=500)
+def _described(kind: Kind) -> dict[str, Any]:
+    return MessageToDict(kind.describe(), preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
 
 
 def _list_security(admin: Admin, _values: Values, _author: Author) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
-from zoneinfo import available_timezones
 
 import segno
 from flask import Blueprint, g, redirect, render_template, request, url_for
@@ -16,7 +15,7 @@ from zato.webadmin.context import tell, webadmin
 from zato.webadmin.guard import forget_cookie, open_before_password, open_to_strangers, set_cookie
 from zato.webadmin.menu import Entry
 from zato.webadmin.person import ROLES, person
-from zato.webadmin.preferences import THEMES, TIME_FORMATS, Preferences
+from zato.webadmin.preferences import THEMES, TIME_FORMATS, Preferences, zones
 
 log = get_logger(__name__)
 PAGE = Blueprint("account", __name__)
@@ -105,7 +104,7 @@ def store_password() -> ResponseReturnValue:
 def settings() -> ResponseReturnValue:
     return render_template(
         "account/settings.html",
-        zones=sorted(available_timezones()),
+        zones=sorted(zones()),
         themes=THEMES,
         time_formats=TIME_FORMATS,
         now=datetime.now(UTC),

@@ -1,24 +1,21 @@
 """The first page: what the cluster answers now and over time, and for a new one the way to its first service."""
 
-import json
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from flask import Blueprint, Response, current_app, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from jinja2 import Environment
 
-from zato.common.errors import AlreadyExists, Unauthorized, ZatoError
+from zato.common.errors import AlreadyExists, ZatoError
 from zato.webadmin.context import tell, webadmin
 from zato.webadmin.guard import EVENTS
+from zato.webadmin.live import numbers_of
 from zato.webadmin.menu import Entry
 from zato.webadmin.person import Person, person
-from zato.webadmin.traffic import LIVE, SPANS, Traffic, traffic_of
+from zato.webadmin.traffic import LIVE, SPANS, traffic_of
 
 PAGE = Blueprint("home", __name__)
 MENU = (Entry("Overview", "home.page", "layout-dashboard"),)
-_EVERY_S = 0.5
 # Browsers come back by themselves: so a page that was left open takes no thread for ever.
 _MOST_S = 600.0
 _DEPLOY_S = 15.0
@@ -49,18 +46,19 @@ def page() -> ResponseReturnValue:
 @PAGE.get("/traffic")
 def traffic() -> ResponseReturnValue:
     """The same numbers anew, for a page that shows a longer time."""
-    return Response(_message(traffic_of(person(), _span()), current_app.jinja_env), mimetype="application/json")
+    return Response(numbers_of(traffic_of(person(), _span()), current_app.jinja_env), mimetype="application/json")
 
 
 @PAGE.get("/traffic/live")
 def live() -> ResponseReturnValue:
-    """The numbers twice a second, for as long as the page is open and its session lasts (server-sent events)."""
+    """The numbers as they come, for as long as the page is open and its session lasts (server-sent events)."""
     sessions, lifetime, cookie = webadmin().sessions, webadmin().lifetime, g.cookie
+    ends_at = time.monotonic() + _MOST_S
 
     def goes_on() -> bool:
-        return not lifetime.is_over and sessions.find(cookie, is_sign_of_life=False) is not None
+        return time.monotonic() < ends_at and not lifetime.is_over and sessions.find(cookie, is_sign_of_life=False) is not None
 
-    events = _events(person(), goes_on, current_app.jinja_env)
+    events = webadmin().live.events(person(), goes_on)
     return Response(events, mimetype=EVENTS, headers={"X-Accel-Buffering": "no"})
 
 
@@ -84,20 +82,3 @@ def _span() -> str:
 
 def _has_services(someone: Person) -> bool:
     return any(service["file_name"] for service in someone.ask("zato.service.get-list"))
-
-
-def _message(traffic: Traffic, templates: Environment) -> str:
-    html = templates.get_template("home/numbers.html").render(traffic=traffic)
-    return json.dumps({"points": traffic.points, "html": html})
-
-
-def _events(someone: Person, goes_on: Callable[[], bool], templates: Environment) -> Iterator[str]:
-    ends_at = time.monotonic() + _MOST_S
-    while time.monotonic() < ends_at and goes_on():
-        try:
-            yield f"data: {_message(traffic_of(someone, LIVE), templates)}\n\n"
-        except Unauthorized:
-            break
-        except ZatoError as exc:
-            yield f"event: missing\ndata: {json.dumps(exc.message)}\n\n"
-        time.sleep(_EVERY_S)

@@ -21,6 +21,8 @@ from zato.webadmin.person import person
 PAGE = Blueprint("services", __name__, url_prefix="/services")
 MENU = (Entry("Services", "services.index", "workflow"),)
 _PAGE_SIZE = 50
+# More than so many that invoke a service are in their own list, with a filter.
+_MOST_USERS = 20
 _DEPLOY_S = 15.0
 _INVOKE_S = 60.0
 _KIND = "service"
@@ -142,6 +144,7 @@ def show(name: str) -> ResponseReturnValue:
         service=service,
         hour=person().ask("zato.stats.get-by-service", {"service": name}) if _has_numbers(service) else None,
         users=person().ask("zato.service.get-channel-list", {"name": name}),
+        most_users=_MOST_USERS,
         deployments=person().ask("zato.service.get-deployment-info-list", {"name": name}),
     )
 
