@@ -36,6 +36,8 @@ def names(values: dict[str, Any]) -> list[str]:
         ({"filters": {"name": "*p*"}, "query": "red"}, ["apple"]),
         ({"filters": {"name": "p"}}, []),
         ({"filters": {"name": "P.ar"}}, []),
+        ({"filters": {"name": "[p]ear"}}, []),
+        ({"filters": {"name": "pea?"}}, []),
         ({"filters": {"weight": 40}}, ["Fig"]),
         ({"filters": {"weight": "170"}}, ["Pear"]),
         ({"filters": {"note": ""}}, ["Pear"]),
@@ -89,3 +91,10 @@ def test_a_page_says_where_it_is() -> None:
 def test_what_is_no_page_is_refused_with_its_name(values: dict[str, Any], named: str) -> None:
     with pytest.raises(InvalidOptions, match=named):
         listed(FRUIT, values)
+
+
+@pytest.mark.timeout(30)
+def test_a_filter_of_many_stars_takes_no_longer_than_others() -> None:
+    found = [{"name": "a" * 5000}]
+    assert listed(found, {"filters": {"name": "*a" * 100 + "*b"}}) == []
+    assert listed(found, {"filters": {"name": "*a" * 100 + "*"}}) == found
