@@ -12,7 +12,7 @@ import psutil
 import pytest
 import redis
 
-from zato.common.errors import BadRequest, NotFound, Unavailable
+from zato.common.errors import BadRequest, Forbidden, NotFound, Unavailable
 from zato.common.testing.waiting import eventually
 from zato.server.services.task_results import utc_text
 from zato.server.services.tasks import FIELD, GROUP, Pattern, Task, Tasks, TaskSettings, decode, encode, encode_payload
@@ -275,6 +275,35 @@ def test_what_was_put_aside_can_be_looked_at_and_run_again_or_forgotten(cluster:
         for service in ("retry-dead-letter", "delete-dead-letter"):
             with pytest.raises(NotFound, match="given up"):
                 admin(f"zato.async.{service}", id=id)
+
+
+def test_whoever_invokes_by_hand_hears_what_became_of_it(cluster: Cluster) -> None:
+    def outcome(cid: str) -> dict[str, Any]:
+        found = cluster.invoke("zato.async.get-outcome", {"cid": cid})
+        assert found["state"] != "waiting"
+        return dict(found)
+
+    cid = cluster.invoke("zato.async.invoke", {"name": "tasks.echo", "payload": {"a": [1]}})["cid"]
+    done = eventually(lambda: outcome(cid))
+    assert (done["service"], done["state"], json.loads(done["payload"])) == ("tasks.echo", "done", {"got": {"a": [1]}})
+    assert [note["cid"] for note in cluster.notes("echo")] == [cid]
+
+    cluster.conn.set("failures-left", 5)
+    cid = cluster.invoke("zato.async.invoke", {"name": "tasks.fails", "payload": "x", "data_format": "raw"})["cid"]
+    failed = eventually(lambda: outcome(cid))
+    assert failed["state"] == "failed" and "it failed, 4 left" in failed["error"]
+    # It is tried once, and kept like all that nobody tries any more.
+    assert len(cluster.notes("fails")) == 1
+    assert [each["cid"] for each in cluster.dead()] == [cid.encode()]
+
+    for error, service, values in (
+        (Forbidden, "zato.async.invoke", {"name": "zato.channel-http.create"}),
+        (NotFound, "zato.async.invoke", {"name": "tasks.nothing"}),
+        (BadRequest, "zato.async.invoke", {"name": "tasks.echo", "payload": {}, "data_format": "raw"}),
+        (NotFound, "zato.async.get-outcome", {"cid": "never-heard-of"}),
+    ):
+        with pytest.raises(error):
+            cluster.invoke(service, values)
 
 
 def test_an_invocation_may_wait_before_it_runs(cluster: Cluster) -> None:

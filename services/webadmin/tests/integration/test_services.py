@@ -80,6 +80,25 @@ def test_the_invoker_has_a_field_for_each_input_and_shows_what_comes_back(ann):
     expect(page.locator("#answer")).to_contain_text('"hello": "Carl"')
 
 
+def test_a_service_is_invoked_asynchronously_and_what_becomes_of_it_comes_by_itself(ann):
+    deploy(ann, SOURCE % 1)
+    page = ann.open("/services/greet/invoke")
+    page.fill("#f-name", "Dora")
+    page.get_by_role("button", name="Asynchronously").first.click()
+    expect(page.locator("#outcome .badge")).to_have_text("Done", timeout=20_000)
+    expect(page.locator("#outcome")).to_contain_text('"hello": "Dora"')
+    assert ann.serious_findings() == []
+    page.click("#outcome a:has(code)")
+    expect(page.locator("#outcome")).to_contain_text('"hello": "Dora"')
+    assert ann.serious_findings() == []
+
+    ann.open("/services/greet/invoke")
+    page.fill("#f-name", "nobody")
+    page.get_by_role("button", name="Asynchronously").first.click()
+    expect(page.locator("#outcome .badge")).to_have_text("Failed", timeout=20_000)
+    expect(page.locator("#outcome")).to_contain_text("there is nobody")
+
+
 def test_a_file_that_was_chosen_is_deployed_at_once(ann, tmp_path):
     file = tmp_path / "chosen.py"
     file.write_text(SOURCE.replace("greet", "chosen") % 1)

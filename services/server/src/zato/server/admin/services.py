@@ -16,6 +16,7 @@ from zato.common.kinds import Kind
 from zato.server.accounts.identity import Identity
 from zato.server.accounts.roles import Role, check_service
 from zato.server.admin.actions import Action, Area, Values
+from zato.server.admin.invoking import INVOKING_ACTIONS
 from zato.server.admin.kinds import kind_actions
 from zato.server.admin.noting import attempts_noted
 from zato.server.admin.published import published_actions
@@ -156,7 +157,7 @@ def admin_services(admin: Admin, others: Mapping[str, Action] = MappingProxyType
     for kind in admin.kinds.registry:
         actions.update(kind_actions(kind))
     # The fixed ones last: of services some do more than an object's would.
-    actions |= {**_FIXED, **SERVICE_ACTIONS, **TASK_ACTIONS, **RBAC_ACTIONS, **others}
+    actions |= {**_FIXED, **SERVICE_ACTIONS, **TASK_ACTIONS, **INVOKING_ACTIONS, **RBAC_ACTIONS, **others}
     if admin.jobs is not None:
         actions |= job_actions(admin.jobs, admin.kinds.registry)
     actions = {**published_actions(actions, admin.kinds.registry), **actions}

@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from zato.common.cid import new_cid
 from zato.server.http import formats
 from zato.server.services.moments import utc_now
 from zato.server.services.tasks import Pattern, Task, encode_payload
 
+_MOST_KEPT_CHARACTERS = 1_000_000
 _CALLBACK_CHANNEL = "invoke-async-callback"
 
 
@@ -31,6 +34,35 @@ class Result:
     @property
     def is_ok(self) -> bool:
         return not self.error
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """
+    What is kept of a task that somebody asks for later.
+
+    Args:
+        state: "waiting" until it has ended, then "done" or "failed".
+        payload: What the service answered, as text.
+        ended_at: Seconds since the epoch; 0 while it waits.
+    """
+
+    service: str
+    state: str = "waiting"
+    payload: str = ""
+    error: str = ""
+    ended_at: float = 0.0
+
+
+def outcome_of(task: Task, result: Result) -> bytes:
+    """Raises what encoding a response raises that has no form as text."""
+    state = "done" if result.is_ok else "failed"
+    text = response_text(result.response)
+    return msgspec.json.encode(Outcome(task.service, state, text[:_MOST_KEPT_CHARACTERS], result.error, time.time()))
+
+
+def response_text(response: Any) -> str:
+    """Return whatever a service answered with as text."""
+    return "" if response is None else response if isinstance(response, str) else _as_text(response)
 
 
 def follow_ups(task: Task, result: Result) -> list[Task]:
@@ -78,13 +110,11 @@ def utc_text() -> str:
 
 
 def _callback(task: Task, name: str, result: Result) -> Task:
-    response = result.response
-    # Callbacks get text, whatever the service answered with.
-    text = "" if response is None else response if isinstance(response, str) else _as_text(response)
     return Task(
         service=name,
         cid=new_cid(),
-        payload=text.encode(),
+        # Callbacks get text, whatever the service answered with.
+        payload=response_text(result.response).encode(),
         channel=_CALLBACK_CHANNEL,
         environ={} if result.is_ok else {"async_error": result.error},
         in_reply_to=task.cid,

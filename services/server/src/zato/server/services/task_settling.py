@@ -13,7 +13,7 @@ import redis
 
 from zato.common.logs import get_logger
 from zato.server.http import formats
-from zato.server.services.task_results import Result, final_tasks, follow_ups, target_outcome
+from zato.server.services.task_results import Result, final_tasks, follow_ups, outcome_of, target_outcome
 from zato.server.services.tasks import FIELD, GROUP, Pattern, Task, Tasks, encode
 
 log = get_logger(__name__)
@@ -52,16 +52,18 @@ class TaskSettling:
     def finish(self, id: bytes, task: Task, result: Result) -> None:
         pattern = task.pattern
         try:
-            next_tasks, outcome = _consequences(task, result)
+            next_tasks, outcome, kept = _consequences(task, result)
         except Exception as exc:
             # Its response has no form in JSON, so nobody can have it: as good as no response.
             log.exception("task_response_not_usable", service=task.service)
             result = Result(error=f"{type(exc).__name__}: {exc}", traceback=traceback.format_exc())
-            next_tasks, outcome = _consequences(task, result)
+            next_tasks, outcome, kept = _consequences(task, result)
         finals = self._note_target(task, pattern, outcome) if pattern is not None and pattern.kind == "fanout" else []
 
         def settle(pipeline: Any) -> None:
             self._tasks.add(pipeline, next_tasks)
+            if kept:
+                pipeline.set(self._tasks.outcome_key(task.cid), kept, ex=task.keep_outcome_s)
             if not result.is_ok and not _is_answered(pattern):
                 self._add_to_dead(pipeline, encode(task), task, result.error)
             if finals and pattern is not None:
@@ -117,11 +119,12 @@ class TaskSettling:
                 pause_s = min(2 * pause_s, _LONGEST_RETRY_S)
 
 
-def _consequences(task: Task, result: Result) -> tuple[list[bytes], bytes]:
-    """Return the tasks that follow at once, and what a fan-out keeps of this one."""
+def _consequences(task: Task, result: Result) -> tuple[list[bytes], bytes, bytes]:
+    """Return the tasks that follow at once, what a fan-out keeps of this one, and what is kept for whoever asks."""
     pattern = task.pattern
     outcome = formats.dump_json(target_outcome(task, pattern, result)) if pattern is not None else b""
-    return [encode(each) for each in follow_ups(task, result)], outcome
+    kept = outcome_of(task, result) if task.keep_outcome_s else b""
+    return [encode(each) for each in follow_ups(task, result)], outcome, kept
 
 
 def _is_answered(pattern: Pattern | None) -> bool:

@@ -64,6 +64,7 @@ class Task(msgspec.Struct, frozen=True, omit_defaults=True):
         max_attempts: After so many it is given up; as the server's settings say when 0.
         retry_after_s: Seconds before each retry; as the settings say when below 0.
         target: Of a broadcast: the servers that are to run it; all when empty.
+        keep_outcome_s: For so many seconds what became of it is kept, for whoever asks by its cid.
     """
 
     service: str
@@ -83,6 +84,7 @@ class Task(msgspec.Struct, frozen=True, omit_defaults=True):
     retry_after_s: float = -1.0
     pattern: Pattern | None = None
     target: str = ""
+    keep_outcome_s: int = 0
 
     @property
     def decoded_payload(self) -> Any:
@@ -174,6 +176,10 @@ class Tasks:
     def results_key(self, cid: str) -> str:
         """The hash with the results of a fan-out's targets."""
         return f"{self._prefix}:fanout:{cid}"
+
+    def outcome_key(self, cid: str) -> str:
+        """What became of a task: see `zato.server.services.task_results.Outcome`."""
+        return f"{self._prefix}:outcome:{cid}"
 
     def publish(self, tasks: Sequence[Task], *, delay_s: float = 0.0) -> None:
         """

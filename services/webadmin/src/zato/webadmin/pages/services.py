@@ -183,9 +183,20 @@ def invoke(name: str) -> ResponseReturnValue:
     else:
         payload = request.form.get("payload", "").encode()
         data_format = "raw" if request.form.get("data_format") == "raw" else "json"
+    if "later" in request.form:
+        return _queued(name, payload, data_format)
     answer = _answer(name, payload, data_format)
     body, language = pretty(answer.body)
     return render_template("services/answer.html", answer=answer, body=coloured(body, language))
+
+
+@PAGE.get("/<name>/later/<cid>")
+def outcome(name: str, cid: str) -> ResponseReturnValue:
+    """What became of an asynchronous invocation, for the page that waits for it, or with a page of its own."""
+    found = person().ask("zato.async.get-outcome", {"cid": cid})
+    body, language = pretty(found["payload"])
+    template = "services/outcome_part.html" if request.headers.get("HX-Request") else "services/later.html"
+    return render_template(template, service=_service(name), found=found, body=coloured(body, language))
 
 
 @PAGE.get("/<name>/kept/<what>")
@@ -300,6 +311,16 @@ def _answer(name: str, payload: bytes, data_format: str) -> Answer:
     took = (time.monotonic() - started) * 1000
     text = given.payload.decode(errors="replace")
     return Answer(text, given.status or 200, given.content_type, given.server, given.cid, took)
+
+
+def _queued(name: str, payload: bytes, data_format: str) -> ResponseReturnValue:
+    text = payload.decode()
+    try:
+        content = text if data_format == "raw" or not text.strip() else json.loads(text)
+    except ValueError as exc:
+        raise BadRequest(f"The payload is no JSON: {exc}") from exc
+    made = person().do("zato.async.invoke", {"name": name, "payload": content, "data_format": data_format})
+    return redirect(url_for("services.outcome", name=name, cid=made["cid"]), 303)
 
 
 def _check_upload(name: str, source: bytes) -> None:
