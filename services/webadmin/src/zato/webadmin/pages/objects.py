@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -31,8 +32,8 @@ def index(kind_name: str) -> ResponseReturnValue:
     kind = _kind(kind_name)
     if any(not value for name, value in request.args.items() if name.startswith(PREFIX)):
         # A form sends what was not chosen, too: the address has what matters.
-        chosen: dict[str, Any] = {name: value for name, value in request.args.items() if value and name != "kind_name"}
-        return redirect(url_for("objects.index", kind_name=kind.name, **chosen))
+        chosen = urlencode([(name, value) for name, value in request.args.items() if value])
+        return redirect(f"{url_for('objects.index', kind_name=kind.name)}?{chosen}")
     filters = filters_of(kind, request.args)
     asked = _asked(kind, filters)
     answer = person().ask(kind.service("get-list"), asked)
