@@ -70,9 +70,12 @@ def test_a_part_gets_what_it_needs_and_no_more(tmp_path: Path) -> None:
     lb_agent = "".join(contents(tmp_path / "lb-agent").values())
     assert secrets["token"] in lb_agent
     assert not [name for name in ("secret_key", "postgres_password", "redis_password") if secrets[name] in lb_agent]
-    for name in ("scheduler", "connector-amqp", "connector-zmq", "connector-mq"):
+    for name in ("scheduler", "connector-amqp", "connector-mq"):
         assert contents(tmp_path / name) == {"token": secrets["token"]}
+    # Its dead letters are in Redis.
+    assert set(contents(tmp_path / "connector-zmq")) == {"token", "redis_url"}
     assert secrets["rabbitmq_password"] in contents(tmp_path / "rabbitmq")["rabbitmq.conf"]
+    assert "rabbitmq_amqp1_0" in contents(tmp_path / "rabbitmq")["enabled_plugins"]
 
 
 def test_servers_are_reached_over_tls_and_not_without(tmp_path: Path) -> None:

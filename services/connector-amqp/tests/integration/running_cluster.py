@@ -42,6 +42,22 @@ class Seen(Service):
         note(self.channel.name, json.dumps([self.channel.type, self.request.payload, message.properties, message.headers]))
 
 
+class XML(Service):
+    name = "amqp.xml"
+
+    def handle(self):
+        tag = self.request.amqp.msg.delivery_info["consumer_tag"]
+        note(self.channel.name, f"{self.request.payload.id} {tag}")
+
+
+class SendLater(Service):
+    name = "amqp.send-later"
+
+    def handle(self):
+        wanted = self.request.payload
+        self.response.payload = {"id": self.amqp.invoke_async(wanted["body"], wanted.get("out", "out"), "", wanted["queue"])}
+
+
 class Nap(Service):
     name = "amqp.nap"
 

@@ -1,6 +1,8 @@
 """Messages between a real RabbitMQ and services, while everything around them stops, dies and comes back."""
 
 import json
+import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -43,9 +45,33 @@ def test_a_service_sends_and_hears_of_what_reaches_nobody(cluster: "Cluster") ->
     cluster.server.invoke("amqp.send", {"body": {"a": 1}, "queue": "sent", "timeout_s": 10})
     with cluster.amqp() as channel:
         _, properties, body = channel.basic_get("sent", auto_ack=True)
-    assert (body, properties.priority, properties.delivery_mode, properties.headers) == (b'{"a":1}', 7, 2, {"a": 1})
+    assert (body, properties.priority, properties.delivery_mode) == (b'{"a":1}', 7, 2)
+    headers = properties.headers
+    assert (headers["a"], headers["X-Zato-Component"]) == (1, "server1")
+    assert headers["X-Zato-CID"] and datetime.fromisoformat(headers["X-Zato-Msg-TS"]).tzinfo is UTC
     with pytest.raises(ZatoError, match="reaches no queue"):
         cluster.server.invoke("amqp.send", {"body": "x", "queue": "nobody", "timeout_s": 10})
+
+
+def test_a_service_that_does_not_wait_has_its_messages_sent_in_their_order(cluster: "Cluster") -> None:
+    with cluster.amqp() as channel:
+        channel.queue_declare("later", durable=True)
+    sent = bodies("l", 20)
+    for body in sent:
+        assert cluster.server.invoke("amqp.send-later", {"body": body, "queue": "later"})["id"]
+    eventually(lambda: cluster.size("later") == len(sent), timeout_s=PATIENCE_S)
+    with cluster.amqp() as channel:
+        assert [channel.basic_get("later", auto_ack=True)[2].decode() for _ in sent] == sent
+    with pytest.raises(ZatoError, match="no outgoing-amqp 'nobody'"):
+        cluster.server.invoke("amqp.send-later", {"body": "x", "queue": "later", "out": "nobody"})
+
+
+def test_xml_is_read_for_the_service_and_consumers_have_tags_by_which_they_are_found(cluster: "Cluster") -> None:
+    cluster.channel("xml", "amqp.xml", data_format="xml", consumer_tag_prefix="ours")
+    cluster.put("xml", ["<order><id>7</id></order>"])
+    eventually(lambda: cluster.lines("xml"), timeout_s=PATIENCE_S)
+    number, tag = cluster.lines("xml")[0].split()
+    assert (number, len(tag)) == ("7", 72) and re.match(r"ours:[\d.]+:[^:]+:\d+:[0-9a-f]{8}0*$", tag)
 
 
 def test_effects_are_once_with_an_inbox_though_each_message_comes_twice(cluster: "Cluster") -> None:

@@ -47,6 +47,11 @@ class bind_cid:
         _current_cid.reset(self._token)
 
 
+def current_cid() -> str:
+    """Return the cid that is bound here, "" outside of everything that has one."""
+    return _current_cid.get()
+
+
 def is_for_people(log_format: str, stream: TextIO) -> bool:
     """Whether lines go out in columns for a terminal, rather than as JSON."""
     return log_format == "console" or (log_format == "auto" and stream.isatty())

@@ -1,5 +1,6 @@
 """Taking messages of a queue: consumers, acknowledgements and dead letters."""
 
+import contextlib
 import os
 import socket
 import threading
@@ -31,6 +32,8 @@ _PUBLISH_S = 10.0
 _CONSUMES_WITHIN_S = 15.0
 _BURY_AGAIN_S = 1.0
 _ACKNOWLEDGED_WITHIN_S = 0.2
+# Of a consumer's tag, in characters; those of published releases are as long.
+_TAG_LENGTH, _LONGEST_NAME = 72, 60
 _REASON, _CID, _COUNT, _DIED_AT, _FROM = "x-zato-reason", "x-zato-cid", "x-zato-count", "x-zato-died-at", "x-zato-queue"
 # Of a message whose sender gave it none.
 _ID = "x-zato-id"
@@ -264,7 +267,21 @@ class AMQPChannel:
             self._has_grave = True
 
     def _tag(self) -> str:
-        return f"{self._options.consumer_tag_prefix}:{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
+        """Return what the broker shows of a consumer: its prefix, then address and name of this machine, process and chance."""
+        name = socket.gethostname()[:_LONGEST_NAME]
+        parts = (self._options.consumer_tag_prefix[:_LONGEST_NAME], _own_address(), name, os.getpid(), os.urandom(4).hex())
+        return ":".join(map(str, parts)).ljust(_TAG_LENGTH, "0")
+
+
+def _own_address() -> str:
+    """Return the address of this machine that others see, without asking a name server, which may take long."""
+    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as unsent:
+        try:
+            # Of documentation: nothing is sent, but the system says which way it would go.
+            unsent.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        return str(unsent.getsockname()[0])
 
 
 def _blocking(definition: DefinitionOptions) -> Any:

@@ -37,7 +37,7 @@ class ChannelOptions:
     queue: str = option("The queue; it has to exist")
     service: str = option("Service that is invoked with each message", reference="service")
     consumer_tag_prefix: str = option("Start of the consumer's tag, by which the broker shows it", default="zato")
-    data_format: str = option("What the body is", default="raw", choices=("raw", "json"))
+    data_format: str = option("What the body is", default="raw", choices=("raw", "json", "xml"))
     pool_size: int = option("Consumers that take messages of the queue beside each other", default=1, minimum=1, maximum=100)
     prefetch_count: int = option("Unacknowledged messages that a consumer has at most", default=50, minimum=1, maximum=65535)
     ack_mode: str = option(

@@ -69,7 +69,7 @@ class ChannelOptions:
     definition: str = option("The queue manager or broker", reference=DEFINITION)
     queue: str = option("The queue; it has to exist")
     service: str = option("Service that is invoked with each message", reference="service")
-    data_format: str = option("What the body is", default="raw", choices=("raw", "json"))
+    data_format: str = option("What the body is", default="raw", choices=("raw", "json", "xml"))
     pool_size: int = option("Messages at a time: each has its own unit of work", default=5, minimum=1, maximum=100)
     is_ordered: bool = option("One message after the other; one that fails holds up the others", default=False)
     tries: int = option(

@@ -94,7 +94,7 @@ class ChannelOptions(SocketOptions):
         "Whether we listen at the address or connect to it", default="bind", choices=("bind", "connect")
     )
     service: str = option("Service that gets the messages", reference="service")
-    data_format: str = option("What self.request.payload is made of", default="raw", choices=("raw", "json"))
+    data_format: str = option("What self.request.payload is made of", default="raw", choices=("raw", "json", "xml"))
     sub_key: str = option(
         "SUB: beginning of the messages that we want, several separated by commas; all when empty", default=""
     )

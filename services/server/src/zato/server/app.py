@@ -364,7 +364,7 @@ class WorkerApp:
             Outgoing(
                 lambda: running_state(self._state).connections,
                 {
-                    "amqp": AMQPSender(self._connectors["amqp"]),
+                    "amqp": AMQPSender(self._connectors["amqp"], settings.name),
                     "zmq": ZMQSender(self._connectors["zmq"]),
                     "jms_wmq": JMSWMQSender(mq),
                     **dict.fromkeys(("ibm_mq", "wmq"), IBMMQSender(mq)),

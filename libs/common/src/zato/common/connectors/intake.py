@@ -64,7 +64,7 @@ _SERVERS_FAULT = (Unavailable, DeadlineExceeded, TooManyRequests, Unauthorized, 
 class IntakeSettings:
     """
     Args:
-        data_format: "json" or "raw": what `self.request.payload` is made of.
+        data_format: "json", "xml" or "raw": what `self.request.payload` is made of.
         tries: How often a service that fails is tried, the first time included.
         retry_after_s: Wait before the second try; doubles with each further one, up to a minute.
         timeout_s: How long a service may take.

@@ -70,4 +70,6 @@ def rabbitmq_files(secrets: Mapping[str, str]) -> Mapping[str, str]:
         "prometheus.tcp.ip = 127.0.0.1",
         "log.console.level = warning",
     ]
-    return {"rabbitmq.conf": "\n".join(lines) + "\n"}
+    # With AMQP 1.0, which connector-mq speaks, at the same port.
+    plugins = "[rabbitmq_amqp1_0,rabbitmq_management,rabbitmq_prometheus]."
+    return {"rabbitmq.conf": "\n".join(lines) + "\n", "enabled_plugins": f"{plugins}\n"}

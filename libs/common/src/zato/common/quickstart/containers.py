@@ -130,7 +130,7 @@ def _lb_agent(secrets: Mapping[str, str]) -> Mapping[str, str]:
     }
 
 
-def _webadmin(secrets: Mapping[str, str]) -> Mapping[str, str]:
+def _with_redis(secrets: Mapping[str, str]) -> Mapping[str, str]:
     return {"token": secrets["token"], "redis_url": servers.redis_url(secrets)}
 
 
@@ -138,9 +138,9 @@ READERS = {
     "server": Reader(_SERVER_USER, _server),
     "lb-agent": Reader(_LB_AGENT_USER, _lb_agent),
     "scheduler": Reader(_SCHEDULER_USER, _token),
-    "webadmin": Reader(_WEBADMIN_USER, _webadmin),
+    "webadmin": Reader(_WEBADMIN_USER, _with_redis),
     "connector-amqp": Reader(_AMQP_USER, _token),
-    "connector-zmq": Reader(_ZMQ_USER, _token),
+    "connector-zmq": Reader(_ZMQ_USER, _with_redis),
     "connector-mq": Reader(_MQ_USER, _token),
     "ca": Reader(AUTHORITY_USER, lambda _secrets: {}),
     "redis": Reader(DATABASE_USER, servers.redis_files),

@@ -24,7 +24,7 @@ from zato.server.services.reqresp import ServiceRequest
 
 log = get_logger(__name__)
 
-_FORMATS = {"": "json", "json": "json", "raw": ""}
+_FORMATS = {"": "json", "json": "json", "xml": "xml", "raw": ""}
 
 
 class MessageLog(FrequentLines):
@@ -59,7 +59,7 @@ class Deliveries:
         """
         request = messages.DeliverRequest.FromString(message)
         if request.data_format not in _FORMATS:
-            raise BadRequest(f"'data_format' takes json or raw, not '{request.data_format:.40}'")
+            raise BadRequest(f"'data_format' takes json, xml or raw, not '{request.data_format:.40}'")
         if request.lease:
             self._leases.check(request.lease, request.lease_epoch)
         channel = ChannelInfo(request.channel, request.channel_type, _FORMATS[request.data_format])

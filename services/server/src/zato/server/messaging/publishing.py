@@ -9,14 +9,16 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from zato.common.cid import new_cid
+from zato.common.cid import CID_HEADER, new_cid
 from zato.common.connectors.errors import InDoubt, NotSent
 from zato.common.connectors.sending import DEFAULT_STORE_LIMIT, STORE, WAIT
 from zato.common.errors import (
     DeadlineExceeded,
     InvalidOptions,
+    NotFound,
     Unavailable,
     Unreachable,
     WorkerLost,
@@ -24,7 +26,7 @@ from zato.common.errors import (
     error_from,
     grpc_code_of,
 )
-from zato.common.logs import get_logger
+from zato.common.logs import current_cid, get_logger
 from zato.server.messaging.outbox import Connection, Outbox, Stored
 
 if TYPE_CHECKING:
@@ -103,6 +105,22 @@ class ConnectorClient:
                 log.info("message_kept", kind=of.kind, name=connection, id=stored.id, error=exc.message)
         self._outbox.add(of, stored.id, body, options, limit=limit)
         return b""
+
+    def publish_later(self, connection: str, body: bytes, options: Mapping[str, Any]) -> str:
+        """
+        Have a message kept by the servers, which send it soon, in its order and however long that takes. Returns its id.
+
+        Raises:
+            NotSent: As many are kept already as the connection's `store_limit` says, or Redis does not answer.
+            NotFound: There is no such connection.
+        """
+        configured = self._options_of(self.outgoing_kind, connection)
+        if configured is None:
+            raise NotFound(f"There is no {self.outgoing_kind} '{connection:.100}': check the name, or create it")
+        encode_options(options)
+        message_id, limit = new_cid(), getattr(configured, "store_limit", DEFAULT_STORE_LIMIT)
+        self._outbox.add(Connection(self.outgoing_kind, connection), message_id, body, options, limit=limit)
+        return message_id
 
     def send_stored(self, name: str, messages: Sequence[Stored], timeout_s: float) -> list[bytes | ZatoError]:
         """
@@ -195,10 +213,16 @@ def _result_of(result: Any) -> bytes | ZatoError:
 
 
 class AMQPSender:
-    """`self.out.amqp`."""
+    """
+    `self.out.amqp`, and `self.amqp`.
 
-    def __init__(self, connector: ConnectorClient) -> None:
+    Args:
+        component: What the header X-Zato-Component says: who sent it.
+    """
+
+    def __init__(self, connector: ConnectorClient, component: str) -> None:
         self._connector = connector
+        self._component = component
 
     def send(
         self,
@@ -219,19 +243,54 @@ class AMQPSender:
             msg: Text or bytes as they are; anything else as JSON.
             out_name: Name of the outgoing connection.
             properties: Override the connection's: content_type, priority, expiration, correlation_id and so on.
+            headers: Beside X-Zato-Component, X-Zato-Msg-TS and X-Zato-CID, which they may override.
             timeout_s: How long to wait for the broker to confirm, and for one that is away; 0 tries once.
 
         Raises:
             As `ConnectorClient.publish`.
         """
-        options: dict[str, Any] = {"properties": dict(properties or {}), "headers": dict(headers or {})}
-        if exchange:
-            options["exchange"] = exchange
-        if routing_key:
-            options["routing_key"] = routing_key
-        if mandatory is not None:
-            options["mandatory"] = mandatory
+        options = self._options(exchange, routing_key, properties, headers, mandatory)
         self._connector.publish(out_name, encode_body(msg), options, timeout_s=timeout_s)
+
+    # What it is called in later releases.
+    invoke = send
+
+    def invoke_async(
+        self,
+        msg: Any,
+        out_name: str,
+        exchange: str = "",
+        routing_key: str = "",
+        properties: Mapping[str, Any] | None = None,
+        headers: Mapping[str, Any] | None = None,
+        *,
+        mandatory: bool | None = None,
+    ) -> str:
+        """
+        Have a message sent soon, whatever the broker does meanwhile, and return the id that it is sent under.
+
+        What the broker refuses is among the dead letters of the connection.
+
+        Raises:
+            As `ConnectorClient.publish_later`.
+        """
+        options = self._options(exchange, routing_key, properties, headers, mandatory)
+        return self._connector.publish_later(out_name, encode_body(msg), options)
+
+    def _options(
+        self,
+        exchange: str,
+        routing_key: str,
+        properties: Mapping[str, Any] | None,
+        headers: Mapping[str, Any] | None,
+        mandatory: bool | None,
+    ) -> dict[str, Any]:
+        ours = {"X-Zato-Component": self._component, "X-Zato-Msg-TS": datetime.now(UTC).isoformat()}
+        if cid := current_cid():
+            ours[CID_HEADER] = cid
+        given = {"exchange": exchange or None, "routing_key": routing_key or None, "mandatory": mandatory}
+        options = {name: value for name, value in given.items() if value is not None}
+        return {**options, "properties": dict(properties or {}), "headers": {**ours, **(headers or {})}}
 
 
 class ZMQSender:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 _CONNECTIONS = "connections are found as self.outgoing.<type>[name] and self.email.<type>[name]"
 # What published services know, and where it is now.
 _ELSEWHERE = {
-    **dict.fromkeys(("amqp", "zmq", "wsx", "im", "cloud", "search", "sms", "vault", "definition"), _CONNECTIONS),
+    **dict.fromkeys(("zmq", "wsx", "im", "cloud", "search", "sms", "vault", "definition"), _CONNECTIONS),
     **dict.fromkeys(("cassandra_conn", "cassandra_query"), _CONNECTIONS),
     "pubsub": "topics are a broker's: send to one through an outgoing connection, or invoke services by self.invoke_async",
     "sso": "users sign in at an identity provider, whose tokens channels check (security-jwt-issuer)",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from zato.server.connections.http.facade import RESTFacade
     from zato.server.connections.outgoing import Group, Outgoing
     from zato.server.jobs.schedule import Schedule
+    from zato.server.messaging.publishing import AMQPSender
     from zato.server.services.broker_client import BrokerClient
     from zato.server.services.caches import Caches
     from zato.server.services.context import ChannelInfo, KeyValueDB, ServerContext
@@ -109,6 +110,12 @@ class Facades:
         from zato.server.connections.http.facade import RESTFacade
 
         return RESTFacade(self.outgoing.rest, self.cid)
+
+    @lazy
+    def amqp(self) -> "AMQPSender":
+        """What `self.out.amqp` is: `self.amqp.send(msg, "out", exchange, routing_key)`, and `invoke_async` with the same."""
+        sender: AMQPSender = self.outgoing.amqp
+        return sender
 
     @lazy
     def email(self) -> "Group":
