@@ -3,7 +3,8 @@ A server to balance to, as a process of its own: `python backend.py NAME [PORT]`
 
 Each answer is one write, so that a killed server has sent it wholly or not at all. Beside echoing it is told by its
 path what to do: /slow/<seconds> takes its time, /break closes the connection instead of answering, /status/<code>.
-Asked directly, /_seen says what it got and /_connections how many there were, /_forget empties that, /_ready and /_not_ready switch what health checks hear.
+Asked directly, /_seen says what it got and /_connections how many there were, /_forget empties the former, /_ready and
+/_not_ready switch what health checks hear.
 """
 
 import asyncio
