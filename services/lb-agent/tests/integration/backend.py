@@ -3,7 +3,8 @@ A server to balance to, as a process of its own: `python backend.py NAME [PORT]`
 
 Each answer is one write, so that a killed server has sent it wholly or not at all. Beside echoing it is told by its
 path what to do: /slow/<seconds> takes its time, /break closes the connection instead of answering, /status/<code>.
-Asked directly, /_seen says what it got, /_forget empties that, /_ready and /_not_ready switch what health checks hear.
+Asked directly, /_seen says what it got and /_connections how many there were, /_forget empties the former, /_ready and
+/_not_ready switch what health checks hear.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ class Backend:
         self.name = name
         self.is_ready = True
         self.seen: list[dict[str, Any]] = []
+        self.connections = 0
 
     async def serve(self, port: int) -> None:
         server = await asyncio.start_server(self._connection, "127.0.0.1", port, backlog=1024)
@@ -24,6 +26,7 @@ class Backend:
         await server.serve_forever()
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         try:
             while await self._request(reader, writer):
                 pass
@@ -68,6 +71,8 @@ class Backend:
             return (200 if self.is_ready else 503), {}
         if first == "_seen":
             return 200, self.seen
+        if first == "_connections":
+            return 200, self.connections
         if first in ("_ready", "_not_ready"):
             self.is_ready = first == "_ready"
             return 200, {}

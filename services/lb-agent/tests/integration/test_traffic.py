@@ -30,6 +30,22 @@ def test_servers_that_joined_share_the_requests(balanced: AgentProcess) -> None:
     assert {balanced.get("/").server for _ in range(4)} == {"server1", "server2"}
 
 
+def test_a_server_that_joined_is_sent_many_requests_over_one_connection(
+    new_agent: Callable[..., AgentProcess], new_server: Callable[[str], Server]
+) -> None:
+    # Without health checks in between, which have a connection each.
+    agent, server = new_agent(check_interval_s=600).start(), new_server("server1")
+    agent.join(server)
+    agent.get("/")
+    before = server.ask("/_connections")
+    kept = agent.keep()
+    for _ in range(50):
+        kept.request("POST", "/", b"{}")
+        kept.getresponse().read()
+    kept.close()
+    assert server.ask("/_connections") - before < 25
+
+
 def test_without_servers_clients_get_a_json_error_with_its_cid(agent: AgentProcess) -> None:
     answer = agent.get("/")
     assert answer.status == 503

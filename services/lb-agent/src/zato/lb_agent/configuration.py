@@ -95,14 +95,15 @@ def server_options(settings: LBAgentSettings) -> str:
     """
     Return what follows name, address and weight of each server.
 
-    In full, since HAProxy does not apply `default-server` to those that are added while it runs.
+    In full, since HAProxy does not apply `default-server` to those that are added while it runs, nor its own defaults for
+    connections that wait for their next request: it would make a new one for each request.
     """
     interval_s = settings.check_interval_s
     # Traffic notices a dead machine before the checks do: three connections in a row that fail put it down. A server
     # that is suspected or down is asked more often, and is back after one good answer.
     return (
         f"check inter {_ms(interval_s)} fastinter {_ms(interval_s / 4)} downinter {_ms(interval_s / 2)} fall 2 rise 1"
-        f" observe layer4 error-limit 3 on-error mark-down{https.server_tls(settings)}"
+        f" observe layer4 error-limit 3 on-error mark-down pool-max-conn -1 pool-purge-delay 1s{https.server_tls(settings)}"
     )
 
 
