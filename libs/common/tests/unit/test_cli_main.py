@@ -117,7 +117,12 @@ def test_a_traceback_is_shown_to_whoever_asks_for_it(
             ["people", "greet", "Ada", "--count", "many"],
             "error: Argument --count: invalid int value: 'many'. See: zato people greet --help\n",
         ),
-        (["people", "greet", "Ada", "--loud"], "error: Unrecognized arguments: --loud. See: zato --help\n"),
+        (["people", "greet", "Ada", "--loud"], "error: There is no option '--loud' here. See: zato people greet --help\n"),
+        (
+            ["people", "greet", "Ada", "--coun=3"],
+            "error: There is no option '--coun' here, did you mean '--count'? See: zato people greet --help\n",
+        ),
+        (["people", "greet", "Ada", "Bob"], "error: 'Bob' is one argument too many. See: zato people greet --help\n"),
     ],
 )
 def test_a_wrong_command_line_exits_with_2_and_says_what_is_right(

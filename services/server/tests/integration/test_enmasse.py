@@ -250,7 +250,15 @@ channel-http:
     assert "bad.yaml:10: channel-http 'two': 'merge_url_params_req' takes true or false, not 'perhaps'" in said
     assert "bad.yaml:15: channel-http 'four': 'url_path' 'three' already has url_path='/same'" in said
     said = enmasse.run("enmasse", "plan", enmasse.write("b.yaml", text.replace("perhaps", "true")), code=1).stderr
-    assert "b.yaml:9: channel-http 'two': 'security' names nothing" in said
+    assert "b.yaml:9: channel-http 'two': 'security' takes the name of a security-basic-auth, " in said
+
+
+def test_a_kind_or_a_flag_that_is_misspelt_is_no_warning_but_an_error(enmasse: Enmasse) -> None:
+    text = "chanel-http:\n- name: one\n  url_path: /x\n"
+    text += "channel-http:\n- name: two\n  url_path: /y\n  service: s\n  is_active: perhaps\n"
+    said = enmasse.run("enmasse", "apply", enmasse.write("misspelt.yaml", text), code=1).stderr
+    assert "misspelt.yaml:1: there is no kind 'chanel-http', did you mean 'channel-http'?" in said
+    assert "misspelt.yaml:8: channel-http 'two', 'is_active': takes true or false, not 'perhaps'" in said
 
 
 @pytest.mark.any_odb

@@ -1,5 +1,6 @@
 """The commands for what runs, as a person types them, against a real server."""
 
+import base64
 import json
 from collections.abc import Callable
 from typing import Any
@@ -100,6 +101,55 @@ def test_what_runs_is_shown(server: Server, zato: Zato) -> None:
     assert "0 of 4" in zato("rate-limit", "list")[1]
     _, output = zato("server", "list")
     assert (server.name in output, "running" in output) == (True, True)
+
+
+def test_one_service_is_shown_read_switched_off_and_on(server: Server, zato: Zato) -> None:
+    server.deploy("orders.py", SERVICES)
+    server.add_channel("switched", "/switched", "orders.get")
+    server.wait_until_applied()
+    code, output = zato("service", "show", "orders.get")
+    assert (code, "orders.Get" in output, "orders.py version" in output) == (0, True, True), output
+    assert ["channel-http", "switched", "yes"] in [line.split() for line in output.splitlines()]
+    assert all(str(pid) in output for pid in server.worker_pids())
+    code, output = zato("service", "source", "orders.get")
+    assert (code, output) == (0, SERVICES.rstrip("\n") + "\n")
+    assert zato("service", "disable", "orders.get", "--wait", "20")[0] == 0
+    assert server.request("POST", "/switched", b"{}").status == 404
+    assert "zato service enable orders.get" in zato("service", "show", "orders.get")[1]
+    assert zato("service", "enable", "orders.get", "--wait", "20")[0] == 0
+    assert server.request("POST", "/switched", b"{}").status == 200
+    said = "error: There is no service 'orders.gett', did you mean 'orders.get'?\n"
+    for word in ("show", "source", "disable", "invoke"):
+        assert zato("service", word, "orders.gett") == (1, said)
+    assert "is the platform's own" in zato("service", "disable", "zato.ping")[1]
+
+
+def test_lists_are_searched_sorted_and_shown_by_pages_over_http_and_by_the_command(server: Server, zato: Zato) -> None:
+    for number in range(5):
+        server.add_channel(f"paged-{number}", f"/paged/{number}", "orders.get")
+
+    def names(output: str) -> list[str]:
+        return [line.split()[1] for line in output.splitlines() if line.startswith("channel-http ")]
+
+    code, output = zato(
+        "object", "list", "channel-http", "--search", "PAGED", "--sort=-name", "--page", "2", "--page-size", "2"
+    )
+    assert (code, names(output)) == (0, ["paged-2", "paged-1"])
+    assert "Page 2 of 3, 5 in all" in output
+    assert names(zato("object", "list", "--search", "/paged/3")[1]) == ["paged-3"]
+    assert "Nothing that contains 'no such thing'" in zato("object", "list", "--search", "no such thing")[1]
+    assert " zato.ping " not in zato("object", "list")[1]
+    assert " zato.ping " in zato("object", "list", "service", "--all")[1]
+    code, output = zato("object", "list", "channel-http", "--sort", "nothing")
+    assert (code, "'sort' takes the name of what is listed" in output) == (1, True)
+    page = {"query": "paged", "sort": "-url_path", "cur_page": 1, "page_size": 2}
+    password = "a long enough password"
+    server.admin("zato.account.create", name="reader", role="viewer", password=password, must_change_password=False)
+    headers = {"Authorization": "Basic " + base64.b64encode(f"reader:{password}".encode()).decode()}
+    answer = server.request("POST", "/zato/json/zato.channel-http.get-list", json.dumps(page).encode(), headers)
+    (listed,) = (value for name, value in answer.json.items() if name != "zato_env")
+    assert [each["name"] for each in listed["data"]] == ["paged-4", "paged-3"]
+    assert (listed["_meta"]["total"], listed["_meta"]["next_page"]) == (5, 2)
 
 
 def test_caches_are_looked_into(server: Server, zato: Zato) -> None:

@@ -110,3 +110,22 @@ def test_a_published_name_asks_for_the_role_of_what_it_stands_for(app: WorkerApp
         for target in action.alias_of:
             assert action.role is least_role(target, entries[target]), name
             assert not entries[target].action.alias_of
+
+
+# What grows without an end comes from its table a page at a time, in the order of time; nothing else is a list that cannot be
+# sorted.
+_IN_ORDER_OF_TIME = {
+    "zato.audit-log.get-list",
+    "zato.cache.builtin.entry.get-list",
+    "zato.service.error.get-list",
+    "zato.service.sample.get-list",
+    "zato.service.slow-response.get-list",
+}
+
+
+def test_every_list_can_be_searched_sorted_and_asked_for_by_pages(operations: list[AdminOperation]) -> None:
+    lists = [each for each in operations if each.service.endswith(".get-list")]
+    assert len(lists) > 40
+    wanted = {"query", "cur_page", "page_size", "sort"}
+    lacking = {each.service: wanted - each.description.takes["properties"].keys() for each in lists}
+    assert {name: names for name, names in lacking.items() if names} == {name: {"sort"} for name in _IN_ORDER_OF_TIME}

@@ -520,7 +520,8 @@ def test_a_connection_is_pinged_and_what_is_wrong_with_it_said(zato: Zato, clust
     ("arguments", "said"),
     [
         (("get", "channel-http", "nobody"), "error: There is no channel-http named 'nobody'\n"),
-        (("list", "chanel"), "error: There is no kind 'chanel'; there are: channel-http, security-basic-auth\n"),
+        (("list", "chanel"), "error: There is no kind 'chanel', did you mean 'channel-http'?\n"),
+        (("list", "zzz"), "error: There is no kind 'zzz'; there are: channel-http, security-basic-auth\n"),
         (("create", "channel-http", "a", "/orders"), "error: '/orders' is not OPTION=VALUE, e.g. url_path=/orders\n"),
         (("create", "channel-http", "a", "colour=1"), "error: channel-http: 'colour' there is no such option\n"),
         (("create", "channel-http", "a", "is_active=x"), "error: 'is_active' takes true or false, not 'x'\n"),
@@ -530,6 +531,11 @@ def test_a_connection_is_pinged_and_what_is_wrong_with_it_said(zato: Zato, clust
 def test_what_is_wrong_with_an_object_is_said(zato: Zato, arguments: tuple[str, ...], said: str) -> None:
     result = zato("object", *arguments)
     assert (result.code, result.err) == (1, said)
+
+
+def test_what_only_one_kind_can_be_asked_for_takes_a_kind(zato: Zato) -> None:
+    result = zato("object", "list", "--page", "2")
+    assert (result.code, result.err.startswith("error: --sort, --page and --page-size go with a KIND")) == (2, True)
 
 
 def test_secrets_come_from_files_and_whoever_types_them_is_warned(zato: Zato, cluster: Cluster, tmp_path: Path) -> None:

@@ -233,8 +233,8 @@ def test_options_that_do_not_fit_are_named_and_nothing_is_stored(plane: Plane, v
 
 def test_a_kind_that_nobody_declared_is_not_found(plane: Plane) -> None:
     for act in (plane.objects.create, plane.objects.edit, plane.objects.delete):
-        with pytest.raises(NotFound, match="there are: channel-http"):
-            act("channel-smoke", {"name": "a"}, AUTHOR)
+        with pytest.raises(NotFound, match="did you mean 'channel-http'"):
+            act("channel-smttp", {"name": "a"}, AUTHOR)
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_the_database_itself_keeps_what_is_used(plane: Plane) -> None:
 def test_a_reference_that_could_mean_two_objects_is_refused(plane: Plane) -> None:
     plane.create("security-api-key", "same", key="k")
     plane.create("security-basic-auth", "same", username="u", password="p")
-    with pytest.raises(InvalidOptions, match="'security' names several objects"):
+    with pytest.raises(InvalidOptions, match="'security' takes the name of one object, and several are called 'same'"):
         plane.channel("a", security="same")
 
 

@@ -144,7 +144,7 @@ def test_a_name_that_two_kinds_have_is_no_reference(sets):
     key = WantedObject("security-api-key", "b", {"key": "x"})
     _, plan = sets.plan([BASIC, key, CHANNEL], NONE)
     assert [(problem.name, problem.option) for problem in plan.problems] == [("c", "security")]
-    assert "several objects" in plan.problems[0].message
+    assert "several are called 'b'" in plan.problems[0].message
 
 
 def test_the_services_never_show_a_secret(sets):

@@ -9,6 +9,7 @@ from typing import Any
 
 from zato.common.errors import InvalidOptions, NotFound
 from zato.common.options import declared_options, default_json, option, parse_options
+from zato.common.spelling import or_list
 from zato.common.text_formats import parse_time
 from zato.proto.control_plane.v1.control_plane_pb2 import KindDescription, OptionDescription
 from zato.proto.control_plane.v1.control_plane_pb2 import OptionRule as OptionRuleMessage
@@ -230,5 +231,4 @@ class KindRegistry:
         try:
             return self._kinds[name]
         except KeyError:
-            known = ", ".join(sorted(self._kinds))
-            raise NotFound(f"There is no kind '{name}'; there are: {known}", kind=name) from None
+            raise NotFound(f"There is no kind '{name}'{or_list(name, self._kinds)}", kind=name) from None

@@ -12,7 +12,6 @@ of secrets and the reference pages; settings of a part are declared the same way
 """
 
 import dataclasses
-import difflib
 import functools
 import json
 import types
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar, dataclass_transform
 
 from zato.common.errors import InvalidOptions
+from zato.common.spelling import or_list
 from zato.common.text_formats import check_format
 
 T = TypeVar("T")
@@ -165,7 +165,7 @@ def parse_options(cls: type[T], values: Mapping[str, object], *, what: str) -> T
     problems = dict.fromkeys(required - values.keys(), "is required")
     converted: dict[str, Any] = {}
     for name in values.keys() - declared.keys():
-        problems[name] = f"there is no such option{_did_you_mean(name, declared)}"
+        problems[name] = f"there is no such option{or_list(name, declared)}"
     for name in values.keys() & declared.keys():
         declared_option = declared[name]
         try:
@@ -202,11 +202,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
     return str(value) if isinstance(value, Path) else value
-
-
-def _did_you_mean(name: str, known: Mapping[str, object]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f", did you mean '{close[0]}'?" if close else f"; there are: {', '.join(sorted(known))}"
 
 
 def _short(value: object) -> str:

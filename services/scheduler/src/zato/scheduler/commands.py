@@ -106,7 +106,9 @@ def _runs(options: argparse.Namespace, console: Console) -> int:
         runs = scheduler.call("GetRuns", job=options.job, state=options.state, limit=options.count).runs
         console.data([message_fields(run) for run in runs])
         columns = ("Id", "Job", "State", "Planned", "Late", "Took", "Why", "Missed", "Server", "Result", "CID")
-        console.table(columns, _run_rows(runs), empty="There is no such run.")
+        filters = options.job or options.state
+        empty = "There is no such run." if filters else "No job has run yet. 'zato scheduler next' shows when one will."
+        console.table(columns, _run_rows(runs), empty=empty)
 
     return _show(options, console, draw)
 

@@ -9,6 +9,7 @@ from typing import Any
 from zato.common.clock import Clock
 from zato.common.errors import InternalError, NotFound
 from zato.common.rpc.servers import Servers
+from zato.common.spelling import did_you_mean
 from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest
 from zato.proto.jobs.v1 import jobs_pb2
 from zato.proto.scheduler.v1 import scheduler_pb2 as messages
@@ -65,8 +66,10 @@ class View:
             return self._next_of_all(count)
         job = self._jobs.find(name)
         if job is None or not job.is_active:
-            what = "is not active: it does not fire" if job else "does not exist"
-            raise NotFound(f"The job '{name}' {what}", job=name)
+            if job:
+                raise NotFound(f"The job '{name}' is not active, so it does not fire: 'zato scheduler resume {name}'", job=name)
+            hint = did_you_mean(name, (each.name for each in self._jobs.all()), ": 'zato object list scheduler-job' has all")
+            raise NotFound(f"There is no job '{name}'{hint}", job=name)
         (state,) = self._backend.state(frozenset({job.id})).jobs or (jobs_pb2.JobState(job_id=job.id),)
         times_us = islice(upcoming(make_schedule(job.options, state.since_us), self._from_us(state)), count)
         return [_next_fire(job, state, time_us) for time_us in times_us]

@@ -68,7 +68,7 @@ def _run(arguments: Sequence[str], console: Console) -> int:
     parser = build_parser(commands)
     options: argparse.Namespace | None = None
     try:
-        options = parser.parse_args(arguments)
+        options = parser.parse_all(arguments)
         if options.version:
             return _print_versions(console)
         if options.command is None:

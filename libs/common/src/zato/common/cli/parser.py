@@ -1,7 +1,6 @@
 """The tree of parsers, made from the declared commands."""
 
 import argparse
-import difflib
 import re
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any, NoReturn
@@ -10,6 +9,7 @@ from rich.text import Text
 
 from zato.common.cli.commands import Command, Group, UsageError
 from zato.common.errors import ZatoError
+from zato.common.spelling import did_you_mean
 
 _WIDTH = 100
 
@@ -31,6 +31,19 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{_sentence(message)} See: {self.prog} --help")
+
+    def parse_all(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """Parse, and let the command itself complain about what it does not know, since its help is the one to read."""
+        options, unknown = self.parse_known_args(arguments)
+        if unknown:
+            parser: Parser = options.parser
+            first = unknown[0].partition("=")[0]
+            if not first.startswith("-"):
+                raise UsageError(f"'{first}' is one argument too many. See: {parser.prog} --help")
+            known = {name.lstrip("-"): name for name in parser._option_string_actions}
+            close = did_you_mean(first.lstrip("-"), known, ".").replace("'", "'--", 1)
+            raise UsageError(f"There is no option '{first}' here{close} See: {parser.prog} --help")
+        return options
 
     def print_help(self, file: Any = None) -> NoReturn:
         raise HelpWanted(self.format_help())
@@ -149,9 +162,8 @@ def _sentence(message: str) -> str:
     unknown = re.fullmatch(r"argument (.+?): invalid choice: '(.*?)' \(choose from (.*)\)", message)
     if unknown:
         argument, given, known = unknown[1], unknown[2], unknown[3].replace("'", "")
-        close = difflib.get_close_matches(given, known.split(", "), n=1)
         noun = "command" if argument == "COMMAND" else f"value of {argument}"
-        return f"There is no {noun} '{given}'" + (f", did you mean '{close[0]}'?" if close else f"; there are: {known}.")
+        return f"There is no {noun} '{given}'" + did_you_mean(given, known.split(", "), f"; there are: {known}.")
     return f"{message[:1].upper()}{message[1:]}."
 
 

@@ -161,6 +161,8 @@ def read_secret(file: Path) -> str:
         raise InvalidOptions(f"The secret in {file} cannot be read: {getattr(exc, 'strerror', None) or exc}") from exc
     if not secret:
         raise InvalidOptions(f"{file} is empty: it takes the secret and nothing else")
+    if not secret.isprintable():
+        raise InvalidOptions(f"{file} holds no secret: it takes the secret in one line and nothing else")
     return secret
 
 

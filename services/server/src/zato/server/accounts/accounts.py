@@ -273,7 +273,9 @@ class Accounts:
 
 def _own(author: Author) -> Identity:
     if author.identity is None:
-        raise Forbidden("This is for people with an account: parts of the cluster have none")
+        raise Forbidden(
+            "This is for people with an account, and the cluster's token is nobody's: sign in with 'zato login NAME'"
+        )
     return author.identity
 
 

@@ -9,7 +9,7 @@ from zato.server.accounts.accounts import ROLES, AccountChange, Accounts, NewAcc
 from zato.server.accounts.roles import Role
 from zato.server.admin.actions import Action, Area, Run, Values, options_schema
 from zato.server.control.changes import Author
-from zato.server.describe.schemas import Schema, array, boolean, integer, record, text
+from zato.server.describe.schemas import Schema, boolean, integer, record, text
 
 if TYPE_CHECKING:
     from zato.server.admin.services import Admin
@@ -53,10 +53,11 @@ def account_actions(accounts: Accounts) -> dict[str, Action]:
 def _of_others(accounts: Accounts) -> dict[str, Action]:
     action = partial(_ACCOUNTS.action, role=Role.ADMIN)
     return {
-        "get-list": action(
+        "get-list": _ACCOUNTS.listing(
             lambda _admin, _values, _author: accounts.get_list(),
-            help="Return all accounts, by name",
-            returns=array(_ACCOUNT),
+            Role.ADMIN,
+            "Return the accounts, by name",
+            item=_ACCOUNT,
         ),
         "get": action(
             lambda _admin, values, _author: accounts.get(_text(values, "name")),
@@ -116,10 +117,11 @@ def _own(accounts: Accounts) -> dict[str, Action]:
             takes=options_schema(NewToken),
             returns=_with(_TOKEN, token=text("What programs send; it is shown this one time")),
         ),
-        "get-token-list": action(
+        "get-token-list": _ACCOUNTS.listing(
             lambda _admin, _values, author: accounts.get_token_list(author),
-            help="Return one's own tokens and sessions, without what they are",
-            returns=array(_TOKEN),
+            Role.VIEWER,
+            "Return one's own tokens and sessions, without what they are",
+            item=_TOKEN,
         ),
         "delete-token": action(
             _acting(lambda values, author: accounts.delete_token(_number(values, "id"), author)),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zato.common.options import declared_options
 from zato.server.accounts.roles import Role
+from zato.server.admin.pages import listed, listed_schema, listed_takes
 from zato.server.control.changes import Author
 from zato.server.describe.kinds import ActionDescription
 from zato.server.describe.schemas import Schema, option_schema, record
@@ -56,6 +57,20 @@ class Area:
         """
         described = ActionDescription(help, takes, returns, self.tag)
         return Action(run, role, lambda: described)
+
+    def listing(self, run: Run, role: Role, help: str, *, takes: Schema = TAKES_NOTHING, item: Schema) -> Action:
+        """
+        Return the action of a list: `run` returns all there is, and who calls may search it, sort it and ask for a page.
+
+        Args:
+            item: JSON Schema of what the list has, an object.
+        """
+
+        def run_listed(admin: "Admin", values: Values, author: Author) -> Any:
+            return listed(run(admin, values, author), values)
+
+        text = f"{help}: all of them, or a page for those who ask for one"
+        return self.action(run_listed, role, text, takes=listed_takes(item, takes), returns=listed_schema(item))
 
 
 def options_schema(cls: type, more: Mapping[str, Schema] = MappingProxyType({})) -> Schema:

@@ -13,7 +13,7 @@ from zato.server.admin.actions import Action, Area, Run, Values
 from zato.server.admin.noting import noted
 from zato.server.admin.pages import TAKES, page_schema, read_page
 from zato.server.control.changes import Author
-from zato.server.describe.schemas import anything, array, boolean, integer, nullable, number, record, text
+from zato.server.describe.schemas import anything, boolean, integer, nullable, number, record, text
 from zato.server.services.caches import BUILTIN, DEFAULT, MAX_ENTRIES, Cache, Caches, EntrySize, Key
 from zato.server.services.recordings import as_text
 
@@ -78,11 +78,11 @@ def cache_actions(caches: Callable[[], Caches]) -> dict[str, Action]:
         return run
 
     return {
-        "zato.cache.builtin.get-list": _CACHES.action(
+        "zato.cache.builtin.get-list": _CACHES.listing(
             act(lambda caches, _values: [_statistics(caches, name) for name in caches.names()]),
             Role.VIEWER,
-            "Return all caches, with how many entries each has",
-            returns=array(_CACHE),
+            "Return the caches, with how many entries each has",
+            item=_CACHE,
         ),
         "zato.cache.builtin.get": _CACHES.action(
             act(lambda caches, values: _statistics(caches, _name(values))),

@@ -27,7 +27,8 @@ _ENDS = ("system1", "key1", "value1", "system2", "key2", "value2")
 
 _DICTIONARY, _REDIS = Area("Data dictionary"), Area("Redis")
 _ID = record({"id": integer("Its number")})
-_NAMES = array(record({"name": text("One of them")}))
+_NAME = record({"name": text("One of them")})
+_NAMES = array(_NAME)
 _ITEM = record({"system": text("Name of a system"), "key": text("Name of a key"), "value": text("A value of it")})
 _WHOLE_ITEM = record({**_ID["properties"], **_ITEM["properties"]})
 _TRANSLATION = record(
@@ -187,11 +188,11 @@ def _export_actions(dictionary: DataDictionary) -> dict[str, Action]:
 
 def _remote_command_actions(conn: "redis.Redis") -> dict[str, Action]:
     return {
-        "get-list": _REDIS.action(
+        "get-list": _REDIS.listing(
             lambda _admin, _values, _author: [{"name": name} for name in names()],
             Role.DEPLOYER,
             "Return the commands of Redis that are allowed",
-            returns=_NAMES,
+            item=_NAME,
         ),
         "execute": _REDIS.action(
             _remote_command(conn),

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from zato.common.errors import BadRequest
 from zato.server.accounts.roles import Role
 from zato.server.admin.actions import Action, Area, Values
-from zato.server.admin.pages import listed
 from zato.server.control.changes import Author
 from zato.server.control.deployments import Deployed
 from zato.server.control.package_history import (
@@ -124,21 +123,21 @@ _UPLOAD = record(
 
 def package_actions() -> dict[str, Action]:
     """Return the actions by the names of their services."""
-    get_list = _PACKAGES.action(
-        lambda admin, values, _author: listed(list_packages(admin.database), values),
+    get_list = _PACKAGES.listing(
+        lambda admin, _values, _author: list_packages(admin.database),
         Role.VIEWER,
         "Return the latest version of each file and package of services, and what each worker made of it",
-        returns=array(_DEPLOYMENT),
+        item=_DEPLOYMENT,
     )
     return {
         "zato.package.get-list": get_list,
         "zato.deployment.get-list": replace(get_list, alias_of=("zato.package.get-list",)),
-        "zato.package.get-history": _PACKAGES.action(
-            lambda admin, values, _author: listed(package_history(admin.database, _text(values, "name")), values),
+        "zato.package.get-history": _PACKAGES.listing(
+            lambda admin, values, _author: package_history(admin.database, _text(values, "name")),
             Role.VIEWER,
-            "Return all versions of a package that there are still, the newest first",
+            "Return the versions of a package that there are still, the newest first",
             takes=record({"name": _PACKAGE_NAME}),
-            returns=array(_DEPLOYMENT),
+            item=_DEPLOYMENT,
         ),
         "zato.package.get": _PACKAGES.action(
             get_version,

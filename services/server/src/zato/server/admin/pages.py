@@ -64,11 +64,14 @@ def listed_schema(item: Schema) -> Schema:
     return {"anyOf": [array(item), page_schema(item)]}
 
 
-def listed_takes(item: Schema) -> Schema:
-    """Return the schema of what `listed` takes, of items that are all alike."""
+def listed_takes(item: Schema, more: Schema | None = None) -> Schema:
+    """Return the schema of what `listed` takes, of items that are all alike. `more` is the schema of what else there is."""
     fields = item["properties"]
     takes = {**TAKES, SORT: sort_schema(list(fields)), FILTERS: filters_schema(fields)}
-    return record(takes, optional=takes)
+    if more is None:
+        return record(takes, optional=takes)
+    others = more["properties"]
+    return record({**others, **takes}, optional={*takes, *(others.keys() - set(more.get("required", ())))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +122,26 @@ def listed(found: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> Any
     Raises:
         InvalidOptions: Names the input that does not fit.
     """
-    page, paginates = read_page(values), values.get("paginate")
+    paginates = values.get("paginate")
     if paginates is not None and not isinstance(paginates, bool):
         raise _wrong("paginate", "true or false")
-    wanted = _filtered(found, values.get(FILTERS))
-    if page.query:
-        wanted = [each for each in wanted if page.query in "\n".join(map(str, each.values())).lower()]
-    wanted = _sorted(wanted, values.get(SORT))
+    page, wanted = _found(found, values)
     asks = paginates if paginates is not None else not {"cur_page", "page_size"}.isdisjoint(values)
     return page.of(wanted) if asks else wanted
+
+
+def page_of(found: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the page that is asked for, the first one unless told otherwise. Raises InvalidOptions as `listed` does."""
+    page, wanted = _found(found, values)
+    return page.of(wanted)
+
+
+def _found(found: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> tuple[Page, Sequence[Mapping[str, Any]]]:
+    """Return what fits `filters` and contains `query`, in order, and which page of it is asked for."""
+    page, wanted = read_page(values), _filtered(found, values.get(FILTERS))
+    if page.query:
+        wanted = [each for each in wanted if page.query in "\n".join(map(str, each.values())).lower()]
+    return page, _sorted(wanted, values.get(SORT))
 
 
 def _filtered(found: Sequence[Mapping[str, Any]], filters: object) -> Sequence[Mapping[str, Any]]:

@@ -143,8 +143,8 @@ def queue_actions(queues: Callable[[], Sequence[Queue]]) -> dict[str, Action]:
         return {"deleted": _find(queues(), values).purge(_state(values, _PURGED), _ids(values))}
 
     return {
-        "zato.queue.get-list": _QUEUES.action(
-            get_list, Role.VIEWER, "Return the queues, with how many messages each has", returns=array(_STATUS)
+        "zato.queue.get-list": _QUEUES.listing(
+            get_list, Role.VIEWER, "Return the queues, with how many messages each has", item=_STATUS
         ),
         "zato.queue.get-messages": _QUEUES.action(
             get_messages,

@@ -10,7 +10,7 @@ from zato.common.errors import BadRequest, NotFound, Unavailable
 from zato.server.accounts.roles import Role
 from zato.server.admin.actions import Action, Area, Values
 from zato.server.admin.noting import noted
-from zato.server.admin.pages import TAKES, page_schema, read_page
+from zato.server.admin.pages import listed_takes, page_of, page_schema
 from zato.server.control.changes import Author
 from zato.server.control.state import Configuration
 from zato.server.describe.schemas import boolean, integer, number, record, text
@@ -85,12 +85,11 @@ def rate_limit_actions(limits: RateLimits) -> dict[str, Action]:
     """Return the actions by the names of their services."""
 
     def get_list(_admin: "Admin", values: Values, _author: Author) -> dict[str, Any]:
-        page = read_page(values)
         try:
             found = [row for limit in limits.find() for row in _rows(limits, limit)]
         except redis.RedisError as exc:
             raise _away() from exc
-        return page.of([row for row in found if page.query in f"{row['kind']}\n{row['name']}".lower()])
+        return page_of(found, values)
 
     def reset(_admin: "Admin", values: Values, _author: Author) -> dict[str, Any]:
         kind, name = values.get("kind"), values.get("name")
@@ -111,7 +110,7 @@ def rate_limit_actions(limits: RateLimits) -> dict[str, Action]:
             get_list,
             Role.VIEWER,
             "Return how much of each rate limit is used now",
-            takes=record(TAKES, optional=TAKES),
+            takes=listed_takes(_USED),
             returns=page_schema(_USED),
         ),
         "zato.rate-limit.reset": _LIMITS.action(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from zato.server.accounts.roles import Role
 from zato.server.admin.actions import Action, Area, Values
 from zato.server.control.changes import Author
-from zato.server.describe.schemas import array, integer, record, text
+from zato.server.describe.schemas import integer, record, text
 from zato.server.enmasse.values import PERMISSIONS, client_definition
 from zato.server.security.definitions import SECURITY_KINDS
 from zato.server.security.kinds import SEC_TYPES
@@ -41,10 +41,10 @@ def _clients(admin: "Admin", _values: Values, _author: Author) -> list[dict[str,
 
 
 RBAC_ACTIONS: Mapping[str, Action] = {
-    "zato.security.rbac.permission.get-list": _SECURITY.action(
-        _permissions, Role.VIEWER, "Return what roles of callers may do: there are four", returns=array(_PERMISSION)
+    "zato.security.rbac.permission.get-list": _SECURITY.listing(
+        _permissions, Role.VIEWER, "Return what roles of callers may do, of which there are four", item=_PERMISSION
     ),
-    "zato.security.rbac.client-role.get-client-def-list": _SECURITY.action(
-        _clients, Role.VIEWER, "Return whom roles of callers can be given to, by name", returns=array(_CLIENT)
+    "zato.security.rbac.client-role.get-client-def-list": _SECURITY.listing(
+        _clients, Role.VIEWER, "Return whom roles of callers can be given to, by name", item=_CLIENT
     ),
 }

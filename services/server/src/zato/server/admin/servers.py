@@ -53,16 +53,17 @@ _FORGOTTEN = record({"id": integer("Number that it had"), "name": text("Name tha
 def server_actions(cluster: str, server: str) -> dict[str, Action]:
     """Return the actions by the names of their services. `server` is the one that answers."""
     looks, changes = partial(_AREA.action, role=Role.VIEWER), partial(_AREA.action, role=Role.DEPLOYER)
+    lists = partial(_AREA.listing, role=Role.VIEWER)
     return {
-        "zato.cluster.get-list": looks(
+        "zato.cluster.get-list": lists(
             lambda admin, _values, _author: [_cluster(admin.database, cluster)],
-            help="Return the cluster: there is one",
-            returns=array(_CLUSTER),
+            help="Return the clusters, of which there is one",
+            item=_CLUSTER,
         ),
-        "zato.server.get-list": looks(
+        "zato.server.get-list": lists(
             lambda admin, _values, _author: servers(admin.database),
             help="Return the servers of the cluster",
-            returns=array(_SERVER),
+            item=_SERVER,
         ),
         "zato.server.get-by-id": looks(
             lambda admin, values, _author: _find(admin.database, values),

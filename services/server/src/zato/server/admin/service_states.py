@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from zato.common.errors import BadRequest, Conflict, NotFound
 from zato.server.accounts.roles import Role
 from zato.server.admin.actions import Action, Area, options_of
-from zato.server.admin.pages import TAKES, listed_schema, read_page
+from zato.server.admin.pages import read_page
 from zato.server.admin.waiting import changing
 from zato.server.control.changes import Author
 from zato.server.describe.kinds import which
@@ -20,13 +20,10 @@ if TYPE_CHECKING:
 
 def list_services(admin: "Admin", values: Mapping[str, Any], _author: Author) -> Any:
     """
-    Return the services whose name contains `name_filter`, or `query`: a list as it was published, a page for those who ask for
-    one.
+    Return the services whose name contains `name_filter`, or `query`.
     """
-    page = read_page(values)
-    query = str(values.get("name_filter") or page.query).strip("*").lower()
-    found = [_describe(entry) for entry in admin.store.entries() if query in entry.name.lower()]
-    return page.of(found) if {"cur_page", "page_size", "paginate"} & values.keys() else found
+    query = str(values.get("name_filter") or read_page(values).query).strip("*").lower()
+    return [_describe(entry) for entry in admin.store.entries() if query in entry.name.lower()]
 
 
 def service_by_name(admin: "Admin", values: Mapping[str, Any], _author: Author) -> dict[str, Any]:
@@ -103,14 +100,14 @@ SERVICE = record(
         "slow_threshold": nullable(integer("Milliseconds above which an invocation is logged as slow; null for none")),
     }
 )
-_LIST = {"name_filter": text("What the name has to contain"), **TAKES}
+_LIST = {"name_filter": text("What the name has to contain")}
 SERVICE_ACTIONS: Mapping[str, Action] = {
-    "zato.service.get-list": _SERVICES.action(
+    "zato.service.get-list": _SERVICES.listing(
         list_services,
         Role.VIEWER,
-        "Return the services that can be invoked: all of them, or a page for those who ask for one",
+        "Return the services that can be invoked",
         takes=record(_LIST, optional=_LIST),
-        returns=listed_schema(SERVICE),
+        item=SERVICE,
     ),
     "zato.service.get-by-name": _SERVICES.action(
         service_by_name, Role.VIEWER, "Return the service that the name or the id says", takes=which({}), returns=SERVICE

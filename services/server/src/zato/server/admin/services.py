@@ -238,14 +238,14 @@ def _list_security(admin: Admin, _values: Values, _author: Author) -> list[dict[
 
 
 _FIXED: Mapping[str, Action] = {
-    "zato.kind.get-list": Area("Kinds").action(
-        _describe_kinds, Role.VIEWER, "Return what can be configured: each kind with its options", returns=array(_KIND)
+    "zato.kind.get-list": Area("Kinds").listing(
+        _describe_kinds, Role.VIEWER, "Return the kinds of what can be configured, each with its options", item=_KIND
     ),
-    "zato.security.get-list": Area("Security").action(
+    "zato.security.get-list": Area("Security").listing(
         _list_security,
         Role.VIEWER,
-        "Return all security definitions, whatever their kind, by name",
-        returns=array(_DEFINITION),
+        "Return the security definitions, whatever their kind, by name",
+        item=_DEFINITION,
     ),
     "zato.cluster.get-status": Area("Cluster").action(
         lambda admin, _values, _author: cluster_status(admin.database),

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from zato.common.cli.admin import Admin, add_cluster_arguments, connect
-from zato.common.cli.commands import Command, ExitCode, Group
+from zato.common.cli.commands import Command, ExitCode, Group, UsageError
 from zato.common.cli.console import Console
 from zato.common.errors import BadRequest, NotFound, Unavailable
+from zato.common.spelling import or_list
 from zato.server.commands.liveness import add_live_argument, wait_until_live
 
 # What every object has, whatever its kind.
@@ -19,6 +20,7 @@ _COMMON = ("id", "name", "kind", "is_active", "version", "config_version")
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 _STDIN = "-"
+_PAGE_SIZE = 50
 
 
 def _kind_argument(parser: argparse.ArgumentParser) -> None:
@@ -36,14 +38,22 @@ def _kind_and_name(parser: argparse.ArgumentParser) -> None:
 
 def _list_configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", metavar="KIND", nargs="?", help="Of this kind only; 'zato kind list' has them all")
+    parser.add_argument("--all", action="store_true", help="The platform's own services too")
+    parser.add_argument("--search", metavar="TEXT", default="", help="Only what contains this, in whichever option")
+    parser.add_argument("--sort", metavar="OPTION", help="What objects of one kind are ordered by; --sort=-OPTION is backwards")
+    parser.add_argument("--page", metavar="NUMBER", type=int, help="One page of the objects of a kind (default: all of them)")
+    parser.add_argument("--page-size", metavar="COUNT", type=int, help=f"Objects a page (default: {_PAGE_SIZE})")
     add_cluster_arguments(parser)
 
 
 def _list(options: argparse.Namespace, console: Console) -> int:
+    if not options.kind and (options.sort or options.page or options.page_size):
+        raise UsageError("--sort, --page and --page-size go with a KIND: 'zato kind list' has them all")
     with connect(options) as admin:
         kinds = {kind["name"]: kind for kind in get_kinds(admin)}
         wanted = [options.kind] if options.kind else list(kinds)
-        found = {kind: _on_kind(admin, kind, "get-list", {}, is_idempotent=True) for kind in wanted}
+        answers = {kind: _page_of(admin, kind, options) for kind in wanted}
+    found = {kind: [each for each in page["data"] if options.all or not _is_ours(each)] for kind, page in answers.items()}
     console.data([{"kind": kind, **each} for kind, objects in found.items() for each in objects])
     console.table(
         ("Kind", "Name", "Active", "Options"),
@@ -53,9 +63,31 @@ def _list(options: argparse.Namespace, console: Console) -> int:
             for each in objects
         ],
         empty="There are no such objects yet. 'zato object create KIND NAME option=value …' makes one, "
-        "'zato kind list' shows what there can be",
+        "'zato kind list' shows what there can be"
+        if not options.search
+        else f"Nothing that contains '{options.search}'",
     )
+    meta = answers[options.kind]["_meta"] if options.kind else {}
+    if options.page and meta["num_pages"] > 1:
+        console.hint(
+            f"Page {meta['cur_page']} of {meta['num_pages']}, {meta['total']:,} in all; --page NUMBER shows another one"
+        )
     return ExitCode.OK
+
+
+def _page_of(admin: Admin, kind: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the page that is asked for; all objects look like one page."""
+    given = {"query": options.search, "sort": options.sort, "cur_page": options.page, "page_size": options.page_size}
+    values = {name: value for name, value in given.items() if value}
+    if options.page_size and not options.page:
+        options.page = values["cur_page"] = 1
+    found = _on_kind(admin, kind, "get-list", values, is_idempotent=True)
+    return found if isinstance(found, dict) else {"data": found, "_meta": {}}
+
+
+def _is_ours(each: Mapping[str, Any]) -> bool:
+    """Whether it is a service that came with the platform."""
+    return bool(each.get("is_internal"))
 
 
 def _unusual(each: Mapping[str, Any], kind: Mapping[str, Any] | None) -> str:
@@ -64,7 +96,7 @@ def _unusual(each: Mapping[str, Any], kind: Mapping[str, Any] | None) -> str:
     return "  ".join(
         f"{name}={_text(value)}"
         for name, value in each.items()
-        if name not in _COMMON and value not in (defaults.get(name), "", None)
+        if name not in _COMMON and name in defaults and value not in (defaults[name], "", None)
     )
 
 
@@ -174,7 +206,13 @@ def _delete(options: argparse.Namespace, console: Console) -> int:
 
 def _ping(options: argparse.Namespace, console: Console) -> int:
     with connect(options) as admin:
-        answer: dict[str, Any] = _on_kind(admin, options.kind, "ping", {"name": options.name}, is_idempotent=True)
+        try:
+            answer: dict[str, Any] = _on_kind(admin, options.kind, "ping", {"name": options.name}, is_idempotent=True)
+        except NotFound:
+            pings = {"name": f"zato.{options.kind}.ping"}
+            if admin.invoke("zato.service.is-deployed", pings, is_idempotent=True)["is_deployed"]:
+                raise
+            raise BadRequest(f"A {options.kind} connects to nobody: outgoing connections are what is pinged") from None
     console.data(answer)
     if not answer["is_ok"]:
         raise Unavailable(answer["error"])
@@ -197,7 +235,7 @@ def _on_kind(admin: Admin, kind: str, action: str, payload: Mapping[str, Any], *
 def _kind_named(name: str, kinds: Iterable[dict[str, Any]]) -> dict[str, Any]:
     by_name = {kind["name"]: kind for kind in kinds}
     if name not in by_name:
-        raise NotFound(f"There is no kind '{name}'; there are: {', '.join(sorted(by_name))}")
+        raise NotFound(f"There is no kind '{name}'{or_list(name, by_name)}")
     return by_name[name]
 
 
@@ -267,7 +305,11 @@ OBJECT_COMMANDS: tuple[Command | Group, ...] = (
         help="What is configured",
         configure=_list_configure,
         run=_list,
-        examples=("zato object list", "zato object list channel-http --json"),
+        examples=(
+            "zato object list",
+            "zato object list channel-http --search /orders --sort=-name --page 2",
+            "zato object list channel-http --json",
+        ),
     ),
     Command(
         path=("object", "get"),

@@ -9,7 +9,7 @@ from typing import Any
 from zato.common.cli.admin import add_cluster_arguments, connect
 from zato.common.cli.commands import Command, ExitCode, Group, completes_files
 from zato.common.cli.console import Console
-from zato.common.errors import BadRequest
+from zato.common.errors import BadRequest, NotFound
 from zato.server.commands.deploying import (
     conclude,
     deploy_upload,
@@ -20,6 +20,7 @@ from zato.server.commands.deploying import (
     undeploy_configure,
     wait_argument,
 )
+from zato.server.commands.one_service import ONE_SERVICE_COMMANDS, no_such_service
 
 _INVOKE_TIMEOUT_S = 60.0
 
@@ -48,9 +49,14 @@ def _invoke(options: argparse.Namespace, console: Console) -> int:
     if payload and not options.raw:
         _check_json(payload)
     with connect(options) as admin:
-        answer, _ = admin.invoke_raw(
-            options.name, payload, data_format="raw" if options.raw else "json", timeout_s=options.timeout
-        )
+        data_format = "raw" if options.raw else "json"
+        try:
+            answer, _ = admin.invoke_raw(options.name, payload, data_format=data_format, timeout_s=options.timeout)
+        except NotFound:
+            # What is not found may as well be something that the service looks for.
+            if admin.invoke("zato.service.is-deployed", {"name": options.name}, is_idempotent=True)["is_deployed"]:
+                raise
+            raise no_such_service(admin, options.name) from None
     text = answer.decode(errors="replace")
     try:
         decoded = json.loads(text) if text else None
@@ -175,4 +181,5 @@ SERVICE_COMMANDS: tuple[Command | Group, ...] = (
         run=_list,
         examples=("zato service list", "zato service list --all --json"),
     ),
+    *ONE_SERVICE_COMMANDS,
 )

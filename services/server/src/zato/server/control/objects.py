@@ -1,6 +1,6 @@
 """Creating, changing and deleting objects: one transaction for each change, then a nudge to everyone who follows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from zato.common.errors import AlreadyExists, Conflict, InvalidOptions, NotFound
 from zato.common.kinds import Kind
 from zato.common.options import option_values, parse_options
 from zato.common.secrets import MASK, SecretBox
+from zato.common.spelling import did_you_mean
 from zato.server.control.changes import Author, current_version, lock_changes, next_version, record
 from zato.server.control.kinds import Kinds
 from zato.server.control.state import ConfigObject
@@ -259,6 +260,9 @@ def _get(session: Session, kind: Kind, values: Values) -> ObjectRow:
         name = str(values.get("name", ""))
         row = _find(session, kind, name) if name.isprintable() else None
         wanted = f"named '{name:.{_MAX_NAME_CHARACTERS}}'"
+        if row is None:
+            names = session.execute(select(ObjectRow.name).where(ObjectRow.kind == kind.name)).scalars()
+            wanted += did_you_mean(name, names)
     if row is None:
         raise NotFound(f"There is no {kind.name} {wanted}", kind=kind.name)
     return row
@@ -320,9 +324,25 @@ def _resolve(session: Session, kind: Kind, row: ObjectRow, option: str, name: st
     targets = list(session.execute(select(ObjectRow).where(ObjectRow.name == name, ObjectRow.kind.in_(kinds))).scalars())
     if len(targets) == 1:
         return targets[0]
-    count = "several objects" if targets else "nothing"
-    problem = f"names {count}: there has to be one of {', '.join(kinds)} with the name '{name}'"
+    names = session.execute(select(ObjectRow.name).where(ObjectRow.kind.in_(kinds))).scalars()
+    problem = bad_reference(name, kinds, names, len(targets))
     raise InvalidOptions(f"{kind.name} '{row.name}': '{option}' {problem}", **{option: problem})
+
+
+def bad_reference(name: str, kinds: Sequence[str], names: Iterable[str], count: int) -> str:
+    """
+    Return what is wrong with an option that refers to another object.
+
+    Args:
+        names: Those of all objects that it could refer to.
+        count: How many of these are called so; anything but 1.
+    """
+    if count:
+        return f"takes the name of one object, and several are called '{name}': rename all but one"
+    hint = did_you_mean(name, names, "; 'zato object list KIND' has those that there are")
+    return (
+        f"takes the name of a {', '.join(kinds[:-1])}{' or ' * (len(kinds) > 1)}{kinds[-1]}, and none is called '{name}'{hint}"
+    )
 
 
 def _users(session: Session, row: ObjectRow) -> list[tuple[int, str, str]]:

@@ -9,7 +9,8 @@ from typing import Any
 from zato.common.errors import InvalidOptions
 from zato.common.kinds import Kind, KindRegistry
 from zato.common.options import declared_options, option_values, parse_options
-from zato.server.control.objects import split_values, stored_after
+from zato.common.spelling import or_list
+from zato.server.control.objects import bad_reference, split_values, stored_after
 
 # Kind and name.
 Key = tuple[str, str]
@@ -17,6 +18,8 @@ Key = tuple[str, str]
 CREATE, EDIT, DELETE = "create", "edit", "delete"
 # Objects that parts of the platform make for themselves: no set of files knows them, so none may delete them.
 _PLATFORM_PREFIX = "zato."
+# For so many names that there are none of, a similar one is looked for, which takes a while among many.
+_MOST_HINTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,8 @@ def make_plan(
             continue
         seen.add(key)
         if each.kind not in kinds:
-            problems.append(Problem(each.kind, each.name, "", f"there is no kind '{each.kind}'"))
+            hint = or_list(each.kind, (kind.name for kind in kinds))
+            problems.append(Problem(each.kind, each.name, "", f"there is no kind '{each.kind}'{hint}"))
             continue
         try:
             states[key] = _wanted_state(kinds.get(each.kind), each, current.get(key))
@@ -199,6 +203,7 @@ def with_defaults(kind: Kind, options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _bad_references(states: Mapping[Key, ObjectState], changed: set[Key]) -> Iterator[Problem]:
     kinds_by_name: dict[str, list[str]] = defaultdict(list)
+    hinted = 0
     for kind, name in states:
         kinds_by_name[name].append(kind)
     for key, state in states.items():
@@ -209,9 +214,10 @@ def _bad_references(states: Mapping[Key, ObjectState], changed: set[Key]) -> Ite
             count = sum(kind in kinds for kind in kinds_by_name.get(target, ()))
             # One that is stored refers to its target by id, whatever others of that name there are now.
             if count == 0 or (count > 1 and key in changed):
-                found = "several objects" if count else "nothing"
-                wanted = f"there has to be one of {', '.join(kinds)} with the name '{target}'"
-                yield Problem(*key, option, f"names {found}: {wanted}")
+                hinted += 1
+                possible = kinds_by_name if hinted <= _MOST_HINTS else {}
+                names = [name for name, there in possible.items() if not set(there).isdisjoint(kinds)]
+                yield Problem(*key, option, bad_reference(target, kinds, names, count))
 
 
 def _not_unique(states: Mapping[Key, ObjectState], changed: set[Key]) -> Iterator[Problem]:

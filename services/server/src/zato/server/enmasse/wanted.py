@@ -1,17 +1,20 @@
 """From entries of files to objects of our kinds."""
 
 import dataclasses
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from zato.common.spelling import did_you_mean
 from zato.server.enmasse.files import Contents, Entry
 from zato.server.enmasse.findings import ERROR, SKIPPED, WARNING, Findings, Place
 from zato.server.enmasse.published import SECTIONS, ByType, PublishedKind
 from zato.server.enmasse.references import References, is_reference
 
 _COMMON = ("name", "is_active")
+_FLAGS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}
+# How much a name is like a known one that is the known one with a mistake.
+_MISSPELT = 0.85
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,11 @@ def wanted_objects(
     for section, place in contents.sections.items():
         what = SECTIONS.get(section)
         if section not in known and what is None:
-            findings.add(WARNING, place, f"there is no kind '{section}'{_did_you_mean(section, [*known, *SECTIONS])}")
+            names = [*known, *SECTIONS]
+            # What is written wrong would be left out in silence, or pruned; of what others have, files may tell.
+            severity = ERROR if did_you_mean(section, names, likeness=_MISSPELT) else WARNING
+            hint = did_you_mean(section, names, "; 'zato kind list' has them all")
+            findings.add(severity, place, f"there is no kind '{section}'{hint}")
         elif isinstance(what, str):
             findings.add(SKIPPED, place, f"{section}: there are no objects for {what} here yet")
     found: dict[tuple[str, str], FileObject] = {}
@@ -128,7 +135,7 @@ class _Reader:
             if value is None or published.is_meaningless(name):
                 continue
             if name not in options.types and name not in _COMMON:
-                hint = _close(name, options.types)
+                hint = did_you_mean(name, options.types)
                 text = f"{_what(entry)}: '{name}' has no counterpart in {published.kind} and is left out{hint}"
                 self.findings.add(WARNING, named.place_of(name), text)
                 continue
@@ -177,7 +184,12 @@ class _Reader:
             self.findings.add(ERROR, entry.place, f"an object of '{entry.section}' has no name")
             return None
         if isinstance(values.get("is_active"), str):
-            values["is_active"] = values["is_active"].lower() not in ("false", "no", "off", "0")
+            is_active = _FLAGS.get(values["is_active"].lower())
+            if is_active is None:
+                text = f"{_what(entry)}, 'is_active': takes true or false, not '{values['is_active']}'"
+                self.findings.add(ERROR, entry.place_of("is_active"), text)
+                return None
+            values["is_active"] = is_active
         return FileObject(kind, name, values, entry.place, entry.lines)
 
 
@@ -200,12 +212,3 @@ def _named(entry: Entry, published: PublishedKind) -> Entry:
 
 def _what(entry: Entry) -> str:
     return f"{entry.section} '{entry.values.get('name', '')}'"
-
-
-def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    return _close(name, known) or "; 'zato kind list' has them all"
-
-
-def _close(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f", did you mean '{close[0]}'?" if close else ""

@@ -1,17 +1,15 @@
 """What channels and servers answer, as people look at it live and over days: see `services/counts.py`."""
 
-import contextlib
 import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-import redis
-
-from zato.common.logs import get_logger
 from zato.server.services.counts import Counts, CountsWriter
 
-CHANNEL, SERVER = "channel:", "server:"
+if TYPE_CHECKING:
+    import redis
 
-log = get_logger(__name__)
+CHANNEL, SERVER = "channel:", "server:"
 
 
 class Traffic:
@@ -35,9 +33,8 @@ class Traffic:
         self.prefix = prefix
         self._take = take
         self._server = f"{SERVER}{server}"
-        self._clock = clock
         self._counts: dict[str, Counts] = {}
-        self._writer = CountsWriter(conn, prefix)
+        self._writer = CountsWriter(conn, prefix, clock)
 
     def add(self, channels: Mapping[str, Counts]) -> None:
         """Take over what somebody else was told. A request that no channel matched is of the channel ""."""
@@ -48,14 +45,8 @@ class Traffic:
     def flush_seconds(self) -> None:
         self.add(self._take())
         counts, self._counts = self._counts, {}
-        # Those of a second that Redis did not answer in are of no use later.
-        with contextlib.suppress(redis.RedisError):
-            self._writer.write_seconds(counts, self._clock())
+        self._writer.write_seconds(counts)
 
     def flush(self) -> None:
-        """Add what was counted here to the numbers in Redis; while that is away it is kept."""
         self.flush_seconds()
-        try:
-            self._writer.write_longer(self._clock())
-        except redis.RedisError as exc:
-            log.warning("traffic_not_stored", error=str(exc))
+        self._writer.write_longer()

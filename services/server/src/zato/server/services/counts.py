@@ -11,13 +11,18 @@ Numbers are `r` runs, `e` errors, `t` microseconds in all, `n` and `x` the least
 and `b<index>` how many runs took so long: see BOUNDS_MS. Seconds are those of the clock of whoever counted.
 """
 
+import contextlib
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import gevent
 import redis
+
+from zato.common.logs import get_logger
+
+log = get_logger(__name__)
 
 # Each is about a quarter longer than the one before (the R10 series of ISO 3), so percentiles are off by less than that:
 # 10 µs to 1,000 s. Those that Prometheus is given are among them.
@@ -122,40 +127,38 @@ class CountsWriter:
 
     Args:
         prefix: Of the keys in Redis, e.g. "zato:production:stats".
+        clock: Returns seconds since the epoch.
     """
 
-    def __init__(self, conn: "redis.Redis", prefix: str) -> None:
+    def __init__(self, conn: "redis.Redis", prefix: str, clock: Callable[[], float]) -> None:
         self._prefix = prefix
+        self._clock = clock
         self._script = conn.register_script(_ADD)
         self._waiting: dict[str, Counts] = {}
 
-    def write_seconds(self, counts: Mapping[str, Counts], now: float) -> None:
-        """
-        Add to the current second, and remember for `write_longer`.
-
-        Raises:
-            redis.RedisError: What was counted is missing in that second, and nowhere else.
-        """
+    def write_seconds(self, counts: Mapping[str, Counts]) -> None:
+        """Add to the current second, and remember for `write_longer`."""
         for subject, each in counts.items():
             self._waiting.setdefault(subject, Counts()).add(each)
-        if counts:
-            self._add(counts, (SECOND,), now, ())
+        # Those of a second that Redis did not answer in are of no use later.
+        with contextlib.suppress(redis.RedisError):
+            if counts:
+                self._add(counts, (SECOND,), ())
 
-    def write_longer(self, now: float) -> None:
-        """Add what was counted since the last time. Raises redis.RedisError, and nothing is lost."""
+    def write_longer(self) -> None:
+        """Add what was counted since the last time; while Redis is away it is kept."""
         if self._waiting:
             # Another greenlet may add meanwhile.
             written, self._waiting = self._waiting, {}
             try:
-                self._add(written, LONGER, now, (f"{self._prefix}:{ALL}",))
-            except redis.RedisError:
+                self._add(written, LONGER, (f"{self._prefix}:{ALL}",))
+            except redis.RedisError as exc:
                 for subject, each in written.items():
                     self._waiting.setdefault(subject, Counts()).add(each)
-                raise
+                log.warning("counts_not_stored", of=self._prefix, error=str(exc))
 
-    def _add(
-        self, counts: Mapping[str, Counts], resolutions: Sequence[Resolution], now: float, for_ever: tuple[str, ...]
-    ) -> None:
+    def _add(self, counts: Mapping[str, Counts], resolutions: Sequence[Resolution], for_ever: tuple[str, ...]) -> None:
+        now = self._clock()
         keys = [key(self._prefix, resolution, resolution.start(now)) for resolution in resolutions]
         arguments: list[Any] = [resolution.seconds + resolution.kept_s for resolution in resolutions] + [0 for _ in for_ever]
         for subject, each in counts.items():
@@ -171,9 +174,11 @@ def key(prefix: str, resolution: Resolution, start: int) -> str:
 class Counting(Protocol):
     """What counts in this worker, and writes to Redis now and then."""
 
-    def flush_seconds(self) -> None: ...
+    def flush_seconds(self) -> None:
+        """Add what was counted here to the current second, for people who look at it live."""
 
-    def flush(self) -> None: ...
+    def flush(self) -> None:
+        """Add it to all numbers in Redis; while that is away it is kept."""
 
 
 def flush_for_ever(all_that_count: Sequence[Counting], seconds_every_s: float, times: int) -> None:

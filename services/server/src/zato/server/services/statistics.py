@@ -1,21 +1,17 @@
 """How services fare, as one worker counts it: see `counts` for what becomes of that."""
 
-import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import redis
-
-from zato.common.logs import get_logger
 from zato.server.services.counts import Counts, CountsWriter
 from zato.server.services.recordings import Recordings
 
 if TYPE_CHECKING:
+    import redis
+
     from zato.server.service import Service
     from zato.server.services.store import ServiceEntry
-
-log = get_logger(__name__)
 
 
 class Statistics:
@@ -29,10 +25,9 @@ class Statistics:
         self, conn: "redis.Redis", prefix: str, recordings: Recordings, clock: Callable[[], float] = time.time
     ) -> None:
         self.prefix = prefix
-        self._clock = clock
         self._counts: dict[str, Counts] = {}
         self._since_sample: dict[str, int] = {}
-        self._writer = CountsWriter(conn, prefix)
+        self._writer = CountsWriter(conn, prefix, clock)
         self.recordings = recordings
 
     def observe(self, entry: "ServiceEntry", instance: "Service", elapsed_ms: float) -> None:
@@ -62,17 +57,10 @@ class Statistics:
         self._since_sample[entry.name] = count
 
     def flush(self) -> None:
-        """Add what was counted here to the numbers in Redis; while that is away it is kept."""
         self.recordings.flush()
         self.flush_seconds()
-        try:
-            self._writer.write_longer(self._clock())
-        except redis.RedisError as exc:
-            log.warning("statistics_not_stored", error=str(exc))
+        self._writer.write_longer()
 
     def flush_seconds(self) -> None:
-        """Add what was counted here to the current second, for people who look at it live."""
         counts, self._counts = self._counts, {}
-        # Those of a second that Redis did not answer in are of no use later.
-        with contextlib.suppress(redis.RedisError):
-            self._writer.write_seconds(counts, self._clock())
+        self._writer.write_seconds(counts)
