@@ -18,14 +18,13 @@ import pytest
 from zato.common.cli.main import main
 from zato.common.cli.parts import load_parts
 from zato.common.lifecycle.folders import create_folder
+from zato.common.testing.processes import free_port
 
 FAKES = Path(__file__).parents[1] / "fakes"
 
 
 def free_address() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
+    return f"127.0.0.1:{free_port()}"
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 A server to balance to, as a process of its own: `python backend.py NAME [PORT]` prints its port and serves until killed.
 
 Each answer is one write, so that a killed server has sent it wholly or not at all. Beside echoing it is told by its
-path what to do: /slow/<seconds> takes its time, /break closes the connection instead of answering, /status/<code>.
-Asked directly, /_seen says what it got and /_connections how many there were, /_forget empties the former, /_ready and
-/_not_ready switch what health checks hear.
+path what to do: /slow/<seconds> takes its time, /held waits until it is let go, /break closes the connection instead of
+answering, /status/<code>. Asked directly, /_seen says what it got and /_connections how many there were, /_let_go lets go
+what is held, /_forget forgets what was seen and holds anew, /_ready and /_not_ready switch what health checks hear.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ class Backend:
         self.is_ready = True
         self.seen: list[dict[str, Any]] = []
         self.connections = 0
+        self.may_go = asyncio.Event()
 
     async def serve(self, port: int) -> None:
         server = await asyncio.start_server(self._connection, "127.0.0.1", port, backlog=1024)
@@ -78,10 +79,16 @@ class Backend:
             return 200, {}
         if first == "_forget":
             self.seen.clear()
+            self.may_go.clear()
+            return 200, {}
+        if first == "_let_go":
+            self.may_go.set()
             return 200, {}
         self.seen.append({"method": method, "path": path, "headers": headers})
         if first == "slow":
             await asyncio.sleep(float(rest[0]))
+        if first == "held":
+            await self.may_go.wait()
         if first == "break":
             return None
         status = int(rest[0]) if first == "status" else 200

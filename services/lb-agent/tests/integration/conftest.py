@@ -13,7 +13,9 @@ from zato.lb_agent.program import Program
 # Tests are no package: what they share is found in their folder.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from running_agent import AgentProcess, Server, eventually
+from running_agent import AgentProcess, Server
+
+from zato.common.testing.waiting import eventually
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -18,6 +18,8 @@ import psutil
 
 from zato.common.errors import ZatoError
 from zato.common.rpc.client import Client
+from zato.common.testing.processes import free_port
+from zato.common.testing.waiting import eventually
 from zato.proto.load_balancer.v1 import load_balancer_pb2 as messages
 from zato.proto.load_balancer.v1.load_balancer_pb2_grpc import LoadBalancerStub
 
@@ -25,28 +27,12 @@ TOKEN = "a-token-of-the-tests"
 PASSWORD = 'it\'s "quoted" $HOME'
 
 
-def eventually(condition: Callable[[], Any], *, timeout_s: float = 10.0) -> Any:
-    """Wait until `condition` returns something true, and return it."""
-    deadline = time.monotonic() + timeout_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {timeout_s:g} s"
-        time.sleep(0.02)
-    return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class Server:
     """A backend process; `port` stays the same over restarts."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.port = 0
+        self.port = free_port()
         self.start()
 
     @property
@@ -59,7 +45,7 @@ class Server:
             [sys.executable, str(script), self.name, str(self.port)], stdout=subprocess.PIPE, text=True
         )
         assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline())
+        assert int(self._process.stdout.readline()) == self.port
 
     def kill(self) -> None:
         self._process.kill()
@@ -68,7 +54,7 @@ class Server:
         self._process.stdout.close()
 
     def ask(self, path: str) -> Any:
-        with urllib.request.urlopen(f"http://{self.address}{path}", timeout=5) as response:
+        with urllib.request.urlopen(f"http://{self.address}{path}", timeout=20) as response:
             return json.load(response)
 
     def seen(self, path: str = "") -> list[dict[str, Any]]:
@@ -121,14 +107,14 @@ class AgentProcess:
 
     def start(self) -> "AgentProcess":
         self.process = self.spawn()
-        eventually(self._is_up, timeout_s=20)
+        eventually(self._is_up, timeout_s=60)
         return self
 
     def _is_up(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.log.read_text()
         with contextlib.suppress(ZatoError):
-            self.call("GetState", timeout_s=1.0)
+            self.call("GetState", timeout_s=5.0)
             return self.is_serving()
         return False
 
@@ -186,7 +172,7 @@ class AgentProcess:
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None, address: str = ""
     ) -> Answer:
-        connection = http.client.HTTPConnection(address or self.frontend, timeout=10)
+        connection = http.client.HTTPConnection(address or self.frontend, timeout=30)
         try:
             connection.request(method, path, body=body, headers=headers or {})
             return Answer(connection.getresponse())
@@ -265,7 +251,7 @@ class Load:
     def await_more(self, requests: int) -> None:
         """Wait until so many more have succeeded."""
         wanted = self.succeeded + requests
-        eventually(lambda: self.succeeded >= wanted, timeout_s=20)
+        eventually(lambda: self.succeeded >= wanted, timeout_s=60)
 
     def _run(self, number: int) -> None:
         is_kept = number % 2 == 0

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from running_agent import TOKEN, AgentProcess, Server, eventually, free_port, haproxies_of
+from running_agent import TOKEN, AgentProcess, Server, haproxies_of
 
 from zato.common.cli.main import main
+from zato.common.testing.processes import free_port
+from zato.common.testing.waiting import eventually
 
 pytestmark = [pytest.mark.haproxy, pytest.mark.timeout(60)]
 

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running_agent import AgentProcess, Answer, Server, eventually, free_port
+from running_agent import AgentProcess, Answer, Server
 
 from zato.common.rpc.tls import TLSFiles
 from zato.common.testing.certificates import CertificateAuthority
+from zato.common.testing.processes import free_port
+from zato.common.testing.waiting import eventually
 
 
 def bundle(tls: TLSFiles) -> str:

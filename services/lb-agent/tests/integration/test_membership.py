@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable
 
 import pytest
-from running_agent import TOKEN, AgentProcess, Background, Load, Server, eventually
+from running_agent import TOKEN, AgentProcess, Background, Load, Server
 
 from zato.common.errors import BadRequest, NotFound, Unauthorized
 from zato.common.rpc.client import Client
+from zato.common.testing.waiting import eventually
 from zato.proto.load_balancer.v1.load_balancer_pb2 import GetStateRequest
 from zato.proto.load_balancer.v1.load_balancer_pb2_grpc import LoadBalancerStub
 
@@ -27,7 +28,7 @@ def test_the_state_has_what_haproxy_counted(agent: AgentProcess, servers: tuple[
     eventually(lambda: agent.states() == {"server1": "up"})
     for _ in range(5):
         agent.get("/")
-    slow = Background(lambda: agent.get("/slow/0.5"))
+    held = Background(lambda: agent.get("/held"))
     eventually(lambda: agent.call("GetState").backends[0].active_requests == 1)
     state = agent.call("GetState")
     (backend,) = state.backends
@@ -37,8 +38,9 @@ def test_the_state_has_what_haproxy_counted(agent: AgentProcess, servers: tuple[
     assert state.haproxy_pid > 0
     assert state.haproxy_version[0].isdigit()
     assert state.uptime_s > 0
-    slow()
-    assert agent.call("GetState").backends[0].active_requests == 0
+    servers[0].ask("/_let_go")
+    held()
+    eventually(lambda: agent.call("GetState").backends[0].active_requests == 0)
 
 
 def test_a_server_is_added_with_the_usual_weight(agent: AgentProcess, servers: tuple[Server, Server]) -> None:
@@ -88,23 +90,31 @@ def test_a_drained_server_gets_nothing_new_until_it_is_resumed(agent: AgentProce
     agent.join(*servers)
     with Load(agent.frontend) as load:
         load.await_more(50)
-        slow = Background(lambda: agent.get("/slow/1").status)
-        eventually(lambda: servers[0].seen("/slow/1") + servers[1].seen("/slow/1"))
-        drained, other = servers if servers[0].seen("/slow/1") else servers[::-1]
+        held = Background(lambda: agent.get("/held").status)
+        eventually(lambda: servers[0].seen("/held") + servers[1].seen("/held"))
+        drained, other = servers if servers[0].seen("/held") else servers[::-1]
         agent.call("Drain", name=drained.name)
-        time.sleep(0.1)
+        # What it was given before may be on its way to it.
+        eventually(lambda: gets_nothing_new(drained, load), what="the last requests to have arrived")
         had = len(drained.seen())
         load.await_more(200)
         agent.join(*servers)
         load.await_more(50)
         assert len(drained.seen()) == had
         assert agent.states()[drained.name] == "drain"
-        assert slow() == 200, "what it was doing it has finished"
+        drained.ask("/_let_go")
+        assert held() == 200, "what it was doing it has finished"
         agent.call("Resume", name=drained.name)
         load.await_more(100)
         assert len(drained.seen()) > had
     assert not load.failures
     assert other.seen()
+
+
+def gets_nothing_new(server: Server, load: Load) -> bool:
+    had = len(server.seen())
+    load.await_more(20)
+    return len(server.seen()) == had
 
 
 def test_a_drained_server_that_leaves_and_joins_again_is_as_new(agent: AgentProcess, servers: tuple[Server, Server]) -> None:
@@ -124,13 +134,14 @@ def test_only_members_can_be_drained(agent: AgentProcess) -> None:
 
 def test_a_server_that_leaves_ends_its_requests_and_is_deleted(agent: AgentProcess, servers: tuple[Server, Server]) -> None:
     agent.join(servers[0])
-    slow = Background(lambda: agent.get("/slow/1").status)
-    eventually(lambda: servers[0].seen("/slow/1"))
+    held = Background(lambda: agent.get("/held").status)
+    eventually(lambda: servers[0].seen("/held"))
     agent.call("Leave", name="server1")
     agent.call("Leave", name="server1")
     assert agent.states() == {"server1": "drain"}
     assert agent.get("/").status == 503
-    assert slow() == 200
+    servers[0].ask("/_let_go")
+    assert held() == 200
     eventually(lambda: agent.states() == {})
 
 
@@ -142,18 +153,19 @@ def test_a_request_that_takes_too_long_cannot_hold_a_server(
     slow = Background(lambda: agent.get("/slow/30").status)
     eventually(lambda: servers[0].seen("/slow/30"))
     agent.call("Leave", name="server1")
-    eventually(lambda: agent.states() == {}, timeout_s=5)
+    eventually(lambda: agent.states() == {}, timeout_s=25)
     assert slow() == 503
 
 
 def test_who_comes_back_while_leaving_is_taken_again(agent: AgentProcess, servers: tuple[Server, Server]) -> None:
     agent.join(servers[0])
-    slow = Background(lambda: agent.get("/slow/1").status)
-    eventually(lambda: servers[0].seen("/slow/1"))
+    held = Background(lambda: agent.get("/held").status)
+    eventually(lambda: servers[0].seen("/held"))
     agent.call("Leave", name="server1")
     agent.join(servers[0])
     assert agent.get("/").server == "server1"
-    assert slow() == 200
+    servers[0].ask("/_let_go")
+    assert held() == 200
     time.sleep(0.5)
     assert agent.states() == {"server1": "up"}
 
@@ -176,7 +188,7 @@ def test_a_server_that_falls_silent_is_taken_out(
         agent.join(servers[0])
         return agent.states() == {"server1": "up"}
 
-    eventually(is_alone)
+    eventually(is_alone, timeout_s=30, what="the one that says nothing to be gone, and the other to be there")
 
 
 def test_a_server_that_is_not_well_gets_no_requests(agent: AgentProcess, servers: tuple[Server, Server]) -> None:

@@ -4,9 +4,10 @@ import time
 from collections.abc import Callable
 
 import pytest
-from running_agent import AgentProcess, Load, Server, eventually
+from running_agent import AgentProcess, Load, Server
 
 from zato.common.errors import BadRequest, Conflict, InvalidOptions, Unavailable
+from zato.common.testing.waiting import eventually
 from zato.lb_agent.errors import HAProxyUnavailable
 
 pytestmark = [pytest.mark.haproxy, pytest.mark.timeout(60)]

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from running_agent import PASSWORD, AgentProcess, Load, Server, eventually
+from running_agent import PASSWORD, AgentProcess, Load, Server
 
 from zato.common.errors import BadRequest
+from zato.common.testing.waiting import eventually
 
 pytestmark = [pytest.mark.haproxy, pytest.mark.timeout(60)]
 
