@@ -22,6 +22,7 @@ from zato.connector_amqp.context import context_of, plain
 from zato.connector_amqp.kinds import ChannelOptions, DefinitionOptions
 from zato.connector_amqp.link import Link, all_parameters
 from zato.connector_amqp.outgoing import Publishing, Ready
+from zato.connector_amqp.settling import Settling
 from zato.connector_amqp.tables import UNREADABLE
 
 log = get_logger(__name__)
@@ -49,7 +50,7 @@ class Consumer:
         self._owner = owner
         self._channel: Any = None
         self._consuming: Any = None
-        self._unsettled = 0
+        self._settling: Settling | None = None
         self._is_cancelled = False
         self._link = Link(definition, tag, self._opened, self._lost)
 
@@ -66,7 +67,9 @@ class Consumer:
 
     @property
     def unsettled(self) -> int:
-        return self._unsettled
+        """Messages that the broker was not told of yet."""
+        settling = self._settling
+        return 0 if settling is None else len(settling)
 
     def _cancel(self) -> None:
         if self._channel is not None and self._channel.is_open:
@@ -76,7 +79,7 @@ class Consumer:
         connection.channel(on_open_callback=self._channel_opened)
 
     def _channel_opened(self, channel: Any) -> None:
-        self._channel, self._unsettled = channel, 0
+        self._channel, self._settling = channel, Settling(channel, self._link.call)
         channel.add_on_close_callback(self._channel_closed)
         channel.add_on_cancel_callback(lambda _frame: self._reopen(channel, "the broker cancelled the consumer"))
         channel.connection.ioloop.call_later(_CONSUMES_WITHIN_S, lambda: self._check_consumes(channel))
@@ -109,12 +112,11 @@ class Consumer:
             channel.connection.close(reply_text="starting anew")
 
     def _lost(self, reason: str) -> None:
-        self._channel, self._unsettled = None, 0
+        self._channel = self._settling = None
         self._owner.crew.fares(self, reason)
 
-    def _take(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
-        self._unsettled += 1
-        settle = self._settler(channel, method, properties, body)
+    def _take(self, _channel: Any, method: Any, properties: Any, body: bytes) -> None:
+        settle = self._settler(method.delivery_tag, properties, body)
         if UNREADABLE in (properties.headers or {}):
             self._give_up(settle, properties.headers[UNREADABLE])
             return
@@ -130,25 +132,16 @@ class Consumer:
         self._owner.intake.counts.dead += 1
         settle(Outcome(Fate.DEAD, f"The message's properties cannot be read: {reason}"))
 
-    def _settler(self, channel: Any, method: Any, properties: Any, body: bytes) -> Callable[[Outcome], None]:
-        """Return what tells the broker, on this very channel: a tag of one that is gone means another message by now."""
+    def _settler(self, tag: int, properties: Any, body: bytes) -> Callable[[Outcome], None]:
+        settling = self._settling
+        assert settling is not None, "what is delivered comes on a channel"
+        settling.take(tag)
 
         def settle(outcome: Outcome) -> None:
             if outcome.fate is Fate.DEAD:
-                self._owner.bury(outcome, properties, body, lambda: self._link.call(lambda: tell(Fate.DONE)))
+                self._owner.bury(outcome, properties, body, lambda: settling.settle(tag, Fate.DONE))
             else:
-                self._link.call(lambda: tell(outcome.fate))
-
-        def tell(fate: Fate) -> None:
-            if channel is not self._channel or not channel.is_open:
-                return
-            self._unsettled -= 1
-            if fate is Fate.DONE:
-                channel.basic_ack(method.delivery_tag)
-            elif fate is Fate.REJECTED:
-                channel.basic_reject(method.delivery_tag, requeue=False)
-            else:
-                channel.basic_nack(method.delivery_tag, requeue=True)
+                settling.settle(tag, outcome.fate)
 
         return settle
 

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -108,12 +108,14 @@ class ConnectorCluster:
     prefetch: ClassVar[str]
     setting: ClassVar[str] = ""
 
-    def __init__(self, odb_url: str, redis_url: str, /, **settings: Any) -> None:
+    def __init__(
+        self, odb_url: str, redis_url: str, /, server_settings: Mapping[str, Any] | None = None, **settings: Any
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="zato-test-files-"))
         self._redis = redis.Redis.from_url(redis_url, decode_responses=True)
         addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
         known = {self.setting or f"connector_{self.protocol}_addresses": addresses}
-        self.server = Server("server1", odb_url, redis_url, f"test-{free_port()}", **known)
+        self.server = Server("server1", odb_url, redis_url, f"test-{free_port()}", **known, **(server_settings or {}))
         self.http_address = f"127.0.0.1:{free_port()}"
         more: tuple[dict[str, Any], ...] = ({"http_address": self.http_address}, {})
         self.connectors = [
