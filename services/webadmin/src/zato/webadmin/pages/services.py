@@ -145,6 +145,7 @@ def show(name: str) -> ResponseReturnValue:
         hour=person().ask("zato.stats.get-by-service", {"service": name}) if _has_numbers(service) else None,
         users=person().ask("zato.service.get-channel-list", {"name": name}),
         most_users=_MOST_USERS,
+        kinds=webadmin().kinds.all(person()),
         deployments=person().ask("zato.service.get-deployment-info-list", {"name": name}),
     )
 
