@@ -94,7 +94,10 @@ def memory_mb(container: str) -> float:
 def measure() -> list[Measured]:
     run(*COMPOSE, "build")
     began_at = time.time()
-    run(*COMPOSE, "up", "-d")
+    try:
+        run(*COMPOSE, "up", "-d")
+    except RuntimeError as exc:
+        raise RuntimeError(f"{exc}\n{run(*COMPOSE, 'ps')}\n{run(*COMPOSE, 'logs', '--tail', '20')}") from None
     healthy = wait_until_healthy()
     time.sleep(_SETTLING_S)
     rows = []

@@ -26,7 +26,7 @@ from zato.common.rpc.material import split_authorities
 from zato.common.rpc.server import ThreadedServer
 from zato.common.rpc.tls import TLSFiles
 from zato.common.testing.certificates import CertificateAuthority
-from zato.common.testing.processes import free_port
+from zato.common.testing.processes import free_port, give_free_ports
 from zato.common.testing.waiting import eventually
 from zato.proto.connector.v1.connector_pb2 import GetStatusRequest as ConnectorStatusRequest
 from zato.proto.connector.v1.connector_pb2 import PublishRequest
@@ -115,6 +115,7 @@ class TrustedCluster:
 def cluster(tmp_path_factory: pytest.TempPathFactory, haproxy_program: str) -> Iterator[TrustedCluster]:
     made = TrustedCluster(tmp_path_factory.mktemp("trust") / "c")
     made.zato("quickstart", "create", str(made.folder), "--servers", "1", "--with", "connector-amqp,connector-zmq")
+    give_free_ports(made.folder / "cluster.toml")
     for name in ("server1", "scheduler", "lb-agent", "connector-amqp", "connector-zmq"):
         with (made.folder / name / "settings.toml").open("a") as settings:
             settings.write(f"\nauthorities_poll_s = {POLL_S}\n")
@@ -153,6 +154,7 @@ def test_who_shows_no_certificate_is_refused_and_logged(cluster: TrustedCluster,
     finally:
         client.close()
     eventually(lambda: "PEER_DID_NOT_RETURN_A_CERTIFICATE" in cluster.log(name))
+    expect_audited_handshake(cluster, part, "no certificate was shown")
 
 
 @pytest.mark.parametrize("part", CALLS)
@@ -162,6 +164,7 @@ def test_a_foreign_authority_vouches_for_nobody(cluster: TrustedCluster, part: s
     with pytest.raises(Unavailable):
         cluster.call(part, others_files(cluster, CertificateAuthority(tmp_path).issue("operator")))
     eventually(lambda: cluster.log(CALLS[part][0]).count("CERTIFICATE_VERIFY_FAILED") > before)
+    expect_audited_handshake(cluster, part, "the certificate that was shown is of an authority that is not trusted here")
 
 
 def test_an_expired_certificate_is_refused_and_logged(cluster: TrustedCluster, tmp_path: Path) -> None:
@@ -173,6 +176,7 @@ def test_an_expired_certificate_is_refused_and_logged(cluster: TrustedCluster, t
         with pytest.raises(Unavailable):
             cluster.call(part, identity.tls)
         eventually(lambda part=part: "certificate has expired" in cluster.log(CALLS[part][0]))
+        expect_audited_handshake(cluster, part, "the certificate that was shown has expired")
 
 
 def test_a_revoked_certificate_is_refused_and_logged_by_all_parts(cluster: TrustedCluster, tmp_path: Path) -> None:
@@ -192,7 +196,12 @@ def test_a_revoked_certificate_is_refused_and_logged_by_all_parts(cluster: Trust
         eventually(lambda part=part: is_refused(part), timeout_s=20)
         refusals = [line for line in cluster.log(CALLS[part][0]).splitlines() if "call_refused" in line and "mallory" in line]
         assert refusals
-    eventually(lambda: any(row["actor"] == "mallory" for row in audited(cluster)))
+        eventually(
+            lambda part=part: any(
+                row["actor"] == "mallory" and "is revoked" in row["details"] and is_by(row, part) for row in audited(cluster)
+            ),
+            timeout_s=20,
+        )
 
 
 class _Called(ControlPlaneServicer):
@@ -225,11 +234,11 @@ def serving(identity: Identity, token: str, address: str) -> Iterator[threading.
 
 
 @contextmanager
-def running_connector(cluster: TrustedCluster, folder: Path, server_address: str) -> Iterator[Path]:
-    """A connector of the cluster that looks for its server at this address; gives its log."""
+def running_connector(cluster: TrustedCluster, folder: Path, *server_addresses: str) -> Iterator[Path]:
+    """A connector of the cluster that looks for its servers at these addresses; gives its log."""
     settings = {
         "GRPC_ADDRESS": f"127.0.0.1:{free_port()}",
-        "SERVER_ADDRESSES": server_address,
+        "SERVER_ADDRESSES": ",".join(server_addresses),
         "TOKEN": cluster.token,
         "IDENTITY_FOLDER": str(cluster.identity(folder, "wandering", "connector").folder),
         "CA_ADDRESS": cluster.part("ca")["grpc_address"],
@@ -253,11 +262,29 @@ def test_a_part_that_runs_calls_no_server_that_has_the_certificate_of_another_pl
     with running_connector(cluster, tmp_path, address) as log:
         with serving(impostor, cluster.token, address) as is_called:
             eventually(lambda: "Hostname Verification Check failed" in log.read_text(), timeout_s=20)
-            assert "configuration_not_followed" in log.read_text()
+            eventually(lambda: "configuration_not_followed" in log.read_text())
             assert not is_called.is_set()
+            assert '"handshake_refused"' in log.read_text()
         # Whoever has the right name there is called, so it was the name that kept it away.
         with serving(cluster.identity(tmp_path, "server9", "server"), cluster.token, address) as is_called:
             eventually(is_called.is_set, timeout_s=30)
+
+
+def test_what_a_part_did_not_talk_to_is_audited_as_soon_as_it_reaches_a_server(cluster: TrustedCluster, tmp_path: Path) -> None:
+    """The one part of a connection that knows of the wrong name is the one that calls: its server has done nothing wrong."""
+    address = f"127.0.0.1:{free_port()}"
+    impostor = cluster.identity(tmp_path, "impostor2", "server", san="elsewhere.example.com")
+    with (
+        serving(impostor, cluster.token, address) as is_called,
+        running_connector(cluster, tmp_path, address, cluster.part("server1")["grpc_address"]) as log,
+    ):
+        eventually(lambda: '"handshake_refused"' in log.read_text(), timeout_s=20)
+        # What people type finds it.
+        reason = f"{address} is for other places"
+        (row,) = eventually(lambda: search(cluster, reason, "--kind", "handshake"), timeout_s=20)
+        assert (row["action"], row["result"], row["who"]) == ("refused", "refused", "unknown")
+        assert row["name"].startswith("connector-amqp/")
+        assert not is_called.is_set()
 
 
 REFUSED: list[tuple[str, str, str, Callable[[Any], Any], Any]] = [
@@ -288,9 +315,10 @@ def test_no_role_may_do_what_is_not_its_own(
     with pytest.raises(Forbidden, match=r"may not (call|invoke)"):
         cluster.call_at(at, method, request_, identity.tls)
     assert [line for line in cluster.log(at).splitlines() if '"call_refused"' in line and f'"{name}"' in line]
-    if at == "server1":
-        row = eventually(lambda: next((row for row in audited(cluster) if row["actor"] == name), None))
-        assert (row["action"], json.loads(row["after"])["role"]) == ("refused", "" if role == "part" else role)
+    row = eventually(lambda: next((row for row in audited(cluster) if row["actor"] == name), None), timeout_s=20)
+    assert (row["action"], row["kind"]) == ("refused", "call")
+    assert json.loads(row["after"])["role"] == ("" if role == "part" else role)
+    assert is_by(row, at)
 
 
 def test_a_connector_may_invoke_services_of_users(cluster: TrustedCluster, tmp_path: Path) -> None:
@@ -360,6 +388,27 @@ def audited(cluster: TrustedCluster) -> list[dict[str, str]]:
     connection = sqlite3.connect(f"file:{cluster.folder / 'odb.db'}?mode=ro", uri=True)
     try:
         connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute("SELECT actor, action, name, after FROM audit")]
+        return [dict(row) for row in connection.execute("SELECT actor, action, kind, name, details, after FROM audit")]
     finally:
         connection.close()
+
+
+def search(cluster: TrustedCluster, *arguments: str) -> list[dict[str, Any]]:
+    """What `zato audit search` shows."""
+    found: list[dict[str, Any]] = json.loads(cluster.zato("--json", "audit", "search", *arguments))["data"]
+    return found
+
+
+def is_by(row: dict[str, str], part: str) -> bool:
+    """Whether this part is the one that refused."""
+    return bool(json.loads(row["after"])["by"].split("/")[0] == ("server1" if part == "server" else part))
+
+
+def expect_audited_handshake(cluster: TrustedCluster, part: str, reason: str) -> None:
+    def is_there() -> bool:
+        rows = [
+            row for row in audited(cluster) if (row["action"], row["kind"], row["details"]) == ("refused", "handshake", reason)
+        ]
+        return any(is_by(row, part) for row in rows)
+
+    eventually(is_there, timeout_s=20)

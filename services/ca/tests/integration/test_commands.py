@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from running_ca import ADMIN_TOKEN, CAProcess, calling, serving
+from running_ca import ADMIN_TOKEN, SECRET_KEY, CAProcess, calling, serving
 
+from zato.ca.containers import prepare_all
+from zato.common.certificates.enrolment import enrol
 from zato.common.certificates.identity import Identity, new_request
+from zato.common.certificates.tokens import parse_token
 from zato.common.cli.main import main
+from zato.common.rpc.roles import name_of, role_of
 from zato.common.testing.processes import free_port
 
 pytestmark = pytest.mark.timeout(90)
@@ -152,3 +156,26 @@ def test_an_organisations_own_authority_is_imported(zato: Zato, tmp_path: Path) 
     half = zato("ca", "create", tmp_path / "other", "--certificate", chain)
     assert (half.code, "belong together" in half.err) == (2, True)
     assert not (tmp_path / "other").exists()
+
+
+def test_a_token_that_a_cluster_of_containers_lacks_is_good_at_once_while_the_authority_runs(
+    new_ca: Callable[..., CAProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when an upgrade brings a part: `docker-compose up` prepares again, beside an authority that nobody stopped."""
+    ca = new_ca().start()
+    cluster = tmp_path / "cluster"
+    (cluster / "ca").mkdir(parents=True)
+    (cluster / "ca" / "token").write_text(ADMIN_TOKEN)
+    (cluster / "ca" / "secret_key").write_text(SECRET_KEY)
+    monkeypatch.setenv("ZATO_CA_WORK_FOLDER", str(ca.folder / "work"))
+    for name, address in (("GRPC", ca.grpc), ("ENROL", ca.enrol_address)):
+        monkeypatch.setenv(f"ZATO_CA_{name}_ADDRESS", address)
+    assert "connector-mq/enrolment_token" in prepare_all(cluster)
+    token = parse_token((cluster / "connector-mq" / "enrolment_token").read_text())
+    assert token.is_reusable
+    for replica in ("one", "two"):
+        enrol(Identity(tmp_path / replica), token, own_name=f"connector-mq.{replica}")
+    certificate = Identity(tmp_path / "two").certificate()
+    assert certificate is not None
+    assert (name_of(certificate), role_of(certificate)) == ("connector-mq.two", "connector")
+    assert prepare_all(cluster) == []

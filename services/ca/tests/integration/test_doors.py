@@ -62,6 +62,7 @@ def test_who_has_no_certificate_is_not_renewed(ca: CAProcess) -> None:
             ca.call_with(client, "Renew", request=b"")
     finally:
         client.close()
+    expect_audited(ca, "no certificate was shown")
 
 
 def test_a_certificate_of_another_authority_is_not_renewed(
@@ -77,6 +78,7 @@ def test_a_certificate_of_another_authority_is_not_renewed(
                 ca.call_with(client, method)
     finally:
         client.close()
+    expect_audited(ca, "the certificate that was shown is of an authority that is not trusted here")
 
 
 def test_an_expired_certificate_opens_no_door(ca: CAProcess, tmp_path: Path) -> None:
@@ -91,6 +93,18 @@ def test_an_expired_certificate_opens_no_door(ca: CAProcess, tmp_path: Path) -> 
     eventually(is_refused)
     with contextlib.closing(AuthorityClient(expired, ca.grpc)) as authority, pytest.raises(Unavailable):
         authority.renew()
+    expect_audited(ca, "the certificate that was shown has expired")
+
+
+def expect_audited(ca: CAProcess, message: str) -> None:
+    """A handshake comes to no call, so it is the authority's log and audit log that have to say why."""
+
+    def is_there() -> bool:
+        entries = [each for each in ca.audit() if (each["event"], each.get("action")) == ("refused", "handshake")]
+        return message in [each["message"] for each in entries]
+
+    eventually(is_there)
+    assert '"handshake_refused"' in ca.log.read_text()
 
 
 def test_a_server_of_another_name_is_not_talked_to(ca: CAProcess, tmp_path: Path) -> None:

@@ -349,6 +349,7 @@ def test_nobody_gets_at_anything_over_http(running: Server) -> None:
         ),
         (lambda client: (ControlPlaneStub(client.channel).RegisterKinds, control_plane.RegisterKindsRequest()), None),
         (lambda client: (ControlPlaneStub(client.channel).ReportStatus, control_plane.ReportStatusRequest()), None),
+        (lambda client: (ControlPlaneStub(client.channel).ReportRefusals, control_plane.ReportRefusalsRequest()), None),
         (lambda client: (JobsStub(client.channel).Lead, jobs.LeadRequest()), None),
         (lambda client: (JobsStub(client.channel).Claim, jobs.ClaimRequest()), None),
         (lambda client: (JobsStub(client.channel).Run, jobs.RunRequest()), None),

@@ -382,6 +382,86 @@ class ReportStatusResponse(_message.Message):
 Global___ReportStatusResponse: _TypeAlias = ReportStatusResponse  # noqa: Y015
 
 @_typing.final
+class RefusalReport(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Unique."""
+    kind: _builtins.str
+    """"call", or "handshake" for a connection that came to no call."""
+    method: _builtins.str
+    """e.g. "/zato.proto.connector.v1.Connector/Publish"."""
+    caller: _builtins.str
+    """As the certificate says, empty where none was seen."""
+    role: _builtins.str
+    reason: _builtins.str
+    cid: _builtins.str
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        method: _builtins.str = ...,
+        caller: _builtins.str = ...,
+        role: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        cid: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "cid", b"cid", "id", b"id", "kind", b"kind", "method", b"method", "reason", b"reason", "role", b"role"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefusalReport: _TypeAlias = RefusalReport  # noqa: Y015
+
+@_typing.final
+class ReportRefusalsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORTER_FIELD_NUMBER: _builtins.int
+    REFUSALS_FIELD_NUMBER: _builtins.int
+    reporter: _builtins.str
+    """Who refused, e.g. "connector-amqp/1"."""
+    @_builtins.property
+    def refusals(self) -> _containers.RepeatedCompositeFieldContainer[Global___RefusalReport]: ...
+    def __init__(
+        self,
+        *,
+        reporter: _builtins.str = ...,
+        refusals: _abc.Iterable[Global___RefusalReport] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refusals", b"refusals", "reporter", b"reporter"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportRefusalsRequest: _TypeAlias = ReportRefusalsRequest  # noqa: Y015
+
+@_typing.final
+class ReportRefusalsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportRefusalsResponse: _TypeAlias = ReportRefusalsResponse  # noqa: Y015
+
+@_typing.final
 class DeployRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

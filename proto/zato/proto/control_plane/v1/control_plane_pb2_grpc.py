@@ -49,6 +49,11 @@ class ControlPlaneStub:
                 request_serializer=zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.ReportStatusRequest.SerializeToString,
                 response_deserializer=zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.ReportStatusResponse.FromString,
                 _registered_method=True)
+        self.ReportRefusals = channel.unary_unary(
+                '/zato.proto.control_plane.v1.ControlPlane/ReportRefusals',
+                request_serializer=zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.ReportRefusalsRequest.SerializeToString,
+                response_deserializer=zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.ReportRefusalsResponse.FromString,
+                _registered_method=True)
         self.Deploy = channel.unary_unary(
                 '/zato.proto.control_plane.v1.ControlPlane/Deploy',
                 request_serializer=zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.DeployRequest.SerializeToString,
@@ -86,6 +91,13 @@ class ControlPlaneServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReportRefusals(self, request, context):
+        """Has the audit log say whom a part did not let in, or did not talk to. May be asked twice.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Deploy(self, request, context):
         """Stores a new version of a file of services, or of a package; every worker of every server loads it.
         """
@@ -117,6 +129,11 @@ def add_ControlPlaneServicer_to_server(servicer, server):
                     servicer.ReportStatus,
                     request_deserializer=zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.ReportStatusRequest.FromString,
                     response_serializer=zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.ReportStatusResponse.SerializeToString,
+            ),
+            'ReportRefusals': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportRefusals,
+                    request_deserializer=zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.ReportRefusalsRequest.FromString,
+                    response_serializer=zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.ReportRefusalsResponse.SerializeToString,
             ),
             'Deploy': grpc.unary_unary_rpc_method_handler(
                     servicer.Deploy,
@@ -210,6 +227,33 @@ class ControlPlane:
             '/zato.proto.control_plane.v1.ControlPlane/ReportStatus',
             zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.ReportStatusRequest.SerializeToString,
             zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.ReportStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportRefusals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zato.proto.control_plane.v1.ControlPlane/ReportRefusals',
+            zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.ReportRefusalsRequest.SerializeToString,
+            zato_dot_proto_dot_control__plane_dot_v1_dot_control__plane__pb2.ReportRefusalsResponse.FromString,
             options,
             channel_credentials,
             insecure,

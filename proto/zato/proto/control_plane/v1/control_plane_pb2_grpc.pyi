@@ -39,6 +39,8 @@ class ControlPlaneStub:
     """
     ReportStatus: _grpc.UnaryUnaryMultiCallable[_control_plane_pb2.ReportStatusRequest, _control_plane_pb2.ReportStatusResponse]
     """Says what became of objects: connected or not, why not, and which version runs."""
+    ReportRefusals: _grpc.UnaryUnaryMultiCallable[_control_plane_pb2.ReportRefusalsRequest, _control_plane_pb2.ReportRefusalsResponse]
+    """Has the audit log say whom a part did not let in, or did not talk to. May be asked twice."""
     Deploy: _grpc.UnaryUnaryMultiCallable[_control_plane_pb2.DeployRequest, _control_plane_pb2.DeployResponse]
     """Stores a new version of a file of services, or of a package; every worker of every server loads it."""
     Upload: _grpc.StreamUnaryMultiCallable[_control_plane_pb2.DeployRequest, _control_plane_pb2.DeployResponse]
@@ -55,6 +57,8 @@ class ControlPlaneAsyncStub(ControlPlaneStub):
     """
     ReportStatus: _aio.UnaryUnaryMultiCallable[_control_plane_pb2.ReportStatusRequest, _control_plane_pb2.ReportStatusResponse]  # type: ignore[assignment]
     """Says what became of objects: connected or not, why not, and which version runs."""
+    ReportRefusals: _aio.UnaryUnaryMultiCallable[_control_plane_pb2.ReportRefusalsRequest, _control_plane_pb2.ReportRefusalsResponse]  # type: ignore[assignment]
+    """Has the audit log say whom a part did not let in, or did not talk to. May be asked twice."""
     Deploy: _aio.UnaryUnaryMultiCallable[_control_plane_pb2.DeployRequest, _control_plane_pb2.DeployResponse]  # type: ignore[assignment]
     """Stores a new version of a file of services, or of a package; every worker of every server loads it."""
     Upload: _aio.StreamUnaryMultiCallable[_control_plane_pb2.DeployRequest, _control_plane_pb2.DeployResponse]  # type: ignore[assignment]
@@ -86,6 +90,14 @@ class ControlPlaneServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_control_plane_pb2.ReportStatusResponse, _abc.Awaitable[_control_plane_pb2.ReportStatusResponse]]:
         """Says what became of objects: connected or not, why not, and which version runs."""
+
+    @_abc_1.abstractmethod
+    def ReportRefusals(
+        self,
+        request: _control_plane_pb2.ReportRefusalsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_plane_pb2.ReportRefusalsResponse, _abc.Awaitable[_control_plane_pb2.ReportRefusalsResponse]]:
+        """Has the audit log say whom a part did not let in, or did not talk to. May be asked twice."""
 
     @_abc_1.abstractmethod
     def Deploy(

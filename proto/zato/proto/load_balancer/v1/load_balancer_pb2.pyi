@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from zato.proto.control_plane.v1 import control_plane_pb2 as _control_plane_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -25,22 +26,28 @@ class JoinRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
     WEIGHT_FIELD_NUMBER: _builtins.int
+    NOTED_REFUSALS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Unique in the cluster, e.g. "server1"."""
     address: _builtins.str
     """host:port that HAProxy connects to."""
     weight: _builtins.int
     """1 to 256; 100 when 0."""
+    @_builtins.property
+    def noted_refusals(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of refusals that the audit log has, of those that the answer before told of."""
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         address: _builtins.str = ...,
         weight: _builtins.int = ...,
+        noted_refusals: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "name", b"name", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "name", b"name", "noted_refusals", b"noted_refusals", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -51,16 +58,22 @@ class JoinResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LEASE_S_FIELD_NUMBER: _builtins.int
+    REFUSALS_FIELD_NUMBER: _builtins.int
     lease_s: _builtins.float
     """Seconds until the server is taken out unless it joins again."""
+    @_builtins.property
+    def refusals(self) -> _containers.RepeatedCompositeFieldContainer[_control_plane_pb2.RefusalReport]:
+        """Whom the agent did not let in. It has no audit log, whoever joins has."""
+
     def __init__(
         self,
         *,
         lease_s: _builtins.float = ...,
+        refusals: _abc.Iterable[_control_plane_pb2.RefusalReport] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lease_s", b"lease_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lease_s", b"lease_s", "refusals", b"refusals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

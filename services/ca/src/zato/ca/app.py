@@ -23,6 +23,8 @@ from zato.common.clock import Clock, SystemClock
 from zato.common.errors import InvalidOptions
 from zato.common.logs import get_logger
 from zato.common.plain_http import PublicServer
+from zato.common.rpc.handshakes import handshakes_watched
+from zato.common.rpc.refusals import Refusals
 from zato.common.rpc.server import ThreadedServer
 from zato.common.secrets import CannotDecrypt, SecretBox
 from zato.proto.certificate_authority.v1.certificate_authority_pb2_grpc import (
@@ -75,6 +77,7 @@ class CertificateAuthority:
         self._own = OwnCertificate(identity, settings.own_names, core.issuing)
         self._own_lock = threading.Lock()
         self._refresh()
+        self._refusals = Refusals()
         enrolment = EnrolmentService(core.issuing)
         authority = AuthorityService(core.store, core.issuing, core.registry, core.hierarchy, self._refresh)
         self._servers = (
@@ -85,6 +88,7 @@ class CertificateAuthority:
                 add=lambda server: add_EnrolmentServicer_to_server(enrolment, server),
                 tls=identity.tls,
                 demands_certificates=False,
+                on_refusal=self._refusals.take,
                 tokenless=ENROLMENT_TOKENLESS,
             ),
             ThreadedServer(
@@ -93,9 +97,11 @@ class CertificateAuthority:
                 services=[AUTHORITY],
                 add=lambda server: add_CertificateAuthorityServicer_to_server(authority, server),
                 tls=identity.tls,
+                on_refusal=self._refusals.take,
                 tokenless=AUTHORITY_TOKENLESS,
             ),
         )
+        self._tls = identity.tls
         self._http = PublicServer(
             settings.http_address,
             {
@@ -107,6 +113,10 @@ class CertificateAuthority:
 
     def run(self, stop: threading.Event) -> None:
         """Serve until `stop` is set, then end what was begun."""
+        with handshakes_watched(self._tls, self._refusals.take):
+            self._serve(stop)
+
+    def _serve(self, stop: threading.Event) -> None:
         for server in self._servers:
             server.start()
         self._http.start()
@@ -127,8 +137,14 @@ class CertificateAuthority:
             if self._settings.rotates_itself:
                 self._core.hierarchy.rotate_when_due()
             self._refresh()
+            self._note_refusals()
         except Exception:  # the loop must go on, whatever we did not think of
             log.exception("tick_failed")
+
+    def _note_refusals(self) -> None:
+        for kept in self._refusals.offer():
+            self._core.issuing.record_refused_peer(kept.refusal)
+            self._refusals.noted([kept.id])
 
     def _refresh(self) -> None:
         with self._own_lock:

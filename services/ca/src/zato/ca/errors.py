@@ -16,7 +16,8 @@ What the authority refuses, and why. All of it is in the audit log.
     ├── Conflict
     │   └── RotationPending         the next authority is there already and does not issue yet
     └── Unavailable
-        └── StateNotUsable          another authority runs from the folder, or the secret key is another one
+        └── StateNotUsable          damaged, not ours to write, or the secret key is another one
+            └── AuthorityRuns       another process has the folder
 """
 
 from zato.common.errors import BadRequest, Conflict, Forbidden, Unauthorized, Unavailable
@@ -59,4 +60,8 @@ class RotationPending(Conflict):
 
 
 class StateNotUsable(Unavailable):
+    pass
+
+
+class AuthorityRuns(StateNotUsable):
     pass

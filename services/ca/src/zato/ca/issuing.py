@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from zato.ca.hierarchy import Hierarchy
     from zato.ca.metrics import Metrics
     from zato.ca.store import Store, Transaction
+    from zato.common.rpc.refusals import Refusal
 
 # Strangers must not fill the disk with refusals.
 _MAX_UNKNOWN_TOKENS = 60
@@ -229,6 +230,13 @@ class Issuing:
         except ZatoError as exc:
             self.record_refusal(action, exc, {"name": name[:100]} if name else fields)
             raise
+
+    def record_refused_peer(self, refusal: "Refusal") -> None:
+        """Record a call or a connection that was refused for the certificate it came with, or without."""
+        self._metrics.count_refused(refusal.kind)
+        fields = {name: value for name, value in (("name", refusal.caller), ("method", refusal.method)) if value}
+        with self._store.write() as write:
+            write.audit("refused", action=refusal.kind, reason="CertificateRefused", message=refusal.reason, **fields)
 
     def record_refusal(self, action: str, exc: ZatoError, fields: Mapping[str, str]) -> None:
         self._metrics.count_refused(type(exc).__name__)

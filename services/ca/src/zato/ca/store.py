@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from zato.ca.audit import AuditFile, next_entry
-from zato.ca.errors import StateNotUsable
+from zato.ca.errors import AuthorityRuns, StateNotUsable
 from zato.common.clock import Clock
 
 FILE = "authority.db"
@@ -118,7 +118,7 @@ class Store:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
             os.close(self._lock)
-            raise StateNotUsable(f"Another authority runs from {folder}: stop it, or ask it with its commands") from exc
+            raise AuthorityRuns(f"Another authority runs from {folder}: stop it, or ask it with its commands") from exc
         try:
             self._open(folder)
         except BaseException:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from zato.common.clock import Clock, SystemClock
 from zato.common.errors import BadRequest
 from zato.common.logs import get_logger
+from zato.common.rpc.handshakes import handshakes_watched
+from zato.common.rpc.refusals import Refusals
 from zato.common.rpc.server import ThreadedServer
 from zato.lb_agent import saved_members
 from zato.lb_agent.balancer import Balancer
@@ -52,7 +54,8 @@ class Agent:
             configuration=configuration_of(settings),
             configure=lambda: configuration_of(read_settings()),
         )
-        servicer = BalancerServicer(self._balancer)
+        self._refusals = Refusals(clock)
+        servicer = BalancerServicer(self._balancer, self._refusals)
         # Before HAProxy is touched: where another agent has this address nothing of it should be disturbed.
         self._server = ThreadedServer(
             settings.grpc_address,
@@ -61,6 +64,7 @@ class Agent:
             add=lambda server: add_LoadBalancerServicer_to_server(servicer, server),
             tls=settings.tls(),
             checks_roles=settings.is_enrolled,
+            on_refusal=self._refusals.take,
         )
 
     def run(self, stop: threading.Event) -> None:
@@ -72,6 +76,10 @@ class Agent:
         Raises:
             ZatoError: HAProxy could not be started the first time.
         """
+        with handshakes_watched(self._settings.tls(), self._refusals.take):
+            self._serve(stop)
+
+    def _serve(self, stop: threading.Event) -> None:
         self._balancer.start()
         self._server.start()
         log.info("agent_started", grpc=self._settings.grpc_address, frontend=self._settings.frontend_address)

@@ -3,6 +3,8 @@
 import dataclasses
 from typing import TYPE_CHECKING
 
+from zato.common.rpc.refusal_reports import as_report
+from zato.common.rpc.refusals import Refusals
 from zato.lb_agent.balancer import Balancer
 from zato.lb_agent.remote_commands import ALLOWED, MOST_CHARACTERS
 from zato.proto.load_balancer.v1 import load_balancer_pb2 as messages
@@ -15,11 +17,21 @@ SERVICE = "zato.proto.load_balancer.v1.LoadBalancer"
 
 
 class BalancerServicer(LoadBalancerServicer):
-    def __init__(self, balancer: Balancer) -> None:
+    """
+    Args:
+        refusals: What servers that join are told of, for their audit log.
+    """
+
+    def __init__(self, balancer: Balancer, refusals: Refusals) -> None:
         self._balancer = balancer
+        self._refusals = refusals
 
     def Join(self, request: messages.JoinRequest, context: "grpc.ServicerContext") -> messages.JoinResponse:
-        return messages.JoinResponse(lease_s=self._balancer.join(request.name, request.address, request.weight))
+        lease_s = self._balancer.join(request.name, request.address, request.weight)
+        self._refusals.noted(request.noted_refusals)
+        # Whoever was told of them says by its next renewal that it has written them down.
+        told = self._refusals.offer(again_after_s=lease_s)
+        return messages.JoinResponse(lease_s=lease_s, refusals=map(as_report, told))
 
     def Drain(self, request: messages.DrainRequest, context: "grpc.ServicerContext") -> messages.DrainResponse:
         self._balancer.drain(request.name)

@@ -7,6 +7,9 @@ import time
 from zato.common.clock import Clock, SystemClock
 from zato.common.following import Follower
 from zato.common.logs import get_logger
+from zato.common.rpc.handshakes import handshakes_watched
+from zato.common.rpc.refusal_reports import RefusalReporter
+from zato.common.rpc.refusals import Refusals
 from zato.common.rpc.server import ThreadedServer
 from zato.common.rpc.servers import Servers
 from zato.proto.scheduler.v1.scheduler_pb2_grpc import add_SchedulerServicer_to_server
@@ -38,12 +41,14 @@ class App:
         self._settings = settings
         # A successor of ours has another name: it must not believe that it leads since we did.
         candidate = f"{settings.name}/{os.urandom(3).hex()}"
-        self._servers = Servers(settings.server_addresses, settings.token, settings.tls(), clock)
+        self._refusals = Refusals()
+        self._servers = Servers(settings.server_addresses, settings.token, settings.tls(), clock, self._refusals.take)
         lease = Lease(clock, candidate, settings.lease_s)
         jobs, backend = Jobs(), GRPCBackend(self._servers)
         self._conductor = Conductor(clock, lease, backend, jobs, late_after_s=settings.late_after_s)
         self._keeper = LeaseKeeper(self._servers, lease, settings.lease_s, clock, lambda: self._conductor.post(None))
         self._follower = Follower(self._servers, PART_NAME, settings.name, [KIND], self._conductor.post)
+        self._reporter = RefusalReporter(self._servers, self._refusals, f"{PART_NAME}/{settings.name}")
         servicer = ViewServicer(View(settings.name, clock, jobs, lease, self._conductor, self._servers, backend))
         self._server = ThreadedServer(
             settings.grpc_address,
@@ -52,16 +57,25 @@ class App:
             add=lambda server: add_SchedulerServicer_to_server(servicer, server),
             tls=settings.tls(),
             checks_roles=settings.is_enrolled,
+            on_refusal=self._refusals.take,
             threads=_RPC_THREADS,
         )
 
     def run(self, stop: threading.Event) -> None:
         """Serve and schedule until `stop` is set. Runs that were started go on at the servers."""
+        with handshakes_watched(self._settings.tls(), self._refusals.take):
+            self._serve(stop)
+
+    def _serve(self, stop: threading.Event) -> None:
         self._server.start()
         log.info("scheduler_started", grpc=self._settings.grpc_address, servers=self._settings.server_addresses)
         threads = [
             threading.Thread(target=work, args=(stop,), name=name, daemon=True)
-            for name, work in (("lease", self._keeper.keep), ("follower", self._follower.follow))
+            for name, work in (
+                ("lease", self._keeper.keep),
+                ("follower", self._follower.follow),
+                ("refusals", self._reporter.report),
+            )
         ]
         for thread in threads:
             thread.start()

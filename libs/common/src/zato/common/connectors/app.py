@@ -18,6 +18,9 @@ from zato.common.following import Follower
 from zato.common.kinds import Kind
 from zato.common.lifecycle.program import Program
 from zato.common.logs import get_logger
+from zato.common.rpc.handshakes import handshakes_watched
+from zato.common.rpc.refusal_reports import RefusalReporter
+from zato.common.rpc.refusals import Refusals
 from zato.common.rpc.server import ThreadedServer
 from zato.common.rpc.servers import Servers
 from zato.proto.connector.v1.connector_pb2_grpc import add_ConnectorServicer_to_server
@@ -65,13 +68,15 @@ class App:
         self._protocol = protocol
         self._settings = settings
         self._owner = f"{settings.name}/{os.urandom(3).hex()}"
-        self._servers = Servers(settings.server_addresses, settings.token, settings.tls(), SystemClock())
+        self._refusals = Refusals()
+        self._servers = Servers(settings.server_addresses, settings.token, settings.tls(), SystemClock(), self._refusals.take)
         self._objects = Objects(protocol.kinds)
         self._known: Mapping[int, Configured] = {}
         self._events: queue.SimpleQueue[WatchEvent | None] = queue.SimpleQueue()
         self._status_changed = threading.Event()
         self._keeper = Keeper(protocol.makers, self._make_context, protocol.overlaps)
         self._follower = Follower(self._servers, protocol.part, settings.name, protocol.kinds, self._events.put)
+        self._reporter = RefusalReporter(self._servers, self._refusals, f"{protocol.part}/{settings.name}")
         servicer = Servicer(
             settings.name, self._keeper, self._ping, lambda: self._objects.version, lambda: self._servers.is_reachable
         )
@@ -82,6 +87,7 @@ class App:
             add=lambda server: add_ConnectorServicer_to_server(servicer, server),
             tls=settings.tls(),
             checks_roles=settings.is_enrolled,
+            on_refusal=self._refusals.take,
             threads=_RPC_THREADS,
         )
 
@@ -98,13 +104,22 @@ class App:
 
     def run(self, stop: threading.Event) -> None:
         """Serve until `stop` is set; then drain: what is under way ends, what is not goes back to its peer."""
+        with handshakes_watched(self._settings.tls(), self._refusals.take):
+            self._serve(stop)
+
+    def _serve(self, stop: threading.Event) -> None:
         self._server.start()
         if self._http is not None:
             self._http.start()
         log.info("connector_started", grpc=self._settings.grpc_address, servers=self._settings.server_addresses)
         threads = [
             threading.Thread(target=work, args=(stop,), name=name, daemon=True)
-            for name, work in (("follower", self._follower.follow), ("objects", self._apply), ("status", self._report))
+            for name, work in (
+                ("follower", self._follower.follow),
+                ("objects", self._apply),
+                ("status", self._report),
+                ("refusals", self._reporter.report),
+            )
         ]
         for thread in threads:
             thread.start()

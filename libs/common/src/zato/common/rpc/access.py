@@ -5,12 +5,12 @@ A new contract takes a row here, or nobody can call it: a test looks for all of 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zato.common.errors import Forbidden, Unauthorized, ZatoError
 from zato.common.logs import get_logger
 from zato.common.rpc.peers import check_peer, peer_certificate
+from zato.common.rpc.refusals import Refusal
 from zato.common.rpc.roles import CONNECTOR, OPERATOR, SCHEDULER, SERVER, WEBADMIN, name_of, role_of
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ _ALL = "*"
 _ROLES: Mapping[str, Mapping[str, frozenset[str]]] = {
     _V1.format("invoker", "Invoker"): {
         "Invoke": _PEOPLE | _FOLLOWERS,
+        "InvokeMany": _PEOPLE | _FOLLOWERS,
         "Deliver": frozenset({CONNECTOR}),
         "HoldLease": frozenset({CONNECTOR}),
     },
@@ -36,6 +37,7 @@ _ROLES: Mapping[str, Mapping[str, frozenset[str]]] = {
         "RegisterKinds": _FOLLOWERS,
         "Watch": _FOLLOWERS,
         "ReportStatus": _FOLLOWERS,
+        "ReportRefusals": _FOLLOWERS,
         "Deploy": _PEOPLE,
         "Upload": _PEOPLE,
     },
@@ -74,17 +76,6 @@ def may_invoke(role: str, service: str) -> bool:
     if role in _PEOPLE:
         return True
     return role in _OURS_FOR and (not service.startswith(_OURS) or service in _OURS_FOR[role])
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """A call that was not let in. `caller` and `role` are what its certificate says."""
-
-    method: str
-    caller: str
-    role: str
-    reason: str
-    cid: str
 
 
 class Doorkeeper:

@@ -1,14 +1,16 @@
 """Calling another part: a deadline on every call, the cluster's token, and the other side's error raised here."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar, cast
 
 import grpc
 
 from zato.common.cid import new_cid
 from zato.common.errors import Unavailable
-from zato.common.rpc.calls import call_metadata, error_from_call
+from zato.common.rpc.calls import call_metadata
 from zato.common.rpc.channels import ReloadingChannel
+from zato.common.rpc.distrust import Distrust
+from zato.common.rpc.refusals import Refusal
 from zato.common.rpc.tls import TLSFiles, channel_credentials
 
 Response = TypeVar("Response")
@@ -40,10 +42,14 @@ class Client:
         target: host:port, or what a gRPC name resolver takes, e.g. "dns:///server:17110".
         token: The cluster's token.
         tls: Files that are read again when they change; calls that run then are not disturbed.
+        on_refusal: Is told when the server's certificate is not what it should be.
     """
 
-    def __init__(self, target: str, *, token: str, tls: TLSFiles | None = None) -> None:
+    def __init__(
+        self, target: str, *, token: str, tls: TLSFiles | None = None, on_refusal: Callable[[Refusal], None] | None = None
+    ) -> None:
         self.target = target
+        self._distrust = Distrust(target, on_refusal)
         self._token = token
         self.channel: grpc.Channel
         if tls is not None and tls.is_on:
@@ -92,7 +98,7 @@ class Client:
         try:
             return future.result()
         except grpc.RpcError as exc:
-            raise error_from_call(exc, self.target) from exc
+            raise self._distrust.error_of(exc) from exc
         except BaseException:
             future.cancel()
             raise
@@ -106,7 +112,7 @@ class Client:
         try:
             return future.result()
         except grpc.RpcError as exc:
-            raise error_from_call(exc, self.target) from exc
+            raise self._distrust.error_of(exc) from exc
         except grpc.FutureCancelledError as exc:
             raise Unavailable(f"The call to {self.target} was cancelled") from exc
 
@@ -116,7 +122,7 @@ class Client:
         try:
             yield from responses
         except grpc.RpcError as exc:
-            raise error_from_call(exc, self.target) from exc
+            raise self._distrust.error_of(exc) from exc
         finally:
             responses.cancel()
 

@@ -13,6 +13,7 @@ from zato.common.logs import bind_cid, get_logger
 from zato.common.rpc.access import Doorkeeper
 from zato.common.rpc.calls import ERROR_KEY, OPEN_SERVICES, check_token, cid_of, guarded, status_of
 from zato.common.rpc.details import as_zato_error, error_detail, sent_message
+from zato.common.rpc.refusals import Refusal
 from zato.common.rpc.tls import TLSFiles, server_credentials
 
 log = get_logger(__name__)
@@ -28,6 +29,7 @@ class ThreadedServer:
         tls: Files that are read again when they change.
         checks_roles: Whether callers are let in by the role in their certificates, see `zato.common.rpc.access`.
         demands_certificates: Of clients, when there is TLS.
+        on_refusal: Is told of each call that was not let in.
         tokenless: Methods, e.g. "/zato.proto.certificate_authority.v1.Enrolment/Enrol", that know callers by other means.
     """
 
@@ -41,6 +43,7 @@ class ThreadedServer:
         tls: TLSFiles | None = None,
         checks_roles: bool = False,
         demands_certificates: bool = True,
+        on_refusal: Callable[[Refusal], None] | None = None,
         tokenless: Sequence[str] = (),
         threads: int = 16,
     ) -> None:
@@ -49,7 +52,7 @@ class ThreadedServer:
         self._health = health.HealthServicer()
         self._server = grpc.server(
             ThreadPoolExecutor(threads, thread_name_prefix="grpc"),
-            interceptors=[_Guard(token, Doorkeeper(reader, checks_roles=checks_roles), tokenless)],
+            interceptors=[_Guard(token, Doorkeeper(reader, checks_roles=checks_roles, on_refusal=on_refusal), tokenless)],
             options=[("grpc.so_reuseport", 0)],
         )
         add(self._server)

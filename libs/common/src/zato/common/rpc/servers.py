@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from zato.common.clock import Clock
 from zato.common.errors import DeadlineExceeded, Unavailable, ZatoError
 from zato.common.rpc.client import Client
+from zato.common.rpc.refusals import Refusal
 from zato.common.rpc.tls import TLSFiles
 from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
 from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
@@ -15,6 +16,8 @@ from zato.proto.jobs.v1.jobs_pb2_grpc import JobsStub
 if TYPE_CHECKING:
     import grpc
 
+OnRefusal = Callable[[Refusal], None]
+
 # A server that did not answer gets no work for so long, unless no other one is left.
 _AVOID_S = 5.0
 
@@ -22,9 +25,9 @@ _AVOID_S = 5.0
 class Server:
     """One address, and the stubs of what is served there."""
 
-    def __init__(self, address: str, token: str, tls: TLSFiles) -> None:
+    def __init__(self, address: str, token: str, tls: TLSFiles, on_refusal: OnRefusal | None) -> None:
         self.address = address
-        self.client = Client(address, token=token, tls=tls)
+        self.client = Client(address, token=token, tls=tls, on_refusal=on_refusal)
         self.jobs = JobsStub(self.client.channel)
         self.control_plane = ControlPlaneStub(self.client.channel)
         self.invoker = InvokerStub(self.client.channel)
@@ -32,8 +35,15 @@ class Server:
 
 
 class Servers:
-    def __init__(self, addresses: Sequence[str], token: str, tls: TLSFiles, clock: Clock) -> None:
-        self._servers = [Server(address, token, tls) for address in addresses]
+    """
+    Args:
+        on_refusal: Is told of servers whose certificates are not what they should be.
+    """
+
+    def __init__(
+        self, addresses: Sequence[str], token: str, tls: TLSFiles, clock: Clock, on_refusal: OnRefusal | None = None
+    ) -> None:
+        self._servers = [Server(address, token, tls, on_refusal) for address in addresses]
         self._clock = clock
         self._turns = itertools.count()
         self._is_reachable = False

@@ -16,12 +16,13 @@ from zato.common import logs
 from zato.common.certificates.keeping import CertificateKeeper
 from zato.common.errors import ZatoError
 from zato.common.rpc.aio import AioClient, AioServer
+from zato.common.rpc.handshakes import handshakes_watched
 from zato.server.config import ServerSettings, read_settings
 from zato.server.sidecar.forward import Workers
 from zato.server.sidecar.grpc import SERVICES, add_services, lets_in
 from zato.server.sidecar.membership import Membership
 from zato.server.sidecar.pickup import Pickup
-from zato.server.sidecar.refusals import Refusals
+from zato.server.sidecar.refusals import Reporter
 
 log = logs.get_logger(__name__)
 
@@ -35,6 +36,7 @@ class Sidecar:
         self._settings = settings
         self._stopped = asyncio.Event()
         self._workers = Workers(settings.rpc_socket)
+        self._refusals = Reporter(self._workers, settings.name)
         self._server = AioServer(
             settings.grpc_address,
             token=settings.token,
@@ -44,7 +46,7 @@ class Sidecar:
             ),
             tls=settings.tls(),
             checks_roles=settings.is_enrolled,
-            on_refusal=Refusals(self._workers).take,
+            on_refusal=self._refusals.refusals.take,
             lets_in=lets_in,
         )
         self._membership = self._make_membership(settings)
@@ -59,11 +61,16 @@ class Sidecar:
 
     async def run(self) -> None:
         """Serve until told to stop, or until the server's master is gone."""
+        with handshakes_watched(self._settings.tls(), self._refusals.refusals.take):
+            await self._serve()
+
+    async def _serve(self) -> None:
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signal_number, self._stopped.set)
         await self._server.start()
         log.info("sidecar_started", grpc=self._settings.grpc_address)
-        tasks = [asyncio.create_task(work) for work in (self._watch_parent(), self._watch_workers(), self._pickup.watch())]
+        works = (self._watch_parent(), self._watch_workers(), self._pickup.watch(), self._refusals.report())
+        tasks = [asyncio.create_task(work) for work in works]
         if self._membership is not None:
             tasks.append(asyncio.create_task(self._membership.keep()))
         for task in tasks:
@@ -85,8 +92,10 @@ class Sidecar:
     def _make_membership(self, settings: ServerSettings) -> Membership | None:
         if not settings.lb_agent_address:
             return None
-        agent = AioClient(settings.lb_agent_address, token=settings.token, tls=settings.tls())
-        return Membership(agent, self._workers, settings.name, settings.advertised_address or settings.http_address)
+        take = self._refusals.refusals.take
+        agent = AioClient(settings.lb_agent_address, token=settings.token, tls=settings.tls(), on_refusal=take)
+        address = settings.advertised_address or settings.http_address
+        return Membership(agent, self._workers, settings.name, address, self._refusals)
 
     def _on_done(self, task: "asyncio.Task[None]") -> None:
         """A task of ours never ends by itself. If one does, the master starts a new sidecar."""

@@ -1,45 +1,44 @@
-"""Calls that were not let in, reported to a worker, who has the audit log."""
+"""Calls and connections that were not let in, reported to a worker, who has the audit log: again until it has taken them."""
 
 import asyncio
 import dataclasses
 import json
-import time
 
 from zato.common.errors import ZatoError
 from zato.common.logs import get_logger
-from zato.common.rpc.access import Refusal
+from zato.common.rpc.refusals import Refusal, Refusals
 from zato.server.sidecar.forward import Workers
 
 log = get_logger(__name__)
 
 _METHOD = "Access/Refused"
 _TIMEOUT_S = 10.0
-# Who is refused all the time must not fill the ODB; the log has all of them.
-_MAX_IN_WINDOW = 60
-_WINDOW_S = 60.0
+_AGAIN_S = 1.0
 
 
-class Refusals:
-    def __init__(self, workers: Workers) -> None:
+class Reporter:
+    """
+    Args:
+        reporter: This server's name.
+    """
+
+    def __init__(self, workers: Workers, reporter: str) -> None:
         self._workers = workers
-        self._recent: list[float] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._reporter = reporter
+        self.refusals = Refusals()
 
-    def take(self, refusal: Refusal) -> None:
-        """Report it; whoever was refused need not wait for that."""
-        now = time.monotonic()
-        self._recent = [at for at in self._recent if at > now - _WINDOW_S]
-        if len(self._recent) >= _MAX_IN_WINDOW:
-            return
-        self._recent.append(now)
-        task = asyncio.get_running_loop().create_task(self._report(refusal))
-        # The loop itself keeps no task alive.
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def report(self) -> None:
+        """Go on for ever. What is refused is in no hurry: it is looked for now and then."""
+        while True:
+            await asyncio.sleep(_AGAIN_S)
+            try:
+                for kept in self.refusals.offer():
+                    await self.note(kept.refusal, self._reporter)
+                    self.refusals.noted([kept.id])
+            except ZatoError as exc:
+                log.warning("refusals_not_audited", reason=exc.message)
 
-    async def _report(self, refusal: Refusal) -> None:
-        message = json.dumps(dataclasses.asdict(refusal)).encode()
-        try:
-            await self._workers.call(_METHOD, message, cid=refusal.cid, actor=refusal.caller or "unknown", timeout_s=_TIMEOUT_S)
-        except ZatoError as exc:
-            log.warning("refusal_not_audited", method=refusal.method, reason=exc.message)
+    async def note(self, refusal: Refusal, reporter: str) -> None:
+        """Have a worker write it down. Raises ZatoError when none does now."""
+        message = json.dumps({**dataclasses.asdict(refusal), "reporter": reporter}).encode()
+        await self._workers.call(_METHOD, message, cid=refusal.cid, actor=refusal.caller or "unknown", timeout_s=_TIMEOUT_S)
