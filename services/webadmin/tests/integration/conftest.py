@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import redis
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from zato.common.cli.admin import Admin, Servers
 from zato.common.cli.operator import operator_tls
@@ -35,6 +35,9 @@ PASSWORD = "correct horse battery staple"
 _NOT_PAGES = re.compile(r"/export$|/content$|/sign-out$|^#")
 _MOST_PAGES = 170
 WIDE = {"width": 1280, "height": 800}
+# What is waited for comes at once, but not on a machine that has ten other things to do.
+_PATIENCE_MS = 30_000
+expect.set_options(timeout=_PATIENCE_MS)
 
 
 class Cluster:
@@ -195,7 +198,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     made = browser.new_context(viewport=WIDE, timezone_id="Europe/Berlin", reduced_motion="reduce")
-    made.set_default_timeout(15_000)
+    made.set_default_timeout(_PATIENCE_MS)
     yield made
     made.close()
 

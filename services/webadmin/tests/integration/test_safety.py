@@ -32,6 +32,19 @@ PAGES = {
     "/account/security": "viewer",
     "/cluster/": "viewer",
     "/load-balancer/": "viewer",
+    "/load-balancer/configuration": "viewer",
+    "/load-balancer/commands": "viewer",
+    "/services/new": "deployer",
+    "/services/zato.ping/kept/errors": "developer",
+    "/accounts/new": "admin",
+    "/certificates/": "viewer",
+    "/dictionary/": "viewer",
+    "/dictionary/translations": "viewer",
+    "/dictionary/translate": "viewer",
+    "/kvdb/": "deployer",
+    "/traffic?span=hour": "viewer",
+    "/account/password": "viewer",
+    "/files/export": "viewer",
 }
 # What is done with a form, and the least role that may.
 ACTIONS = {

@@ -50,18 +50,13 @@ class Person:
 
     def must(self, role: str) -> None:
         """
-        For what no server decides, since other parts of the cluster are asked.
+        For what no server decides, since other parts of the cluster are asked, or nobody before a form is sent.
 
         Raises:
             Forbidden: Their role is a lower one.
         """
         if not self.may(role):
             raise Forbidden(f"This takes the role '{role}'; yours is '{self.role}'")
-
-    def need(self, role: str) -> None:
-        """Raise Forbidden where a page would show what servers refuse to do."""
-        if not self.may(role):
-            raise Forbidden(f"This takes the role {role}; yours is {self.role}")
 
     def ask(self, service: str, values: dict[str, Any] | None = None) -> Any:
         """Return what an admin service answers that changes nothing: any server may be asked, twice if need be."""

@@ -26,6 +26,7 @@ def index() -> ResponseReturnValue:
 
 @PAGE.get("/new")
 def new() -> ResponseReturnValue:
+    person().must("admin")
     return _new_page("", "viewer", None)
 
 

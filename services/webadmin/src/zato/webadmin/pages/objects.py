@@ -125,7 +125,7 @@ def switch(kind_name: str, object_id: int) -> ResponseReturnValue:
 def confirm_delete(kind_name: str, object_id: int) -> ResponseReturnValue:
     kind = _kind(kind_name)
     stored = person().ask(kind.service("get"), {"id": object_id})
-    return render_template("objects/delete.html", kind=kind, object=stored, users=_users(kind, stored), problem="")
+    return _delete_page(kind, stored)
 
 
 @PAGE.post("/<kind_name>/<int:object_id>/delete")
@@ -135,8 +135,7 @@ def delete(kind_name: str, object_id: int) -> ResponseReturnValue:
     try:
         person().do(kind.service("delete"), {"id": object_id})
     except Conflict as exc:
-        users = _users(kind, stored)
-        return render_template("objects/delete.html", kind=kind, object=stored, users=users, problem=exc.message), 409
+        return _delete_page(kind, stored, exc.message), 409
     tell(person(), f"{kind.label} {stored['name']} is deleted")
     return redirect(url_for("objects.index", kind_name=kind.name))
 
@@ -280,6 +279,12 @@ def _form_page(
         live=None if is_new else live_states(person(), kind, [head]).get(head["name"]),
     )
     return page, (200 if error is None else 409 if isinstance(error, Conflict) else 422)
+
+
+def _delete_page(kind: Kind, stored: Mapping[str, Any], problem: str = "") -> str:
+    kinds = webadmin().kinds.all(person())
+    users = _users(kind, stored)
+    return render_template("objects/delete.html", kind=kind, object=stored, users=users, kinds=kinds, problem=problem)
 
 
 def _users(kind: Kind, stored: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -57,7 +57,7 @@ def index() -> ResponseReturnValue:
 
 @PAGE.get("/new")
 def new() -> ResponseReturnValue:
-    person().need("deployer")
+    person().must("deployer")
     return render_template("services/edit.html", file_name="hello.py", source=NEW_FILE, is_new=True, outcome=None)
 
 
@@ -145,6 +145,7 @@ def show(name: str) -> ResponseReturnValue:
         hour=person().ask("zato.stats.get-by-service", {"service": name}) if _has_numbers(service) else None,
         users=person().ask("zato.service.get-channel-list", {"name": name}),
         most_users=_MOST_USERS,
+        kinds=webadmin().kinds.all(person()),
         deployments=person().ask("zato.service.get-deployment-info-list", {"name": name}),
     )
 
@@ -168,7 +169,7 @@ def edit(name: str) -> ResponseReturnValue:
 
 @PAGE.get("/<name>/invoke")
 def ask_input(name: str) -> ResponseReturnValue:
-    person().need("developer")
+    person().must("developer")
     service, schema = _service(name), _schema(name)
     fields = input_fields(schema)
     example = json.dumps({field.name: field.value or "" for field in fields}, indent=2) if fields else "{}"
@@ -177,7 +178,7 @@ def ask_input(name: str) -> ResponseReturnValue:
 
 @PAGE.post("/<name>/invoke")
 def invoke(name: str) -> ResponseReturnValue:
-    person().need("developer")
+    person().must("developer")
     if request.form.get("as") == "form":
         payload, data_format = json.dumps(input_of(_schema(name), request.form)).encode(), "json"
     else:
