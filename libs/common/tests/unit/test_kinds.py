@@ -69,11 +69,11 @@ def test_a_kind_made_from_its_description_refuses_what_the_original_refuses(bad:
     assert refused[0] == refused[1]
 
 
-def test_an_unknown_kind_is_answered_with_the_known_ones() -> None:
+def test_an_unknown_kind_is_answered_with_the_one_that_may_be_meant() -> None:
     kinds = KindRegistry([KIND, Kind("outgoing-amqp", "Outgoing AMQP", AMQPChannel)])
     assert kinds.get("channel-amqp") is KIND
     assert "channel-amqp" in kinds
     assert "channel-ampq" not in kinds
     assert [kind.name for kind in kinds] == ["channel-amqp", "outgoing-amqp"]
-    with pytest.raises(NotFound, match="no kind 'channel-ampq'; there are: channel-amqp, outgoing-amqp"):
+    with pytest.raises(NotFound, match="no kind 'channel-ampq', did you mean 'channel-amqp'"):
         kinds.get("channel-ampq")
