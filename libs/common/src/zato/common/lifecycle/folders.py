@@ -14,14 +14,16 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from zato.common.cli.parts import Part
 from zato.common.errors import AlreadyExists, InvalidOptions, NotFound
 from zato.common.lifecycle.generated import generate_missing
 from zato.common.lifecycle.toml import toml_document, toml_value
 from zato.common.options import Option, declared_options, option_values, parse_options
 from zato.common.settings import env_prefix, load_settings
+
+if TYPE_CHECKING:
+    from zato.common.cli.parts import Part
 
 PART_FILE = "part.toml"
 CLUSTER_FILE = "cluster.toml"
@@ -56,7 +58,7 @@ class PartFolder:
     def pid_file(self) -> Path:
         return self.path / "run" / f"{self.part}.pid"
 
-    def load_settings(self, part: Part, environ: Mapping[str, str] = os.environ) -> Any:
+    def load_settings(self, part: "Part", environ: Mapping[str, str] = os.environ) -> Any:
         """
         Return the settings as the part itself will read them.
 
@@ -88,7 +90,7 @@ def open_folder(path: Path) -> PartFolder:
         raise InvalidOptions(f'{path / PART_FILE} is damaged ({exc}): it takes a line such as part = "server"') from exc
 
 
-def create_folder(part: Part, path: Path, values: Mapping[str, object], *, version: str) -> PartFolder:
+def create_folder(part: "Part", path: Path, values: Mapping[str, object], *, version: str) -> PartFolder:
     """
     Args:
         path: Missing or empty.

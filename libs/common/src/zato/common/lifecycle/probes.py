@@ -1,8 +1,6 @@
 """Asking whether something works, without any library and in less than a second."""
 
-import http.client
 import socket
-import ssl
 from collections.abc import Mapping
 
 from zato.common.lifecycle.ports import split_address
@@ -26,6 +24,10 @@ def http_status(address: str, path: str, headers: Mapping[str, str] | None = Non
     Not urllib: it would ask a proxy from the environment. With TLS the certificate may be anybody's: this asks our own parts,
     by addresses that are in no certificate.
     """
+    # Each part declares how it is probed, and most commands probe nothing.
+    import http.client
+    import ssl
+
     host, port = split_address(address)
     connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
     if is_tls:

@@ -5,13 +5,18 @@ of the cluster, statistics, what runs, and the audit log.
 Users' services import CommandResult from here.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from zato.server.services.shell import CommandResult
+if TYPE_CHECKING:
+    from zato.server.services.shell import CommandResult
 
 
 def __getattr__(name: str) -> Any:
-    # The command line is nothing that a service has use for.
+    # The command line is nothing that a service has use for, nor are services that the command line has to wait for.
+    if name == "CommandResult":
+        from zato.server.services.shell import CommandResult
+
+        return CommandResult
     if name != "COMMANDS":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from zato.server.commands.accounts import ACCOUNT_COMMANDS

@@ -13,7 +13,6 @@ from pathlib import PurePosixPath
 from zato.common.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
 from zato.server.packages.archives import PackageLimits, pack, read_archive
 from zato.server.packages.package import modules_in
-from zato.server.packages.wheels import check_wheel, parse_wheel_name
 
 # A file that is no package has always had a limit of its own.
 _MAX_SOURCE_BYTES = 5 * 1024 * 1024
@@ -56,6 +55,8 @@ def read_upload(file_name: str, data: bytes, limits: PackageLimits) -> Upload:
         return Upload(name, data)
     files = read_archive(file_name, data, limits)
     if file_name.lower().endswith(".whl"):
+        from zato.server.packages.wheels import check_wheel
+
         check_wheel(file_name, files)
     else:
         files = without_litter(files)
@@ -80,6 +81,8 @@ def name_of(file_name: str) -> str:
             )
         return file_name
     if suffix == ".whl":
+        from zato.server.packages.wheels import parse_wheel_name
+
         return check_package_name(parse_wheel_name(file_name).name)
     if suffix == ".zip":
         return check_package_name(re.sub(r"[-.]", "_", file_name[: -len(suffix)]))
