@@ -32,6 +32,7 @@ from bench.rows import ROWS  # noqa: E402
 HERE = Path(__file__).parent
 BUDGET = HERE / "instructions.json"
 MEASURED = ("plain", "json-10k", "simple-io", "model", "xml", "soap", "basic-auth", "api-key", "invoke-100")
+CALL = "Invoke by gRPC"
 REFERENCE = "plain Python"
 TOLERANCE, TOLERANCE_ELSEWHERE = 0.03, 0.15
 _WARM_UP = 60
@@ -103,6 +104,7 @@ def _run_all(folder: Path) -> None:
 
     worker = InProcessWorker(folder)
     works: dict[str, Callable[[int], None]] = {row.name: partial(worker.send, row) for row in ROWS if row.name in MEASURED}
+    works[CALL] = worker.call
     works[REFERENCE] = _run_plain_python
     for work in works.values():
         work(_WARM_UP)

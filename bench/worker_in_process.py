@@ -53,7 +53,8 @@ class InProcessWorker:
         self._app = WorkerApp(settings, Metrics(), MemoryBus(), database)
         self._app.load()
         self.head_writer, self.is_stopping = HeadWriter(), False
-        self._prepare(self._app.rpc_settings(self))
+        self._rpc_settings = self._app.rpc_settings(self)
+        self._prepare(self._rpc_settings)
         self._app.load()
         self._http_settings = self._app.http_settings(self)
 
@@ -68,6 +69,21 @@ class InProcessWorker:
             _, body = encode(response, cid, is_head=False, keep_alive=True, is_http_1_0=False)
             if response.status != 200 or row.contains not in body:
                 raise RuntimeError(f"'{row.name}' was answered with {response.status}: {body[:500]!r}")
+        self._app.flush_log()
+
+    def call(self, count: int) -> None:
+        """The same for what the sidecar forwards of a call by gRPC that invokes a service."""
+        message = InvokeRequest(service="bench.plain", payload=b'{"order_id": 12345}').SerializeToString()
+        encode = self.head_writer.encode
+        for _ in range(count):
+            cid = new_cid()
+            headers = {"host": "worker", "content-length": str(len(message)), "x-zato-cid": cid, "x-zato-actor": "cluster"}
+            headers |= {"x-zato-address": "127.0.0.1", "x-zato-deadline-ms": "9999"}
+            raw_headers = [(name.encode(), value.encode()) for name, value in headers.items()]
+            response = self._rpc_settings.handle(Request("POST", "/__rpc/Invoker/Invoke", raw_headers, message, cid=cid))
+            encode(response, cid, is_head=False, keep_alive=True, is_http_1_0=False)
+            if response.status != 200:
+                raise RuntimeError(f"A call was answered with {response.status}: {response.body[:500]!r}")
         self._app.flush_log()
 
     def _prepare(self, settings: ConnectionSettings) -> None:
