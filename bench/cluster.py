@@ -66,6 +66,10 @@ class Cluster:
         master = psutil.Process(int(match[0]))
         return [master, *master.children(recursive=True)]
 
+    def cpu_s(self) -> float:
+        """Processor time of these processes until now, in seconds."""
+        return sum(times.user + times.system for times in (process.cpu_times() for process in self.processes()))
+
     @contextmanager
     def client(self) -> Iterator[Client]:
         """A gRPC client of the server."""

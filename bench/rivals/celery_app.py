@@ -1,6 +1,7 @@
-"""Celery: tasks that do nothing, acknowledged after they are done, one at a time as in a service's worker."""
+"""Celery: a task that reads a JSON object, acknowledged after it is done, in the usual pool of processes, of one."""
 
 import os
+from typing import Any
 
 from celery import Celery
 from kombu import Queue
@@ -18,5 +19,5 @@ app.conf.update(
 
 
 @app.task(name="bench.take")
-def take(body: str) -> None:
-    pass
+def take(order: dict[str, Any]) -> None:
+    order["order_id"]

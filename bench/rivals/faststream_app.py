@@ -1,19 +1,21 @@
-"""FastStream: a handler that does nothing, acknowledged after it is done."""
+"""FastStream: a handler that reads a JSON object, acknowledged after it is done; all beside that as it comes."""
 
 import asyncio
 import os
+from typing import Any
 
-from faststream import AckPolicy, FastStream
+from faststream import FastStream
 from faststream.rabbit import Channel, QueueType, RabbitBroker, RabbitQueue
 
-broker = RabbitBroker(os.environ["BENCH_BROKER"], default_channel=Channel(prefetch_count=50), logger=None)
-app = FastStream(broker)
+quiet = {"logger": None} if os.environ.get("BENCH_QUIET") else {}
+broker = RabbitBroker(os.environ["BENCH_BROKER"], default_channel=Channel(prefetch_count=50), **quiet)
+app = FastStream(broker, **quiet)
 queue = RabbitQueue(os.environ["BENCH_QUEUE"], durable=True, queue_type=QueueType.QUORUM)
 
 
-@broker.subscriber(queue, ack_policy=AckPolicy.NACK_ON_ERROR)
-async def take(body: bytes) -> None:
-    pass
+@broker.subscriber(queue)
+async def take(order: dict[str, Any]) -> None:
+    order["order_id"]
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import pytest
 
 from zato.common.cli.operator import operator_tls
 from zato.common.rpc.client import Client
+from zato.common.testing.processes import give_free_ports
 from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest
 from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
 
@@ -88,6 +89,7 @@ def make_cluster() -> type[Cluster]:
 def cluster(tmp_path_factory, haproxy_program):
     made = Cluster(tmp_path_factory.mktemp("cluster") / "c")
     made.zato("quickstart", "create", str(made.folder))
+    give_free_ports(made.folder / "cluster.toml")
     try:
         made.zato("quickstart", "start", str(made.folder))
         made.deploy(0)

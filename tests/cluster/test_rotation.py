@@ -17,7 +17,7 @@ from zato.common.cli.operator import operator_tls
 from zato.common.rpc.client import Client
 from zato.common.rpc.material import split_authorities
 from zato.common.testing.load import Load
-from zato.common.testing.processes import free_port
+from zato.common.testing.processes import free_port, give_free_ports
 from zato.common.testing.waiting import eventually
 from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest
 from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
@@ -31,6 +31,7 @@ LIFETIME_S, NOTICE_S, POLL_S = 9.0, 8.0, 0.3
 def rotating(tmp_path_factory: pytest.TempPathFactory, haproxy_program: str, make_cluster: Any) -> Iterator[Any]:
     made = make_cluster(tmp_path_factory.mktemp("rotating") / "c")
     made.zato("quickstart", "create", str(made.folder), "--with", "connector-amqp,connector-zmq")
+    give_free_ports(made.folder / "cluster.toml")
     made.https = f"localhost:{free_port()}"
     for name in (*PARTS, "ca"):
         with (made.folder / name / "settings.toml").open("a") as settings:

@@ -19,7 +19,7 @@ import psutil
 import pytest
 import zmq
 
-from zato.common.testing.processes import free_port
+from zato.common.testing.processes import free_port, give_free_ports
 from zato.common.testing.waiting import eventually
 
 ZATO = [str(Path(sys.executable).parent / "zato")]
@@ -113,6 +113,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, haproxy_program: str) -> I
     folder = tmp_path_factory.mktemp("secrets")
     made = UsedCluster(folder / "c")
     made.zato("quickstart", "create", str(made.folder), "--servers", "1", "--with", ",".join(EXTRAS))
+    give_free_ports(made.folder / "cluster.toml")
     try:
         started = made.zato("quickstart", "start", str(made.folder))
         assert "Password" in started

@@ -26,7 +26,7 @@ from zato.common.rpc.material import split_authorities
 from zato.common.rpc.server import ThreadedServer
 from zato.common.rpc.tls import TLSFiles
 from zato.common.testing.certificates import CertificateAuthority
-from zato.common.testing.processes import free_port
+from zato.common.testing.processes import free_port, give_free_ports
 from zato.common.testing.waiting import eventually
 from zato.proto.connector.v1.connector_pb2 import GetStatusRequest as ConnectorStatusRequest
 from zato.proto.connector.v1.connector_pb2 import PublishRequest
@@ -115,6 +115,7 @@ class TrustedCluster:
 def cluster(tmp_path_factory: pytest.TempPathFactory, haproxy_program: str) -> Iterator[TrustedCluster]:
     made = TrustedCluster(tmp_path_factory.mktemp("trust") / "c")
     made.zato("quickstart", "create", str(made.folder), "--servers", "1", "--with", "connector-amqp,connector-zmq")
+    give_free_ports(made.folder / "cluster.toml")
     for name in ("server1", "scheduler", "lb-agent", "connector-amqp", "connector-zmq"):
         with (made.folder / name / "settings.toml").open("a") as settings:
             settings.write(f"\nauthorities_poll_s = {POLL_S}\n")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from zato.common.testing.processes import free_port
+from zato.common.testing.processes import free_port, give_free_ports
 from zato.common.testing.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,8 +92,7 @@ class Cluster:
     def create(self) -> None:
         self.zato(self.old, "quickstart", "create", str(self.folder))
         # Other clusters of this machine begin with the same ports; each start takes them from this file.
-        addresses = self.folder / "cluster.toml"
-        addresses.write_text(re.sub(r"127\.0\.0\.1:\d+", lambda _: f"127.0.0.1:{free_port()}", addresses.read_text()))
+        give_free_ports(self.folder / "cluster.toml")
         # Of servers that start together one makes the tables, and on a slow machine others of that release gave up.
         eventually(lambda: self.zato(self.old, "quickstart", "start", str(self.folder)), timeout_s=60, what="it to start")
         # Settings are read when a server starts, and the connector's address is not among those of a quickstart.

@@ -1,6 +1,8 @@
 """The servers that all integration tests stand on do what their fixtures promise."""
 
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -8,6 +10,7 @@ import pytest
 import redis
 
 from zato.common.testing.postgresql_server import run_sql
+from zato.common.testing.processes import free_port as find_free_port
 from zato.common.testing.redis_server import RedisServer
 
 
@@ -63,6 +66,25 @@ def test_free_ports_are_free_and_differ(free_port: Callable[[], int]) -> None:
     for port in ports:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", port))
+
+
+def test_a_port_that_a_process_was_given_is_given_to_no_other_before_that_ends() -> None:
+    """Nobody listens at it yet, and the other process can choose between ours and its own only."""
+    ask = (
+        "import sys\n"
+        "from zato.common.testing import processes\n"
+        "processes._PORTS = [int(port) for port in sys.argv[1:]] or processes._PORTS\n"
+        "print(processes.free_port())"
+    )
+
+    def other_process(*ports: int) -> int:
+        command = [sys.executable, "-c", ask, *map(str, ports)]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    theirs = other_process()
+    assert other_process(theirs) == theirs, "it ended, and keeps nothing"
+    for ours in (find_free_port() for _ in range(5)):
+        assert other_process(ours, theirs) == theirs
 
 
 def test_a_url_names_the_loopback_only(redis_url: str, postgresql_url: str) -> None:

@@ -18,6 +18,7 @@ from zato.common.errors import (
     NotFound,
     Unauthorized,
     Unavailable,
+    Unreachable,
     WorkerLost,
     ZatoError,
     error_from,
@@ -51,10 +52,16 @@ def test_every_error_is_in_the_tree_atop_its_module(cls: type[ZatoError]) -> Non
 @pytest.mark.parametrize("cls", ALL)
 def test_every_error_comes_out_as_itself(cls: type[ZatoError]) -> None:
     error = cls("Channel 'orders' does not exist", kind="channel-http", count=3)
-    for other in (sent(error), pickle.loads(pickle.dumps(error)), copy.copy(error)):
+    for other in (*([] if cls is Unreachable else [sent(error)]), pickle.loads(pickle.dumps(error)), copy.copy(error)):
         assert type(other) is cls
         assert str(other) == other.message == "Channel 'orders' does not exist"
         assert other.attributes.items() >= {"kind": "channel-http", "count": "3"}.items()
+
+
+def test_whoever_is_told_that_somebody_else_is_unreachable_does_not_take_it_for_us() -> None:
+    error = sent(Unreachable("Nobody answers at connector:1", public="Try again"))
+    assert type(error) is Unavailable
+    assert (error.message, error.attributes) == ("Nobody answers at connector:1", {PUBLIC: "Try again"})
 
 
 def test_what_a_class_keeps_beside_its_message_comes_along() -> None:
@@ -126,7 +133,7 @@ def test_the_callers_learn_nothing_of_what_was_not_raised_for_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "kind"), [("Stream removed (Socket closed)", WorkerLost), ("failed to connect to all addresses", Unavailable)]
+    ("words", "kind"), [("Stream removed (Socket closed)", WorkerLost), ("failed to connect to all addresses", Unreachable)]
 )
 def test_a_call_that_was_under_way_is_told_from_one_that_nobody_took(words: str, kind: type[ZatoError]) -> None:
     class Failed(grpc.RpcError):

@@ -39,8 +39,8 @@ def test_what_is_not_in_the_table_nobody_may_call() -> None:
 
 def test_each_role_may_call_what_it_needs_and_no_more() -> None:
     allowed = {role: {m.rpartition(".")[2] for m in all_methods() if may_call(role, m)} for role in ROLES}
-    followed = {"Invoker/Invoke", "ControlPlane/RegisterKinds", "ControlPlane/Watch", "ControlPlane/ReportStatus"}
-    followed |= {"ControlPlane/ReportRefusals"}
+    followed = {"Invoker/Invoke", "Invoker/InvokeMany"}
+    followed |= {f"ControlPlane/{name}" for name in ("RegisterKinds", "Watch", "ReportStatus", "ReportRefusals")}
     assert allowed[CONNECTOR] == followed | {"Invoker/Deliver", "Invoker/HoldLease"}
     assert allowed[SCHEDULER] == followed | {m.rpartition(".")[2] for m in all_methods() if ".Jobs/" in m}
     assert allowed[LB_AGENT] == set()

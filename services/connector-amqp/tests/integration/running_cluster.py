@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import struct
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -10,13 +11,21 @@ from typing import Any
 
 import pika
 
-from zato.common.errors import ZatoError
 from zato.common.testing.certificates import CertificateAuthority
 from zato.common.testing.connector_cluster import PATIENCE_S, ConnectorCluster
 from zato.common.testing.rabbitmq_server import RabbitMQServer
 from zato.common.testing.waiting import eventually
 
 _PUT_BESIDE_EACH_OTHER = 10
+_MALFORMED = 10_000
+
+
+class Unreadable(pika.BasicProperties):
+    """Headers with a time that no calendar has."""
+
+    def encode(self) -> list[bytes]:
+        table = b"\x01tT" + struct.pack(">Q", 2**63)
+        return [struct.pack(">H", self.FLAG_HEADERS), struct.pack(">I", len(table)), table]
 
 
 class Cluster(ConnectorCluster):
@@ -69,38 +78,35 @@ class Send(Service):
         self.broker.end()
         super().end()
 
-    def create(self, kind: str, name: str, **options: Any) -> bool:
-        with contextlib.suppress(ZatoError):
-            self.server.invoke(f"zato.{kind}.create", {"name": name, **options})
-            return True
-        return False
-
     def channel(self, name: str, service: str, **options: Any) -> None:
         """Make a queue and a channel of the same name, and wait until messages can come."""
         with self.amqp() as channel:
             channel.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum"})
-        values = {"name": name, "definition": "broker", "queue": name, "service": service, **options}
-        self.server.invoke("zato.channel-amqp.create", values)
-        self.await_connected(name)
+        self.make_channel(name, service, **{"definition": "broker", "queue": name, **options})
 
     safe_channel = channel
 
     def give(self, name: str, bodies: Sequence[str]) -> None:
         self.put_fast(name, list(bodies))
 
-    def give_malformed(self, name: str) -> None:
+    def give_malformed(self, name: str) -> int:
         made = random.Random(6)
         table = {"t": datetime(2026, 1, 1, tzinfo=UTC), "d": Decimal("1.5"), "b": b"\xff\x00", "l": [None, {"n": -(2**40)}]}
         texts = [b"\xff\xfe", "ü" * 100, "", "\x00"]
-        with self.amqp() as channel:
-            for number in range(500):
+        with contextlib.closing(self.connect()) as connection:
+            channel = connection.channel()
+            for number in range(_MALFORMED):
                 properties = pika.BasicProperties(
                     content_type=made.choice(texts),
                     app_id=made.choice(texts),
                     timestamp=made.choice([0, 2**62]),
                     headers=made.choice([None, {}, table]),
                 )
+                if number % 4 == 0:
+                    properties = Unreadable()
                 channel.basic_publish("", name, f"strange-{number}".encode(), properties)
+        eventually(lambda: self.status(name).received, timeout_s=PATIENCE_S, what="the first of them")
+        return _MALFORMED
 
     def is_empty(self, name: str) -> bool:
         return self.size(name) == 0
@@ -111,10 +117,12 @@ class Send(Service):
     def whole_options(self, name: str) -> dict[str, Any]:
         return {"queue": name}
 
+    def connect(self) -> pika.BlockingConnection:
+        return pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", self.broker.port))
+
     @contextlib.contextmanager
     def amqp(self) -> Any:
-        parameters = pika.ConnectionParameters("127.0.0.1", self.broker.port)
-        with contextlib.closing(pika.BlockingConnection(parameters)) as connection:
+        with contextlib.closing(self.connect()) as connection:
             channel = connection.channel()
             channel.confirm_delivery()
             yield channel

@@ -1,11 +1,10 @@
 """Messages between a real RabbitMQ and services, while everything around them stops, dies and comes back."""
 
 import json
-import struct
 from typing import TYPE_CHECKING, Any
 
-import pika
 import pytest
+from running_cluster import Unreadable
 
 from zato.common.errors import ZatoError
 from zato.common.testing.connector_cluster import PATIENCE_S
@@ -176,14 +175,6 @@ def test_a_channel_is_edited_switched_off_and_deleted_under_load(cluster: "Clust
             return bool(channel.queue_declare("edited", passive=True).method.consumer_count == 0)
 
     eventually(has_no_consumer, timeout_s=PATIENCE_S, what="the consumer to go")
-
-
-class Unreadable(pika.BasicProperties):
-    """Headers with a time that no calendar has."""
-
-    def encode(self) -> list[bytes]:
-        table = b"\x01tT" + struct.pack(">Q", 2**63)
-        return [struct.pack(">H", self.FLAG_HEADERS), struct.pack(">I", len(table)), table]
 
 
 def test_a_message_whose_headers_cannot_be_read_is_dead_and_holds_up_nobody(cluster: "Cluster") -> None:

@@ -4,7 +4,10 @@ import contextlib
 import socket
 from pathlib import Path
 
+from zato.common.rpc.tls import TLSFiles
 from zato.common.testing.processes import ServerProcess, free_port
+from zato.connector_mq.kinds import DefinitionOptions
+from zato.connector_mq.tls import read_stores
 
 _HOME = Path("/usr/share/activemq")
 # What its client is made of, in Debian's names.
@@ -32,7 +35,14 @@ _CONFIGURATION = """\
       <storeUsage><storeUsage limit="256 mb"/></storeUsage>
       <tempUsage><tempUsage limit="64 mb"/></tempUsage>
     </systemUsage></systemUsage>
-    <transportConnectors><transportConnector name="openwire" uri="tcp://127.0.0.1:{port}"/></transportConnectors>
+    <sslContext>
+      <sslContext keyStore="file:{folder}/conf/identity.p12" keyStoreType="PKCS12" keyStorePassword="{password}"
+        trustStore="file:{folder}/conf/trusted.p12" trustStoreType="PKCS12" trustStorePassword="{password}"/>
+    </sslContext>
+    <transportConnectors>
+      <transportConnector name="openwire" uri="tcp://127.0.0.1:{port}"/>
+      <transportConnector name="tls" uri="ssl://127.0.0.1:{tls_port}?needClientAuth=true"/>
+    </transportConnectors>
   </broker>
 </beans>
 """
@@ -50,13 +60,20 @@ class ActiveMQServer:
 
     Args:
         folder: An empty folder for its files.
+        tls: What it shows at `tls_port`, where it wants certificates of the same authority.
     """
 
-    def __init__(self, java: str, folder: Path) -> None:
-        self.port = free_port()
+    def __init__(self, java: str, folder: Path, tls: TLSFiles) -> None:
+        self.port, self.tls_port = free_port(), free_port()
         for name in ("conf", "tmp"):
             (folder / name).mkdir()
-        (folder / "conf" / "activemq.xml").write_text(_CONFIGURATION.format(folder=folder, port=self.port))
+        files = {"ssl_certificate_file": tls.certificate, "ssl_key_file": tls.key, "ssl_ca_file": tls.authorities}
+        stores = read_stores(DefinitionOptions(host="-", **{name: str(path) for name, path in files.items()}))
+        (folder / "conf" / "identity.p12").write_bytes(stores.identity or b"")
+        (folder / "conf" / "trusted.p12").write_bytes(stores.trusted or b"")
+        ports = {"port": self.port, "tls_port": self.tls_port}
+        configuration = _CONFIGURATION.format(folder=folder, password=stores.password, **ports)
+        (folder / "conf" / "activemq.xml").write_text(configuration)
         (folder / "conf" / "log4j.properties").write_text(_LOGGING)
         places = {"home": _HOME, "base": folder, "conf": folder / "conf", "data": folder / "data"}
         command = [

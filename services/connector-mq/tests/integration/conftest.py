@@ -36,9 +36,5 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 def cluster(
     broker: Broker, mqi_manager: QueueManager, _redis_url: str, new_postgresql_url: Callable[[], str]
 ) -> Iterator[Cluster]:
-    made = Cluster(broker, mqi_manager, new_postgresql_url(), redis_servers.fresh_database(_redis_url))
-    try:
-        made.start()
+    with Cluster(broker, mqi_manager, new_postgresql_url(), redis_servers.fresh_database(_redis_url)) as made:
         yield made
-    finally:
-        made.end()

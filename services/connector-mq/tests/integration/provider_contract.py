@@ -93,6 +93,7 @@ class ProviderContract:
         session.commit()
         assert [each.message_id for each in session.browse(self.queue, 10)] == ids
         assert [each.message_id for each in session.browse(self.queue, 2)] == ids[:2]
+        assert (session.count(self.queue, 10), session.count(self.queue, 2)) == (3, 2)
         message = session.receive(self.queue, 5, ids[1])
         assert message is not None
         session.forward(self.other, message, {"zato_count": 3}, ("zato_cid", "unknown"))

@@ -8,7 +8,7 @@ from typing import Any
 from activemq_server import CLIENT_JARS, ActiveMQServer
 from double import QueueManager
 
-from zato.common.errors import ZatoError
+from zato.common.testing.certificates import CertificateAuthority
 from zato.common.testing.connector_cluster import PATIENCE_S, ConnectorCluster
 from zato.common.testing.waiting import eventually
 from zato.connector_mq.config import MQSettings
@@ -17,12 +17,15 @@ from zato.connector_mq.jms_factories import ACTIVEMQ_FACTORY
 from zato.connector_mq.kinds import DefinitionOptions
 from zato.connector_mq.messages import MQMessage
 
+_MALFORMED = 10_000
+
 
 class Broker:
     """ActiveMQ, and how to get at it from here, in a Java virtual machine of the tests' own."""
 
     def __init__(self, java: str, folder: Path) -> None:
-        self.server = ActiveMQServer(java, folder)
+        self.authority = CertificateAuthority(folder)
+        self.server = ActiveMQServer(java, folder, self.authority.issue("broker", "localhost"))
         self.settings = MQSettings(token="-", jars=CLIENT_JARS)
         self.options: dict[str, Any] = {
             "provider": "jms",
@@ -91,6 +94,7 @@ class Send(Service):
     def __init__(self, broker: Broker, manager: QueueManager, odb_url: str, redis_url: str) -> None:
         super().__init__(odb_url, redis_url, jars=list(CLIENT_JARS), mq_library=str(manager.library))
         self.broker = broker.server
+        self.authority = broker.authority
         self.options = broker.options
         self.session = lambda: contextlib.closing(broker.connect())
 
@@ -101,32 +105,25 @@ class Send(Service):
         self.create("outgoing-jms-wmq", "out", definition="broker")
         eventually(lambda: self.connectors[0].is_connected("out"), timeout_s=PATIENCE_S)
 
-    def create(self, kind: str, name: str, **options: Any) -> bool:
-        with contextlib.suppress(ZatoError):
-            self.server.invoke(f"zato.{kind}.create", {"name": name, **options})
-            return True
-        return False
-
     def channel(self, name: str, service: str, **options: Any) -> None:
         """Make a channel of a queue of the same name, and wait until messages can come."""
-        values = {"name": name, "definition": "broker", "queue": name, "service": service, **options}
-        self.server.invoke("zato.channel-jms-wmq.create", values)
-        self.await_connected(name)
+        self.make_channel(name, service, **{"definition": "broker", "queue": name, **options})
 
     safe_channel = channel
 
     def give(self, name: str, bodies: Sequence[str]) -> None:
         self.put(name, bodies)
 
-    def give_malformed(self, name: str) -> None:
+    def give_malformed(self, name: str) -> int:
         """Messages of Java's own values, which are of no use here, and such as have nothing in them."""
         with self.session() as session:
-            for number in range(300):
+            for number in range(_MALFORMED):
                 make = (session._session.createStreamMessage, session._session.createMapMessage, session._session.createMessage)
                 raw = make[number % 3]()
                 raw.setIntProperty("number", number)
                 session._produce(name, raw, 2, 4, 0)
             session.commit()
+        return _MALFORMED
 
     def is_empty(self, name: str) -> bool:
         return self.size(name) == 0
@@ -153,4 +150,4 @@ class Send(Service):
 
     def size(self, queue: str) -> int:
         with self.session() as session:
-            return len(session.browse(queue, 10_000))
+            return session.count(queue, 10_000)

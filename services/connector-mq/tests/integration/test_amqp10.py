@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from provider_contract import ProviderContract
+from tls_contract import TLSContract
 
 from zato.common.errors import Unavailable, ZatoError
+from zato.common.testing.certificates import CertificateAuthority
 from zato.common.testing.plugin import require_package, require_program
 from zato.common.testing.rabbitmq_server import RabbitMQServer
 from zato.common.testing.waiting import eventually
@@ -27,7 +29,8 @@ QUEUES = ("CONTRACT", "CONTRACT.OTHER", "amqp10", "amqp10.BACKOUT", "died", "die
 
 class Rabbit:
     def __init__(self, folder: Path) -> None:
-        self.server = RabbitMQServer(folder, plugins=("rabbitmq_amqp1_0",))
+        self.authority = CertificateAuthority(folder)
+        self.server = RabbitMQServer(folder, plugins=("rabbitmq_amqp1_0",), tls=self.authority.issue("broker", "localhost"))
         self.options: dict[str, Any] = {
             "provider": "amqp10",
             "host": "127.0.0.1",
@@ -74,6 +77,18 @@ class TestAMQP10(ProviderContract):
 
     def connect(self) -> AMQP10Session:
         return AMQP10Session(DefinitionOptions(**self._rabbit.options))
+
+
+class TestAMQP10OverTLS(TLSContract):
+    @pytest.fixture(autouse=True)
+    def _broker(self, rabbit: Rabbit) -> None:
+        self._rabbit = rabbit
+
+    def authority(self) -> CertificateAuthority:
+        return self._rabbit.authority
+
+    def connect(self, **options: Any) -> AMQP10Session:
+        return AMQP10Session(DefinitionOptions(**{**self._rabbit.options, "port": self._rabbit.server.tls_port, **options}))
 
 
 def test_who_is_not_there_or_not_known_is_named(rabbit: Rabbit) -> None:

@@ -1,12 +1,14 @@
 """The provider `jms` against a real broker, without servers."""
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from provider_contract import ProviderContract
+from tls_contract import TLSContract
 
-from zato.common.errors import Unavailable
+from zato.common.errors import InvalidOptions, Unavailable
+from zato.common.testing.certificates import CertificateAuthority
 from zato.connector_mq.providers import Session
 
 if TYPE_CHECKING:
@@ -20,6 +22,22 @@ class TestJMS(ProviderContract):
 
     def connect(self) -> Session:
         return self._of.connect()
+
+
+class TestJMSOverTLS(TLSContract):
+    @pytest.fixture(autouse=True)
+    def _broker(self, broker: "Broker") -> None:
+        self._of = broker
+
+    def authority(self) -> CertificateAuthority:
+        return self._of.authority
+
+    def connect(self, **options: Any) -> Session:
+        return self._of.connect(port=self._of.server.tls_port, **options)
+
+    def test_a_factory_that_takes_no_files_says_so(self) -> None:
+        with pytest.raises(InvalidOptions, match=r"java\.lang\.Object .*'factory_properties'"):
+            self.connect(connection_factory="java.lang.Object", ssl=True, ssl_ca_file=str(self.authority().file))
 
 
 def test_messages_of_java_objects_say_that_they_cannot_be_read(broker: "Broker") -> None:
@@ -47,3 +65,5 @@ def test_who_is_not_there_or_not_known_is_named(broker: "Broker") -> None:
         broker.connect(factory_properties=("nothingLikeIt=1",))
     with pytest.raises(Unavailable, match=r"com\.ibm\.mq\.jms\.MQConnectionFactory.*jars"):
         broker.connect(connection_factory="com.ibm.mq.jms.MQConnectionFactory")
+    with pytest.raises(Unavailable, match=r"java\.lang\.Runnable is no connection factory"):
+        broker.connect(connection_factory="java.lang.Runnable")

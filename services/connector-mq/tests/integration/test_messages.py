@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tls_contract import options_of as tls_options
 
 from zato.common.errors import ZatoError
+from zato.common.testing.certificates import CertificateAuthority
 from zato.common.testing.connector_cluster import PATIENCE_S
 from zato.common.testing.waiting import eventually
 
@@ -100,6 +103,23 @@ def test_what_a_peer_has_counted_is_counted_but_leaves_a_message_one_try(cluster
     cluster.channel("counted", "jms-wmq.fail", tries=3, retry_after_s=0.05)
     (letter,) = eventually(letters(cluster, "counted"), timeout_s=10, what="the dead letter")
     assert cluster.lines("counted") == ["often"] and letter.count == 3
+
+
+def test_a_channel_over_tls_says_whom_it_does_not_trust_and_works_once_it_does(cluster: "Cluster", tmp_path: Path) -> None:
+    stranger, ours = CertificateAuthority(tmp_path, "stranger"), cluster.authority.issue("connector")
+    options = {**cluster.options, **tls_options(ours, host="localhost", port=cluster.broker.tls_port)}
+    cluster.create("definition-jms-wmq", "tls", **{**options, "ssl_ca_file": str(stranger.file)})
+    values = {"definition": "tls", "queue": "tls", "service": "jms-wmq.note"}
+    cluster.create("channel-jms-wmq", "tls", **values)
+    cluster.create("outgoing-jms-wmq", "tls-out", definition="tls", queue="tls")
+    for name in ("tls", "tls-out"):
+        eventually(
+            lambda name=name: (at := cluster.status(name)) and "valid certification path" in at.error, timeout_s=PATIENCE_S
+        )
+    cluster.server.invoke("zato.definition-jms-wmq.edit", {"name": "tls", "ssl_ca_file": str(ours.authorities)})
+    cluster.await_connected("tls")
+    cluster.server.invoke("jms-wmq.send", {"body": "over TLS", "queue": "", "out": "tls-out"})
+    cluster.await_all("tls", ["over TLS"])
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])

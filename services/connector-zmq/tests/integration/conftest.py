@@ -16,9 +16,5 @@ from running_cluster import Cluster
 
 @pytest.fixture(scope="session")
 def cluster(_redis_url: str, new_postgresql_url: Callable[[], str]) -> Iterator[Cluster]:
-    made = Cluster(new_postgresql_url(), redis_servers.fresh_database(_redis_url))
-    try:
-        made.start()
+    with Cluster(new_postgresql_url(), redis_servers.fresh_database(_redis_url)) as made:
         yield made
-    finally:
-        made.end()

@@ -1,9 +1,10 @@
 """A server and connectors as child processes, ended by their process ids."""
 
+import contextlib
 import os
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import zmq
@@ -11,6 +12,10 @@ import zmq
 from zato.common.testing.connector_cluster import PATIENCE_S, ConnectorCluster
 from zato.common.testing.processes import free_port
 from zato.common.testing.waiting import eventually
+
+_MALFORMED = 10_000
+# Fewer than a socket keeps for a peer that does not read.
+_AT_A_TIME = 100
 
 
 class Cluster(ConnectorCluster):
@@ -43,8 +48,7 @@ class Send(Service):
     def channel(self, name: str, service: str, **options: Any) -> str:
         """Make a channel, and return its address once it listens there."""
         address = str(options.pop("address", f"tcp://127.0.0.1:{free_port()}"))
-        self.server.invoke("zato.channel-zmq.create", {"name": name, "address": address, "service": service, **options})
-        self.await_connected(name)
+        self.make_channel(name, service, address=address, **options)
         self._addresses[name] = address
         return address
 
@@ -62,20 +66,36 @@ class Send(Service):
                 assert time.monotonic() < deadline, f"{len(waiting)} were not acknowledged"
                 for message_id, body in list(waiting.items()):
                     dealer.send_multipart([b"ZATO1", b"MSG", message_id, body])
-                until = time.monotonic() + 2
-                while waiting and dealer.poll(max(0, int((until - time.monotonic()) * 1000))):
+                # As long as some are answered the others wait for their turn.
+                while waiting and dealer.poll(2000):
                     waiting.pop(dealer.recv_multipart()[2], None)
 
-    def give_malformed(self, name: str) -> None:
+    @contextlib.contextmanager
+    def given(self, name: str, bodies: Sequence[str]) -> Iterator[None]:
+        # It is the sender who keeps them until they are done.
+        with self.giving(name, bodies):
+            yield
+
+    def give_malformed(self, name: str) -> int:
+        """Each is answered with the reason why it is refused, but for answers, which are given none."""
         made = random.Random(1)
         parts = [b"", b"ZATO1", b"MSG", b"ACK", b"id", b"\xff\xfe", os.urandom(300)]
+        made_frames = ([made.choice(parts) for _ in range(made.randrange(1, 7))] for _ in range(2 * _MALFORMED))
+        right = [[b"ZATO1", b"MSG", message_id] for message_id in (b"ZATO1", b"MSG", b"ACK", b"id")]
+        wrong = [frames for frames in made_frames if frames[:3] not in right or len(frames) != 4][:_MALFORMED]
+        assert len(wrong) == _MALFORMED
         with zmq.Context() as context, context.socket(zmq.DEALER) as dealer:
-            dealer.linger, dealer.sndhwm = 10_000, 0
+            dealer.linger = 10_000
             dealer.connect(self._addresses[name])
-            for _ in range(10_000):
-                frames = [made.choice(parts) for _ in range(made.randrange(1, 7))]
-                if frames[:2] != [b"ZATO1", b"MSG"]:
+            for start in range(0, len(wrong), _AT_A_TIME):
+                some = wrong[start : start + _AT_A_TIME]
+                for frames in some:
                     dealer.send_multipart(frames)
+                for _ in [frames for frames in some if frames[1:2] != [b"ACK"]]:
+                    assert dealer.poll(int(PATIENCE_S * 1000)), "a message was not answered"
+                    version, kind, _message_id, reason = dealer.recv_multipart()
+                    assert (version, kind, bool(reason)) == (b"ZATO1", b"NAK", True)
+        return 0
 
     def is_empty(self, name: str) -> bool:
         # Peers keep what is not acknowledged, and `give` waits for that.

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zato.connector_zmq.acknowledged import ACK, MSG, NAK, Frames, decode
+from zato.connector_zmq.acknowledged import ACK, MSG, NAK, Frames, decode, refusal
 
 
 @pytest.mark.parametrize("kind", [MSG, ACK, NAK])
@@ -26,3 +26,9 @@ def test_whatever_comes_is_decoded_as_it_is_or_refused(frames: list[bytes]) -> N
         return
     assert is_ours
     assert decoded.encode() == frames
+
+
+def test_what_is_refused_is_answered_with_its_id_and_the_reason_unless_it_is_an_answer() -> None:
+    assert refusal([b"ZATO1", b"MSG", b"a1", b"body", b"more"], "too many") == [b"ZATO1", b"NAK", b"a1", b"too many"]
+    assert refusal([b"hello"], "too few") == [b"ZATO1", b"NAK", b"", b"too few"]
+    assert refusal([b"ZATO1", b"NAK", b"a1", b"why"], "only MSG") is None

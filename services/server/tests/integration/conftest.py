@@ -1,6 +1,7 @@
 """A server as a child process: started on free ports, driven over raw sockets and gRPC, ended by its process id."""
 
 import contextlib
+import functools
 import http.client
 import itertools
 import json
@@ -21,6 +22,7 @@ import pytest
 
 from zato.common.rpc.client import Client
 from zato.common.secrets import generate_key
+from zato.common.testing import postgresql_server
 from zato.common.testing import redis_server as redis_servers
 from zato.common.testing.processes import ServerProcess, free_port
 from zato.common.testing.waiting import eventually
@@ -28,6 +30,8 @@ from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest, DeployR
 from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
 from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest, InvokeResponse
 from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
+from zato.server.odb import schema
+from zato.server.odb.database import Database
 
 TOKEN = "token-that-no-log-may-show"
 SECRET_KEY = generate_key()
@@ -136,7 +140,7 @@ class Server(ServerProcess):
         self.pickup = self.folder / "pickup"
         self.pickup.mkdir()
         self.redis_url = redis_url
-        self.odb_url = odb_url or f"sqlite:///{self.folder}/odb.db"
+        self.odb_url = odb_url or migrated_sqlite_url(self.folder)
         everything = {
             "http_address": f"127.0.0.1:{self.http_port}",
             "grpc_address": f"127.0.0.1:{self.grpc_port}",
@@ -352,13 +356,53 @@ def start_server(new_redis_url: Callable[[], str]) -> Iterator[StartServer]:
         server.end()
 
 
+@functools.cache
+def _migrated_sqlite() -> bytes:
+    with tempfile.TemporaryDirectory(prefix="zato-test-odb-") as folder:
+        url = f"sqlite:///{folder}/odb.db"
+        _migrate(url)
+        assert os.listdir(folder) == ["odb.db"], "all of it has to be in the one file"
+        return Path(folder, "odb.db").read_bytes()
+
+
+def _migrate(url: str) -> None:
+    database = Database(url)
+    schema.upgrade(database)
+    database.close()
+
+
+def migrated_sqlite_url(folder: Path) -> str:
+    """
+    Make an ODB with all tables, and nothing in them, and return its URL.
+
+    To make the tables takes half of a server's start. That servers do is a test of its own, in test_odb_tables.py.
+    """
+    (folder / "odb.db").write_bytes(_migrated_sqlite())
+    return f"sqlite:///{folder}/odb.db"
+
+
+@pytest.fixture(scope="session")
+def new_migrated_postgresql_url(_postgresql_url: str) -> Iterator[Callable[[], str]]:
+    """As `migrated_sqlite_url`; all are dropped at the end."""
+    made = [postgresql_server.fresh_database(_postgresql_url)]
+    _migrate(made[0])
+
+    def make() -> str:
+        made.append(postgresql_server.fresh_database(_postgresql_url, like=made[0]))
+        return made[-1]
+
+    yield make
+    for url in made:
+        postgresql_server.drop_database(url, of=_postgresql_url)
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)], scope="module")
 def new_odb_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], str]:
-    """Make the URL of an empty ODB at each call; a test that asks for it runs for both databases."""
+    """Make the URL of an ODB with nothing in it at each call; a test that asks for it runs for both databases."""
     if request.param == "postgresql":
-        make: Callable[[], str] = request.getfixturevalue("new_postgresql_url")
+        make: Callable[[], str] = request.getfixturevalue("new_migrated_postgresql_url")
         return make
-    return lambda: f"sqlite:///{tmp_path_factory.mktemp('odb')}/odb.db"
+    return lambda: migrated_sqlite_url(tmp_path_factory.mktemp("odb"))
 
 
 SAMPLES = '''

@@ -1,5 +1,6 @@
 """A single worker whose services wait for slow systems, or compute: its other channels answer meanwhile."""
 
+import json
 import sqlite3
 import tempfile
 import time
@@ -16,6 +17,8 @@ import pytest
 from zato.common.errors import DeadlineExceeded
 from zato.common.testing.plugin import require_program
 from zato.common.testing.waiting import eventually
+from zato.proto.invoker.v1.invoker_pb2 import InvokeManyRequest, InvokeRequest
+from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
 from zato.server.contracts.connection_contract import SilentServer
 from zato.server.contracts.http_backend import Backend, Reply, Seen
 from zato.server.contracts.mariadb_server import MariaDBServer
@@ -317,6 +320,25 @@ def test_what_is_invoked_by_grpc_and_computes_ends_at_the_calls_deadline(server:
     eventually(lambda: len(server.log_lines("service_interrupted")) > before, what="the service to be ended")
     rounds = server.request("GET", "/state").json["rounds"]
     assert server.request("GET", "/state").json["rounds"] == rounds
+
+
+def test_of_many_invocations_each_is_answered_whatever_becomes_of_the_others(server: Server) -> None:
+    names = ["zato.ping", "no.such", "zato.ping"]
+    message = InvokeManyRequest(invocations=[InvokeRequest(service=name, cid=f"many-{at}") for at, name in enumerate(names)])
+    invoke_many = InvokerStub(server.client.channel).InvokeMany
+    answers = list(server.client.stream(invoke_many, iter([message, InvokeManyRequest(), message]), timeout_s=20))
+    assert [len(answer.results) for answer in answers] == [3, 0, 3]
+    for answer in (answers[0], answers[2]):
+        first, second, third = answer.results
+        assert (first.response.cid, json.loads(first.response.payload)) == ("many-0", {"pong": "zato"})
+        assert (second.error.type, second.HasField("response")) == ("NotFound", False)
+        assert (third.response.cid, third.HasField("error")) == ("many-2", False)
+
+
+def test_many_invocations_have_no_more_time_than_their_call(server: Server) -> None:
+    message = InvokeManyRequest(invocations=[InvokeRequest(service=name) for name in ("zato.ping", "one.compute", "zato.ping")])
+    with pytest.raises(DeadlineExceeded):
+        list(server.client.stream(InvokerStub(server.client.channel).InvokeMany, iter([message]), timeout_s=1))
 
 
 def test_an_asynchronous_invocation_ends_when_its_time_is_up(server: Server) -> None:

@@ -1,14 +1,22 @@
 """Roles, and the second factor."""
 
 import base64
+from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
-from zato.common.errors import BadRequest, Forbidden
+from zato.common.errors import AlreadyExists, BadRequest, Forbidden
+from zato.common.secrets import SecretBox, generate_key
+from zato.server.accounts.accounts import Accounts
 from zato.server.accounts.roles import Role, check_method, check_service, role_named
 from zato.server.accounts.second_factor import STEP_S, code_at, enrolment_url, matching_step, new_key
 from zato.server.accounts.tokens import PREFIX, digest, new_token
 from zato.server.admin.services import least_role
+from zato.server.control.changes import Author
+from zato.server.odb import schema
+from zato.server.odb.database import Database
 from zato.server.service import Service
 
 # RFC 6238, appendix B, with SHA-1: the last six of its eight digits.
@@ -87,3 +95,18 @@ def test_a_role_is_named_or_the_names_are_told() -> None:
     with pytest.raises(BadRequest, match="viewer, operator, developer, deployer, admin, not 'root'"):
         role_named("root")
     assert all(role.help for role in Role)
+
+
+def test_only_a_name_that_is_taken_is_said_to_be_taken(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/odb.db")
+    schema.upgrade(database)
+    accounts = Accounts(database, SecretBox([generate_key()]), "a cluster")
+    wanted, author = {"name": "ann", "role": "viewer"}, Author("bob", "the-cid")
+    accounts.create(wanted, author)
+    with pytest.raises(AlreadyExists, match="There is an account 'ann' already"):
+        accounts.create(wanted, author)
+    with database.transaction() as session:
+        session.execute(text("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'it is full'); END"))
+    with pytest.raises(IntegrityError, match="it is full"):
+        accounts.create({**wanted, "name": "carl"}, author)
+    assert [each["name"] for each in accounts.get_list()] == ["ann"]

@@ -141,6 +141,24 @@ def test_what_was_created_can_be_read(plane: Plane) -> None:
     assert plane.objects.get_list("channel-http") == [got]
 
 
+def test_a_list_that_is_kept_at_hand_is_never_an_old_one(plane: Plane) -> None:
+    another = Objects(plane.database, plane.kinds, plane.box, plane.bus, TOPIC)
+    plane.create("security-api-key", "key", key="k")
+    plane.channel("a")
+    (first,) = plane.objects.get_list("channel-http")
+    first["url_path"] = "what whoever asked makes of it"
+    assert plane.objects.get_list("channel-http")[0]["url_path"] == "/a"
+    another.edit("channel-http", {"name": "a", "security": "key"}, AUTHOR)
+    another.edit("security-api-key", {"name": "key", "new_name": "other"}, AUTHOR)
+    assert [each["security"] for each in plane.objects.get_list("channel-http")] == ["other"]
+    for kind in own_kinds():
+        plane.objects.get_list(kind.name)
+    another.delete("channel-http", {"name": "a"}, AUTHOR)
+    assert plane.objects.get_list("channel-http") == []
+    plane.register(QUEUE)
+    assert plane.objects.get_list(QUEUE.name) == []
+
+
 def test_an_edit_changes_what_it_names_and_keeps_the_rest(plane: Plane) -> None:
     plane.channel("orders", method="GET")
     edited = plane.edit("channel-http", name="orders", method="POST", is_active=False)

@@ -1,13 +1,16 @@
 """What a worker makes of packages of several modules: imported, found, swapped whole, and tried in a process of its own."""
 
 import importlib
+import pickle
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any, get_type_hints
 
+import psutil
 import pytest
 
+from zato.common.testing.waiting import eventually
 from zato.server.packages.archives import pack
 from zato.server.packages.package import Package
 from zato.server.services.canary import Bounds, Canary
@@ -191,12 +194,102 @@ def test_files_and_packages_import_each_other(worker: Worker) -> None:
     assert worker.run() == 11, "who imports what changed is imported anew, through the package too"
 
 
-def test_two_cannot_have_a_module_of_the_same_name(worker: Worker) -> None:
+def test_two_cannot_be_called_after_the_same_module(worker: Worker) -> None:
     worker.deploy_ok(_orders=service("'file'"))
     outcome = worker.deploy(orders={"orders/__init__.py": service("'package'")})["orders"]
     assert outcome.reason.startswith("the module 'orders' is already in orders.py")
     worker.deployer.apply([], {"orders.py": 2})
     assert worker.run() == "package", "what waited for the name is tried again"
+
+
+# Each package is a namespace of its own
+
+
+def with_own_modules(name: str, number: int) -> dict[str, str | bytes]:
+    """A package whose services use a file `models.py` and a folder `utils/`, as other packages have them too."""
+    return {
+        f"{name}/__init__.py": "",
+        f"{name}/api.py": service(
+            "(Row, level, lazy())",
+            name=name,
+            before="from models import Row\nimport utils.text\nfrom utils import level\n"
+            "def lazy():\n    import models\n    from utils.text import number\n"
+            "    return models.NUMBER, number, utils.text.number\n",
+        ),
+        "models.py": f"from dataclasses import dataclass\nNUMBER = {number}\n@dataclass\nclass Row:\n    id: 'int' = NUMBER\n",
+        "utils/__init__.py": f"level = {number}\n",
+        "utils/text.py": f"from . import level\nfrom models import NUMBER\nnumber = NUMBER\nassert level == {number}\n",
+    }
+
+
+def numbers(answer: Any) -> set[int]:
+    row, level, lazy = answer
+    return {row().id, level, *lazy}
+
+
+def test_two_packages_have_modules_of_the_same_name_and_each_means_its_own(worker: Worker) -> None:
+    worker.deploy_ok(orders=with_own_modules("orders", 1))
+    old = worker.store.get("orders").cls()
+    worker.deploy_ok(invoices=with_own_modules("invoices", 2), both=with_own_modules("both", 3))
+    worker.deploy_ok(orders=with_own_modules("orders", 4))
+    assert numbers(worker.run("orders")) == {4}
+    assert numbers(worker.run("invoices")) == {2}
+    assert numbers(worker.run("both")) == {3}
+    assert numbers(old.handle()) == {1}  # type: ignore[func-returns-value]
+
+
+def test_what_they_made_of_these_modules_can_be_pickled_and_described(worker: Worker) -> None:
+    worker.deploy_ok(orders=with_own_modules("orders", 1), invoices=with_own_modules("invoices", 2))
+    for name, number in (("orders", 1), ("invoices", 2)):
+        row = worker.run(name)[0]  # type: ignore[index]
+        assert row.__module__ == f"deployed.{name}.models"
+        assert pickle.loads(pickle.dumps(row())).id == number
+        assert get_type_hints(row) == {"id": int}
+        assert importlib.import_module(f"deployed.{name}.utils.text").number == number
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("models")
+
+
+def test_a_module_that_one_package_has_alone_is_found_by_its_plain_name(worker: Worker) -> None:
+    worker.deploy_ok(orders=with_own_modules("orders", 1))
+    assert importlib.import_module("utils.text").number == 1
+    worker.deploy_ok(invoices=with_own_modules("invoices", 2))
+    assert "utils" not in sys.modules
+    worker.deployer.apply([], {"orders": 2})
+    assert importlib.import_module("utils.text").number == 2
+
+
+def test_a_file_is_what_others_import_whatever_packages_have(worker: Worker) -> None:
+    worker.deploy_ok(orders=with_own_modules("orders", 1))
+    worker.deploy_ok(_models="NUMBER = 7\n")
+    worker.deploy_ok(_file=service("NUMBER", before="from models import NUMBER"))
+    assert worker.run() == 7
+    assert numbers(worker.run("orders")) == {1}
+    worker.deploy_ok(_models="NUMBER = 8\n")
+    assert worker.run() == 8
+    assert numbers(worker.run("orders")) == {1}
+
+
+def test_who_has_no_such_module_is_told_that_it_could_mean_two(worker: Worker) -> None:
+    worker.deploy_ok(orders=with_own_modules("orders", 1), invoices=with_own_modules("invoices", 2))
+    outcome = worker.deploy(_file=service("NUMBER", before="from models import NUMBER"))["file.py"]
+    assert outcome.reason.startswith("file.py, line 2: ImportError: the module 'models' is in invoices and in orders: call one")
+    worker.deployer.apply([], {"invoices": 2})
+    assert worker.run() == 1, "it is tried again when that is clear"
+
+
+@pytest.mark.parametrize("newcomer", ["invoices", "models.py"])
+def test_a_newcomer_does_not_change_what_others_import(worker: Worker, canary: Canary, newcomer: str) -> None:
+    worker.deploy_ok(orders=with_own_modules("orders", 1), _file=service("NUMBER", before="from models import NUMBER"))
+    files = with_own_modules("invoices", 2) if newcomer == "invoices" else "NUMBER = 2\n"
+    package = worker.package(newcomer, files)
+    reason = "the module 'models' is already in orders, from where file.py imports it: call one of them differently"
+    assert canary.check(package).reason == reason
+    outcomes = {outcome.file_name: outcome for outcome in worker.deployer.apply([package])}
+    assert outcomes[newcomer].reason == reason
+    assert worker.run() == 1
+    worker.deploy_ok(_file=service("2"))
+    assert worker.deployer.version_running(newcomer) == 1
 
 
 def test_a_service_is_in_one_module_of_one_package(worker: Worker) -> None:
@@ -325,13 +418,19 @@ def test_code_that_would_harm_a_worker_is_found_out(worker: Worker, text: str, r
 
 
 def test_what_it_starts_ends_with_it(worker: Worker, canary: Canary) -> None:
-    import psutil
-
     file = worker.folder / "child"
     text = f"import subprocess\nchild = subprocess.Popen(['sleep', '60'])\nopen({str(file)!r}, 'w').write(str(child.pid))\n"
     assert canary.check(worker.package("orders", {"orders/__init__.py": text})).is_ok
-    child = SimpleNamespace(pid=int(file.read_text()))
-    assert not psutil.pid_exists(child.pid) or psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE
+    pid = int(file.read_text())
+    # It was told to, and does so once the kernel comes to it.
+    eventually(lambda: has_ended(pid), what="the child to end")
+
+
+def has_ended(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_services_and_modules_of_others_count_there_too(worker: Worker, canary: Canary) -> None:

@@ -8,9 +8,9 @@ from zato.common.errors import InvalidOptions
 from zato.server.admin.pages import listed
 
 FRUIT = [
-    {"id": 1, "name": "Pear", "weight": 170, "note": None},
-    {"id": 2, "name": "apple", "weight": 150.5, "note": "red"},
-    {"id": 3, "name": "Fig", "weight": 40, "note": "RED inside"},
+    {"id": 1, "name": "Pear", "weight": 170, "note": None, "is_ripe": False, "colours": ["green"]},
+    {"id": 2, "name": "apple", "weight": 150.5, "note": "red", "is_ripe": False, "colours": ["red", "green"]},
+    {"id": 3, "name": "Fig", "weight": 40.0, "note": "RED inside", "is_ripe": True, "colours": []},
 ]
 
 
@@ -30,6 +30,22 @@ def names(values: dict[str, Any]) -> list[str]:
         ({"sort": "weight"}, ["Fig", "apple", "Pear"]),
         ({"sort": "note"}, ["Pear", "apple", "Fig"]),
         ({"query": "red", "sort": "-weight"}, ["apple", "Fig"]),
+        ({"filters": {}}, ["Pear", "apple", "Fig"]),
+        ({"filters": {"name": "pear"}}, ["Pear"]),
+        ({"filters": {"name": "*p*l*"}}, ["apple"]),
+        ({"filters": {"name": "*p*"}, "query": "red"}, ["apple"]),
+        ({"filters": {"name": "p"}}, []),
+        ({"filters": {"name": "P.ar"}}, []),
+        ({"filters": {"weight": 40}}, ["Fig"]),
+        ({"filters": {"weight": "170"}}, ["Pear"]),
+        ({"filters": {"note": ""}}, ["Pear"]),
+        ({"filters": {"note": None}}, ["Pear"]),
+        ({"filters": {"note": "*red*"}, "cur_page": 2, "page_size": 1}, ["Fig"]),
+        ({"filters": {"is_ripe": True}}, ["Fig"]),
+        ({"filters": {"is_ripe": "false"}}, ["Pear", "apple"]),
+        ({"filters": {"colours": "Green"}}, ["Pear", "apple"]),
+        ({"filters": {"colours": ""}}, ["Fig"]),
+        ({"filters": {"colours": "green", "name": "apple"}}, ["apple"]),
         ({"cur_page": 2, "page_size": 2}, ["Fig"]),
         ({"cur_page": 9}, []),
         ({"paginate": False, "page_size": 1}, ["Pear", "apple", "Fig"]),
@@ -64,6 +80,9 @@ def test_a_page_says_where_it_is() -> None:
         ({"paginate": "yes"}, "paginate"),
         ({"sort": "colour"}, "sort.*id, name, weight, note"),
         ({"sort": 5}, "sort"),
+        ({"filters": {"colour": "red"}}, "filters.*id, name, weight, note"),
+        ({"filters": {"name": ["a"]}}, "filters.*'name'"),
+        ({"filters": "name=a"}, "filters"),
         ({"sort": "-"}, "sort"),
     ],
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 import grpc
 import pytest
+import uvloop
 from grpc import aio
 
 from zato.common.errors import (
@@ -26,6 +27,7 @@ from zato.common.rpc.access import Doorkeeper
 from zato.common.rpc.aio import AioClient, AioServer
 from zato.common.rpc.calls import call_metadata
 from zato.common.rpc.details import error_detail
+from zato.common.rpc.roles import OPERATOR, WEBADMIN
 from zato.proto.control_plane.v1.control_plane_pb2 import (
     DeployRequest,
     DeployResponse,
@@ -35,6 +37,8 @@ from zato.proto.control_plane.v1.control_plane_pb2 import (
 )
 from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
 from zato.proto.errors.v1.errors_pb2 import ErrorDetail
+from zato.proto.invoker.v1.invoker_pb2 import Invoked, InvokeManyRequest, InvokeManyResponse, InvokeRequest, InvokeResponse
+from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
 from zato.server.packages.archives import unpack
 from zato.server.sidecar.forward import Workers
 from zato.server.sidecar.grpc import SERVICES, add_services
@@ -136,7 +140,65 @@ def test_a_call_is_forwarded_with_who_makes_it_and_how_long_it_may_take(socket_f
         assert (received.headers["x-zato-cid"], received.headers["x-zato-actor"]) == ("the-cid", "ann")
         assert 6900 < int(received.headers["x-zato-deadline-ms"]) <= 7000
 
-    asyncio.run(run())
+    uvloop.run(run())
+
+
+def test_what_callers_say_of_themselves_is_one_header_whatever_is_in_it(socket_file: Path) -> None:
+    async def run() -> None:
+        worker = FakeWorker(ok)
+        async with running(socket_file, worker) as workers:
+            actor = "ann\r\nx-zato-token: \r\n\r\nPOST /__rpc/ControlPlane/Deploy HTTP/1.1\x85\x1b"
+            await workers.call("ControlPlane/Watch", b"message", cid="c\nd", actor=actor, timeout_s=5, token="the-token")
+        (received,) = worker.received
+        assert received.headers["x-zato-token"] == "the-token"
+        assert received.headers["x-zato-actor"] == "ann??x-zato-token: ????POST /__rpc/ControlPlane/Deploy HTTP/1.1??"
+        assert received.headers["x-zato-cid"] == "c?d"
+
+    uvloop.run(run())
+
+
+def test_a_reply_is_understood_however_it_is_cut(socket_file: Path) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(2):
+            await reader.readuntil(b"message")
+            for byte in b"HTTP/1.1 200 OK\r\nX: y\r\nContent-Length: 5\r\n\r\n\r\n\r\n!":
+                writer.write(bytes([byte]))
+                await writer.drain()
+                await asyncio.sleep(0)
+        writer.close()
+
+    async def run() -> None:
+        server = await asyncio.start_unix_server(serve, socket_file)
+        workers = Workers(socket_file)
+        assert [await call(workers) for _ in range(2)] == [b"\r\n\r\n!"] * 2
+        workers.close()
+        server.close()
+
+    uvloop.run(run())
+
+
+@pytest.mark.parametrize("pause_s", [0, 0.02])
+def test_what_nobody_asked_for_is_never_taken_for_an_answer(socket_file: Path, pause_s: float) -> None:
+    closed = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"message")
+        for number in (b"1", b"2"):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" + number)
+            await asyncio.sleep(pause_s)
+        await reader.read()
+        writer.close()
+        closed.append(writer)
+
+    async def run() -> None:
+        server = await asyncio.start_unix_server(serve, socket_file)
+        workers = Workers(socket_file)
+        for count in (1, 2):
+            assert await call(workers) == b"1"
+            await until(lambda count=count: len(closed) == count)  # type: ignore[misc]
+        server.close()
+
+    uvloop.run(run())
 
 
 def test_connections_are_used_again_unless_the_worker_closes(socket_file: Path) -> None:
@@ -150,7 +212,7 @@ def test_connections_are_used_again_unless_the_worker_closes(socket_file: Path) 
                 await until(lambda worker=worker, connections=connections: worker.closed == connections)  # type: ignore[misc]
             socket_file.unlink(missing_ok=True)
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_a_worker_that_closes_meanwhile_is_unavailable_and_nothing_is_sent_twice(socket_file: Path) -> None:
@@ -163,7 +225,7 @@ def test_a_worker_that_closes_meanwhile_is_unavailable_and_nothing_is_sent_twice
             await call(workers, b"another")
         assert [received.body for received in worker.received] == [b"message", b"another"]
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_a_worker_that_closed_a_connection_in_the_pool_costs_nothing(socket_file: Path) -> None:
@@ -171,12 +233,11 @@ def test_a_worker_that_closed_a_connection_in_the_pool_costs_nothing(socket_file
         worker = FakeWorker(ok)
         async with running(socket_file, worker) as workers:
             await call(workers)
-            writer = workers._idle[0][1]
-            writer.transport.abort()
+            workers._idle[0]._transport.abort()
             await until(lambda: worker.closed == 1)
             assert await call(workers) == b"answer to message"
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_without_any_worker_a_call_is_unavailable_at_once(socket_file: Path) -> None:
@@ -185,7 +246,7 @@ def test_without_any_worker_a_call_is_unavailable_at_once(socket_file: Path) -> 
             await call(Workers(socket_file))
         assert not await Workers(socket_file).is_ready()
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_a_call_that_takes_too_long_ends_at_its_deadline_and_closes(socket_file: Path) -> None:
@@ -196,7 +257,7 @@ def test_a_call_that_takes_too_long_ends_at_its_deadline_and_closes(socket_file:
                 await call(workers, timeout_s=0.05)
             await until(lambda: worker.closed == 1)
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_a_call_that_is_cancelled_closes_its_connection(socket_file: Path) -> None:
@@ -209,7 +270,7 @@ def test_a_call_that_is_cancelled_closes_its_connection(socket_file: Path) -> No
             await until(lambda: worker.closed == 1)
             assert workers._idle == []
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_calls_beyond_the_size_wait_their_turn_but_not_beyond_their_deadline(socket_file: Path) -> None:
@@ -225,7 +286,7 @@ def test_calls_beyond_the_size_wait_their_turn_but_not_beyond_their_deadline(soc
             worker.answer = ok
             assert await call(workers) == b"answer to message"
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_a_server_that_is_busy_is_ready_all_the_same(socket_file: Path) -> None:
@@ -240,12 +301,12 @@ def test_a_server_that_is_busy_is_ready_all_the_same(socket_file: Path) -> None:
             assert await workers.is_ready()
             task.cancel()
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_who_waits_for_news_takes_no_turn_of_calls(socket_file: Path) -> None:
     async def answer(received: Received) -> tuple[int, bytes] | None:
-        return await (never(received) if int(received.headers["x-zato-wait-ms"]) else ok(received))
+        return await (never(received) if int(received.headers.get("x-zato-wait-ms", "0")) else ok(received))
 
     async def run() -> None:
         worker = FakeWorker(answer)
@@ -256,7 +317,7 @@ def test_who_waits_for_news_takes_no_turn_of_calls(socket_file: Path) -> None:
             for task in watching:
                 task.cancel()
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_who_waits_for_news_is_sent_on_when_the_server_stops(socket_file: Path) -> None:
@@ -271,7 +332,7 @@ def test_who_waits_for_news_is_sent_on_when_the_server_stops(socket_file: Path) 
                 await task
             await until(lambda: worker.closed == 1)
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_a_watcher_of_an_odb_where_nothing_was_ever_configured_gets_one_snapshot_until_something_is(socket_file: Path) -> None:
@@ -300,7 +361,7 @@ def test_a_watcher_of_an_odb_where_nothing_was_ever_configured_gets_one_snapshot
                 await server.stop(0.1)
 
     worker = FakeWorker(answer)
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 @pytest.mark.parametrize("error", [NotFound("nothing", service="s"), BadRequest("odd"), Unavailable("later")])
@@ -314,7 +375,7 @@ def test_the_workers_error_comes_out_as_itself(socket_file: Path, error: Any) ->
                 await call(workers)
             assert raised.value.attributes == error.attributes
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_an_error_that_only_the_worker_knows_is_the_nearest_one_by_its_status(socket_file: Path) -> None:
@@ -328,7 +389,7 @@ def test_an_error_that_only_the_worker_knows_is_the_nearest_one_by_its_status(so
             with pytest.raises(BadRequest, match="odd"):
                 await call(workers)
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_a_refusal_that_is_no_error_of_ours_is_told_by_its_status(socket_file: Path) -> None:
@@ -340,7 +401,7 @@ def test_a_refusal_that_is_no_error_of_ours_is_told_by_its_status(socket_file: P
             with pytest.raises(BadRequest, match="413"):
                 await call(workers)
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 @pytest.mark.parametrize(
@@ -358,7 +419,7 @@ def test_an_answer_that_cannot_be_read_is_unavailable(socket_file: Path, garbage
             await call(Workers(socket_file), b"")
         server.close()
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_what_comes_in_pieces_is_forwarded_as_one_and_refused_as_soon_as_it_is_too_much(socket_file: Path) -> None:
@@ -388,7 +449,139 @@ def test_what_comes_in_pieces_is_forwarded_as_one_and_refused_as_soon_as_it_is_t
         return 200, DeployResponse(version=1).SerializeToString()
 
     worker = FakeWorker(answer)
-    asyncio.run(run())
+    uvloop.run(run())
+
+
+class Door(Doorkeeper):
+    """Knows its callers' roles without their certificates."""
+
+    def __init__(self, role: str) -> None:
+        super().__init__(None)
+        self._role = role
+
+    def is_called_by(self, role: str, context: Any) -> bool:
+        return role == self._role
+
+
+@pytest.mark.parametrize(
+    ("role", "told", "noted"),
+    [
+        (WEBADMIN, "192.0.2.7", "192.0.2.7"),
+        (WEBADMIN, "2001:DB8::1", "2001:db8::1"),
+        (WEBADMIN, "", "127.0.0.1"),
+        (WEBADMIN, "nowhere", "127.0.0.1"),
+        (OPERATOR, "192.0.2.7", "127.0.0.1"),
+        ("", "192.0.2.7", "127.0.0.1"),
+    ],
+)
+def test_only_the_web_admin_says_where_a_person_is(socket_file: Path, role: str, told: str, noted: str) -> None:
+    async def run() -> None:
+        async with running(socket_file, worker) as workers:
+            door = Door(role)
+            server = AioServer(
+                "127.0.0.1:0", token="t", services=SERVICES, add=lambda at: add_services(at, workers, "t", lambda: door)
+            )
+            await server.start()
+            client = AioClient(f"127.0.0.1:{server.port}", token="t")
+            deploy: Any = ControlPlaneStub(client.channel).Deploy
+            await deploy(DeployRequest(), metadata=call_metadata("t", "c", told), timeout=10)
+            assert [each.headers["x-zato-address"] for each in worker.received] == [noted]
+            await client.close()
+            await server.stop(0.1)
+
+    async def answer(_received: Received) -> tuple[int, bytes]:
+        return 200, DeployResponse(version=1).SerializeToString()
+
+    worker = FakeWorker(answer)
+    uvloop.run(run())
+
+
+@contextlib.asynccontextmanager
+async def stream_of_many(workers: Workers) -> AsyncIterator[Any]:
+    """A stream of InvokeMany through a sidecar's server."""
+    door = Doorkeeper(None)
+    server = AioServer("localhost:0", token="t", services=SERVICES, add=lambda at: add_services(at, workers, "t", lambda: door))
+    await server.start()
+    client = AioClient(f"localhost:{server.port}", token="t")
+    stub: Any = InvokerStub(client.channel)
+    stream = stub.InvokeMany(metadata=call_metadata("t", "c"), timeout=10)
+    try:
+        yield stream
+    finally:
+        stream.cancel()
+        await client.close()
+        await server.stop(0.1)
+
+
+def many(*services: str) -> InvokeManyRequest:
+    return InvokeManyRequest(invocations=[InvokeRequest(service=service) for service in services])
+
+
+def answer_to(message: InvokeManyRequest) -> InvokeManyResponse:
+    responses = [InvokeResponse(cid=each.service) for each in message.invocations]
+    return InvokeManyResponse(results=[Invoked(response=response) for response in responses])
+
+
+def test_messages_of_a_stream_are_worked_on_at_the_same_time_and_answered_in_their_order(socket_file: Path) -> None:
+    async def run() -> None:
+        last_came = asyncio.Event()
+
+        async def answer(received: Received) -> tuple[int, bytes]:
+            message = InvokeManyRequest.FromString(received.body)
+            if message == many("a", "b"):
+                await last_came.wait()
+            elif message == many("d"):
+                last_came.set()
+            return 200, answer_to(message).SerializeToString()
+
+        async with running(socket_file, FakeWorker(answer)) as workers, stream_of_many(workers) as stream:
+            messages = [many("a", "b"), many("c"), many("d")]
+            for message in messages:
+                await stream.write(message)
+            assert [await stream.read() for _ in messages] == [answer_to(message) for message in messages]
+            # One whose caller waits for its answer before the next one, too.
+            for message in messages:
+                await stream.write(message)
+                assert await stream.read() == answer_to(message)
+            await stream.done_writing()
+            assert await stream.read() is aio.EOF
+
+    uvloop.run(run())
+
+
+def test_a_stream_keeps_no_more_than_a_few_calls_running(socket_file: Path) -> None:
+    async def run() -> None:
+        worker = FakeWorker(never)
+        async with running(socket_file, worker) as workers, stream_of_many(workers) as stream:
+            for number in range(20):
+                await stream.write(many(f"service{number}"))
+            await until(lambda: len(worker.received) == 8)
+            worker.answer = ok
+            assert await call(workers) == b"answer to message", "others have their turn"
+            assert len(worker.received) == 9
+            stream.cancel()
+            await until(lambda: worker.closed == 8)
+
+    uvloop.run(run())
+
+
+def test_a_stream_fails_with_the_first_of_its_messages_that_no_worker_answers(socket_file: Path) -> None:
+    async def run() -> None:
+        async def answer(received: Received) -> tuple[int, bytes] | None:
+            if InvokeManyRequest.FromString(received.body) == many("hangs"):
+                await never(received)
+            return None
+
+        worker = FakeWorker(answer)
+        async with running(socket_file, worker) as workers, stream_of_many(workers) as stream:
+            await stream.write(many("closes"))
+            await stream.write(many("hangs"))
+            with pytest.raises(aio.AioRpcError) as raised:
+                await stream.read()
+            assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
+            await until(lambda: worker.closed == worker.opened)
+
+    uvloop.run(run())
 
 
 # The pickup folder
@@ -444,7 +637,7 @@ class Folder:
         assert until is None or until()
 
     def watch(self, act: Callable[[], Any] = lambda: None, **kwargs: Any) -> None:
-        asyncio.run(self.watched(act, **kwargs))
+        uvloop.run(self.watched(act, **kwargs))
 
 
 @pytest.fixture
@@ -477,7 +670,7 @@ def test_a_file_that_is_still_written_waits(folder: Folder) -> None:
         for _ in range(_LOOKS):
             await pickup.look()
 
-    asyncio.run(run())
+    uvloop.run(run())
     ((_, source, _),) = folder.deployments.calls
     assert source.count(b"\n") == 20
 

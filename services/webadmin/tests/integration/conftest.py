@@ -26,6 +26,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from zato.common.cli.admin import Admin, Servers
 from zato.common.cli.operator import operator_tls
 from zato.common.testing.plugin import require_program
+from zato.common.testing.processes import give_free_ports
 
 ZATO = str(Path(sys.executable).parent / "zato")
 ROLES = ("viewer", "operator", "developer", "deployer", "admin")
@@ -46,17 +47,9 @@ class Cluster:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def start(self) -> None:
-        # Between its look for free ports and a part's start somebody else may have taken one; then it looks anew.
-        with contextlib.suppress(AssertionError):
-            self.zato("quickstart", "start", str(self.folder))
-            return
-        self.zato("quickstart", "start", str(self.folder))
-
     def invoke(self, service: str, values: dict[str, Any]) -> Any:
         """As a part of the cluster, which may everything."""
-        secrets = tomllib.loads((self.folder / "secrets.toml").read_text())
-        servers = Servers((self.part("server1")["grpc_address"],), secrets["token"], "tests", operator_tls(self.folder))
+        servers = Servers((self.part("server1")["grpc_address"],), self.token, "tests", operator_tls(self.folder))
         with Admin(servers) as admin:
             return admin.invoke(service, values)
 
@@ -92,6 +85,10 @@ class Cluster:
         client = redis.Redis.from_url(f"redis://:{secrets['redis_password']}@{self.part('redis')['address']}/0")
         keys: Any = client.keys("*:webadmin:session:*")
         return {key.decode(): json.loads(client.get(key))["seen_at"] for key in keys}
+
+    @property
+    def token(self) -> str:
+        return str(tomllib.loads((self.folder / "secrets.toml").read_text())["token"])
 
     @property
     def url(self) -> str:
@@ -174,8 +171,9 @@ class Watched:
 def cluster(tmp_path_factory: pytest.TempPathFactory, haproxy_program: str) -> Iterator[Cluster]:
     made = Cluster(tmp_path_factory.mktemp("cluster") / "c")
     made.zato("quickstart", "create", str(made.folder), "--servers", "1")
+    give_free_ports(made.folder / "cluster.toml")
     try:
-        made.start()
+        made.zato("quickstart", "start", str(made.folder))
         for role in ROLES:
             account = {"name": f"the-{role}", "role": role, "password": PASSWORD, "must_change_password": False}
             made.invoke("zato.account.create", account)

@@ -42,3 +42,37 @@ def test_what_the_server_refuses_is_said_at_its_field_in_the_servers_words(ann):
     expect(page.locator("#f-security")).to_be_focused()
     assert page.input_value("#f-url_path") == "/broken"
     assert ann.serious_findings() == []
+
+
+def test_a_list_is_filtered_by_its_columns_and_each_filter_is_a_chip_that_can_be_removed(ann, cluster):
+    cluster.invoke("zato.security-api-key.create", {"name": "f-key", "key": "k"})
+    for name, security, is_active in (("f-one", "f-key", True), ("f-two", "f-key", False), ("f-three", "", True)):
+        channel = {"name": name, "url_path": f"/{name}", "service": "zato.ping", "security": security}
+        cluster.invoke("zato.channel-http.create", {**channel, "is_active": is_active})
+    page = ann.open("/objects/channel-http/?q=f-")
+    names = page.locator("tbody th")
+    expect(names).to_have_text(["f-one", "f-three", "f-two"])
+    page.keyboard.press("f")
+    page.fill("#f-security", "F-KEY")
+    page.select_option("#f-is_active", "true")
+    assert ann.serious_findings() == []
+    page.get_by_role("button", name="Show").click()
+    expect(names).to_have_text(["f-one"])
+    chips = page.locator(".chip")
+    expect(chips).to_have_text(["In use yes", "Security F-KEY"])
+    assert page.url.endswith("/objects/channel-http/?q=f-&f-is_active=true&f-security=F-KEY")
+
+    # The list stays what it is while one types, and sorts.
+    page.fill("[name=q]", "f-t")
+    expect(page.locator(".empty")).to_contain_text("Nothing fits")
+    page.fill("[name=q]", "f-o")
+    expect(names).to_have_text(["f-one"])
+    assert "f-security=F-KEY" in page.url
+    page.get_by_role("link", name="Name").click()
+    expect(chips).to_have_count(2)
+    chips.first.click()
+    expect(chips).to_have_text(["Security F-KEY"])
+    ann.open("/objects/channel-http/?q=f-&f-security=(none)")
+    expect(names).to_have_text(["f-three"])
+    expect(chips).to_have_text(["Security none"])
+    assert ann.serious_findings() == []

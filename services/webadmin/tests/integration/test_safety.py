@@ -1,9 +1,17 @@
 """What browsers are told to refuse, forms of others, and who may see and do what."""
 
+import http.client
+import json
 import re
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import APIRequestContext
+
+from zato.common.cli.operator import operator_tls
+from zato.common.rpc.client import Client
+from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest
+from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
 
 # Pages, the least role that sees them, and whether they are in the menu.
 PAGES = {
@@ -151,3 +159,30 @@ def test_who_guesses_passwords_waits_and_the_owner_elsewhere_does_not(browser, c
             break
     assert statuses[0] == 401
     assert statuses[-1] == 429
+
+
+def test_the_audit_log_has_the_address_of_the_browser_and_believes_nobody_but_the_web_admin(cluster, signed_in):
+    def address_of(name: str) -> str:
+        (entry,) = cluster.invoke("zato.audit-log.get-list", {"kind": "message-namespace", "name": name})["data"]
+        return entry["address"]
+
+    # A browser on another machine, as far as one machine can have it.
+    host, port = cluster.part("webadmin")["http_address"].split(":")
+    cookies = "; ".join(f"{each['name']}={each['value']}" for each in signed_in["deployer"]["cookies"])
+    browser = http.client.HTTPConnection(host, int(port), timeout=20, source_address=("127.0.0.77", 0))
+    browser.request("GET", "/account/settings", headers={"Cookie": cookies})
+    token = re.search(r'name="csrf" value="(\w+)"', browser.getresponse().read().decode())[1]
+    form = urlencode({"csrf": token, "name": "from-a-browser", "o-value": "urn:n"})
+    # What it says of itself counts nothing without a proxy that we were told of.
+    headers = {"Cookie": cookies, "Content-Type": "application/x-www-form-urlencoded", "X-Forwarded-For": "192.0.2.1"}
+    browser.request("POST", "/objects/message-namespace/new", form, headers)
+    assert browser.getresponse().status == 302
+    browser.close()
+    assert address_of("from-a-browser") == "127.0.0.77"
+
+    client = Client(cluster.part("server1")["grpc_address"], token=cluster.token, tls=operator_tls(cluster.folder))
+    values = json.dumps({"name": "from-an-operator", "value": "urn:n"}).encode()
+    request = InvokeRequest(service="zato.message-namespace.create", payload=values)
+    client.call(InvokerStub(client.channel).Invoke, request, timeout_s=20, address="127.0.0.77")
+    client.close()
+    assert address_of("from-an-operator") == "127.0.0.1"

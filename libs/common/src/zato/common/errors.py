@@ -23,6 +23,7 @@ The platform's errors. Each has one HTTP status and one gRPC code, so it crosses
     ├── InternalError           500  INTERNAL              details stay in the log
     ├── NotImplementedHere      501  UNIMPLEMENTED
     ├── Unavailable             503  UNAVAILABLE
+    │   ├── Unreachable         503  UNAVAILABLE           nobody took the call
     │   └── WorkerLost          503  UNAVAILABLE           it went away in the middle of the work
     └── DeadlineExceeded        504  DEADLINE_EXCEEDED     we were too slow
 """
@@ -208,6 +209,14 @@ class Unavailable(ZatoError):
             attributes["retry_after_s"] = retry_after_s
         super().__init__(message, text, **attributes)
         self.retry_after_s = max(1, int(retry_after_s)) if str(retry_after_s).isdecimal() else 1
+
+
+class Unreachable(Unavailable):
+    """
+    Nobody took the call, so another address is worth a try; what raises a plain `Unavailable` is there, and lacks something.
+
+    Only ever raised where a call is made from: whoever asked us has reached us, and is sent an `Unavailable`.
+    """
 
 
 class WorkerLost(Unavailable):

@@ -39,6 +39,11 @@ class InvokerStub:
                 request_serializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.InvokeRequest.SerializeToString,
                 response_deserializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.InvokeResponse.FromString,
                 _registered_method=True)
+        self.InvokeMany = channel.stream_stream(
+                '/zato.proto.invoker.v1.Invoker/InvokeMany',
+                request_serializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.InvokeManyRequest.SerializeToString,
+                response_deserializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.InvokeManyResponse.FromString,
+                _registered_method=True)
         self.Deliver = channel.unary_unary(
                 '/zato.proto.invoker.v1.Invoker/Deliver',
                 request_serializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.DeliverRequest.SerializeToString,
@@ -57,6 +62,15 @@ class InvokerServicer:
     def Invoke(self, request, context):
         """Runs a service and returns what it answered. Not retried by the platform:
         UNAVAILABLE means that the service may have started.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def InvokeMany(self, request_iterator, context):
+        """The same for who has much to invoke: many invocations in one message take a fraction of what a call for each does. Those of
+        one message are run one after the other; several messages of a stream are worked on at the same time, and answered in their
+        order. Fails as a whole when the server could not do it; that a service failed is said per invocation.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,6 +98,11 @@ def add_InvokerServicer_to_server(servicer, server):
                     servicer.Invoke,
                     request_deserializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.InvokeRequest.FromString,
                     response_serializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.InvokeResponse.SerializeToString,
+            ),
+            'InvokeMany': grpc.stream_stream_rpc_method_handler(
+                    servicer.InvokeMany,
+                    request_deserializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.InvokeManyRequest.FromString,
+                    response_serializer=zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.InvokeManyResponse.SerializeToString,
             ),
             'Deliver': grpc.unary_unary_rpc_method_handler(
                     servicer.Deliver,
@@ -123,6 +142,33 @@ class Invoker:
             '/zato.proto.invoker.v1.Invoker/Invoke',
             zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.InvokeRequest.SerializeToString,
             zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.InvokeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def InvokeMany(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/zato.proto.invoker.v1.Invoker/InvokeMany',
+            zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.InvokeManyRequest.SerializeToString,
+            zato_dot_proto_dot_invoker_dot_v1_dot_invoker__pb2.InvokeManyResponse.FromString,
             options,
             channel_credentials,
             insecure,

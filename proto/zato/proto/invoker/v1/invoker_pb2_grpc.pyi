@@ -37,6 +37,11 @@ class InvokerStub:
     """Runs a service and returns what it answered. Not retried by the platform:
     UNAVAILABLE means that the service may have started.
     """
+    InvokeMany: _grpc.StreamStreamMultiCallable[_invoker_pb2.InvokeManyRequest, _invoker_pb2.InvokeManyResponse]
+    """The same for who has much to invoke: many invocations in one message take a fraction of what a call for each does. Those of
+    one message are run one after the other; several messages of a stream are worked on at the same time, and answered in their
+    order. Fails as a whole when the server could not do it; that a service failed is said per invocation.
+    """
     Deliver: _grpc.UnaryUnaryMultiCallable[_invoker_pb2.DeliverRequest, _invoker_pb2.DeliverResponse]
     """Runs a service once per message, for connectors. Fails as a whole when the server could not do it, which is no fault
     of a message; that a service failed is said per message.
@@ -50,6 +55,11 @@ class InvokerAsyncStub(InvokerStub):
     Invoke: _aio.UnaryUnaryMultiCallable[_invoker_pb2.InvokeRequest, _invoker_pb2.InvokeResponse]  # type: ignore[assignment]
     """Runs a service and returns what it answered. Not retried by the platform:
     UNAVAILABLE means that the service may have started.
+    """
+    InvokeMany: _aio.StreamStreamMultiCallable[_invoker_pb2.InvokeManyRequest, _invoker_pb2.InvokeManyResponse]  # type: ignore[assignment]
+    """The same for who has much to invoke: many invocations in one message take a fraction of what a call for each does. Those of
+    one message are run one after the other; several messages of a stream are worked on at the same time, and answered in their
+    order. Fails as a whole when the server could not do it; that a service failed is said per invocation.
     """
     Deliver: _aio.UnaryUnaryMultiCallable[_invoker_pb2.DeliverRequest, _invoker_pb2.DeliverResponse]  # type: ignore[assignment]
     """Runs a service once per message, for connectors. Fails as a whole when the server could not do it, which is no fault
@@ -67,6 +77,17 @@ class InvokerServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_invoker_pb2.InvokeResponse, _abc.Awaitable[_invoker_pb2.InvokeResponse]]:
         """Runs a service and returns what it answered. Not retried by the platform:
         UNAVAILABLE means that the service may have started.
+        """
+
+    @_abc_1.abstractmethod
+    def InvokeMany(
+        self,
+        request_iterator: _MaybeAsyncIterator[_invoker_pb2.InvokeManyRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_invoker_pb2.InvokeManyResponse], _abc.AsyncIterator[_invoker_pb2.InvokeManyResponse]]:
+        """The same for who has much to invoke: many invocations in one message take a fraction of what a call for each does. Those of
+        one message are run one after the other; several messages of a stream are worked on at the same time, and answered in their
+        order. Fails as a whole when the server could not do it; that a service failed is said per invocation.
         """
 
     @_abc_1.abstractmethod

@@ -10,7 +10,8 @@ from typing import Any
 
 import pika
 
-from zato.common.connectors.intake import Intake, IntakeSettings
+from zato.common.connectors.channels import Crew, intake_settings
+from zato.common.connectors.intake import Intake
 from zato.common.connectors.messages import DeadLetter, Fate, Message, Outcome
 from zato.common.connectors.objects import Configured
 from zato.common.connectors.running import Context
@@ -20,6 +21,7 @@ from zato.connector_amqp.context import context_of, plain
 from zato.connector_amqp.kinds import ChannelOptions, DefinitionOptions
 from zato.connector_amqp.link import Link, all_parameters
 from zato.connector_amqp.outgoing import Publishing, Ready
+from zato.connector_amqp.settling import Settling
 from zato.connector_amqp.tables import UNREADABLE
 
 log = get_logger(__name__)
@@ -45,7 +47,7 @@ class Consumer:
         self._owner = owner
         self._channel: Any = None
         self._consuming: Any = None
-        self._unsettled = 0
+        self._settling: Settling | None = None
         self._is_cancelled = False
         self._link = Link(definition, tag, self._opened, self._lost)
 
@@ -62,7 +64,9 @@ class Consumer:
 
     @property
     def unsettled(self) -> int:
-        return self._unsettled
+        """Messages that the broker was not told of yet."""
+        settling = self._settling
+        return 0 if settling is None else len(settling)
 
     def _cancel(self) -> None:
         if self._channel is not None and self._channel.is_open:
@@ -72,7 +76,7 @@ class Consumer:
         connection.channel(on_open_callback=self._channel_opened)
 
     def _channel_opened(self, channel: Any) -> None:
-        self._channel, self._unsettled = channel, 0
+        self._channel, self._settling = channel, Settling(channel, self._link.call)
         channel.add_on_close_callback(self._channel_closed)
         channel.add_on_cancel_callback(lambda _frame: self._reopen(channel, "the broker cancelled the consumer"))
         channel.connection.ioloop.call_later(_CONSUMES_WITHIN_S, lambda: self._check_consumes(channel))
@@ -86,7 +90,7 @@ class Consumer:
 
     def _consumes(self, channel: Any) -> None:
         self._consuming = channel
-        self._owner.fares(self, "")
+        self._owner.crew.fares(self, "")
 
     def _check_consumes(self, channel: Any) -> None:
         if channel is self._channel and channel is not self._consuming and not self._is_cancelled:
@@ -100,17 +104,16 @@ class Consumer:
             self._reopen(channel, str(reason))
 
     def _reopen(self, channel: Any, reason: str) -> None:
-        self._owner.fares(self, reason)
+        self._owner.crew.fares(self, reason)
         if channel.connection.is_open:
             channel.connection.close(reply_text="starting anew")
 
     def _lost(self, reason: str) -> None:
-        self._channel, self._unsettled = None, 0
-        self._owner.fares(self, reason)
+        self._channel = self._settling = None
+        self._owner.crew.fares(self, reason)
 
-    def _take(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
-        self._unsettled += 1
-        settle = self._settler(channel, method, properties, body)
+    def _take(self, _channel: Any, method: Any, properties: Any, body: bytes) -> None:
+        settle = self._settler(method.delivery_tag, properties, body)
         if UNREADABLE in (properties.headers or {}):
             self._give_up(settle, properties.headers[UNREADABLE])
             return
@@ -126,25 +129,16 @@ class Consumer:
         self._owner.intake.counts.dead += 1
         settle(Outcome(Fate.DEAD, f"The message's properties cannot be read: {reason}"))
 
-    def _settler(self, channel: Any, method: Any, properties: Any, body: bytes) -> Callable[[Outcome], None]:
-        """Return what tells the broker, on this very channel: a tag of one that is gone means another message by now."""
+    def _settler(self, tag: int, properties: Any, body: bytes) -> Callable[[Outcome], None]:
+        settling = self._settling
+        assert settling is not None, "what is delivered comes on a channel"
+        settling.take(tag)
 
         def settle(outcome: Outcome) -> None:
             if outcome.fate is Fate.DEAD:
-                self._owner.bury(outcome, properties, body, lambda: self._link.call(lambda: tell(Fate.DONE)))
+                self._owner.bury(outcome, properties, body, lambda: settling.settle(tag, Fate.DONE))
             else:
-                self._link.call(lambda: tell(outcome.fate))
-
-        def tell(fate: Fate) -> None:
-            if channel is not self._channel or not channel.is_open:
-                return
-            self._unsettled -= 1
-            if fate is Fate.DONE:
-                channel.basic_ack(method.delivery_tag)
-            elif fate is Fate.REJECTED:
-                channel.basic_reject(method.delivery_tag, requeue=False)
-            else:
-                channel.basic_nack(method.delivery_tag, requeue=True)
+                settling.settle(tag, outcome.fate)
 
         return settle
 
@@ -156,24 +150,14 @@ class AMQPChannel:
         options: ChannelOptions = configured.options
         self._options = options
         self._definition: DefinitionOptions = configured.references["definition"].options
-        self._report = context.report
+        is_acknowledged = options.ack_mode == "ack"
         self.intake: Intake = context.intake(
-            configured,
-            IntakeSettings(
-                service=options.service,
-                data_format=options.data_format,
-                tries=options.tries,
-                retry_after_s=options.retry_after_s,
-                timeout_s=options.timeout_s,
-                is_ordered=options.is_ordered,
-                inbox_s=options.inbox_s,
-                is_acknowledged=options.ack_mode == "ack",
-            ),
+            configured, intake_settings(options, is_ordered=options.is_ordered, is_acknowledged=is_acknowledged)
         )
+        self.crew = Crew(options.pool_size, context.report)
         self._dead_queue = options.dead_letter_queue or f"{options.queue}.dead-letters"
         self._grave = Publishing(self._definition, f"{configured.name} (dead letters)", lambda *_: None)
         self._is_stopping = threading.Event()
-        self._reasons: dict[Consumer, str] = {}
         self._consumers = [Consumer(options, self._definition, self._tag(), self) for _ in range(options.pool_size)]
         self._grave_started = threading.Lock()
         self._has_grave = False
@@ -197,13 +181,6 @@ class AMQPChannel:
             consumer.stop()
         if self._has_grave:
             self._grave.stop()
-
-    def fares(self, consumer: Consumer, reason: str) -> None:
-        """A consumer consumes, or says why it does not."""
-        self._reasons[consumer] = reason
-        reasons = [self._reasons.get(each, "it connects") for each in self._consumers]
-        # With one that consumes messages flow; the reason why another does not is worth to know all the same.
-        self._report("" in reasons, next((each for each in reasons if each), ""))
 
     def bury(self, outcome: Outcome, properties: Any, body: bytes, then: Callable[[], Any]) -> None:
         """Put a message among the dead letters, however long that takes, and only then have it acknowledged."""

@@ -12,6 +12,7 @@ from zato.common.errors import Unavailable, ZatoError
 from zato.connector_mq.config import MQSettings
 from zato.connector_mq.kinds import DefinitionOptions
 from zato.connector_mq.messages import MQMessage
+from zato.connector_mq.tls import read_stores
 
 try:
     from proton import Delivery, Message, ProtonException, SSLDomain, Timeout, symbol
@@ -73,12 +74,7 @@ class AMQP10Session:
 
     def _connect(self) -> Any:
         options = self._options
-        domain = None
-        if options.ssl:
-            domain = SSLDomain(SSLDomain.MODE_CLIENT)
-            if options.ssl_ca_file:
-                domain.set_trusted_ca_db(options.ssl_ca_file)
-            domain.set_peer_authentication(SSLDomain.VERIFY_PEER_NAME)
+        domain = _domain(options) if options.ssl else None
         sasl: dict[str, Any] = {"allowed_mechs": "ANONYMOUS"}
         if options.username:
             # In clear text only over a connection that is not: whoever wants neither says ssl.
@@ -225,6 +221,9 @@ class AMQP10Session:
             session.close()
         return found
 
+    def count(self, queue: str, limit: int) -> int:
+        return len(self.browse(queue, limit))
+
     def backout_queue(self, queue: str) -> str:
         return ""
 
@@ -246,6 +245,18 @@ class AMQP10Session:
             # It raises whatever happened meanwhile; the socket is closed all the same.
             with suppress(Exception):
                 connection.close()
+
+
+def _domain(options: DefinitionOptions) -> Any:
+    # Proton itself says of a file only that something is wrong.
+    read_stores(options)
+    domain = SSLDomain(SSLDomain.MODE_CLIENT)
+    if options.ssl_ca_file:
+        domain.set_trusted_ca_db(options.ssl_ca_file)
+    if options.ssl_certificate_file:
+        domain.set_credentials(options.ssl_certificate_file, options.ssl_key_file or options.ssl_certificate_file, None)
+    domain.set_peer_authentication(SSLDomain.VERIFY_PEER_NAME)
+    return domain
 
 
 @contextmanager

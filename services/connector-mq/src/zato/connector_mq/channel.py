@@ -4,10 +4,12 @@ import queue
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
-from zato.common.connectors.intake import Intake, IntakeSettings
+from zato.common.connectors.channels import Crew, intake_settings
+from zato.common.connectors.intake import Intake
 from zato.common.connectors.messages import DeadLetter, Fate, Message, Outcome
 from zato.common.connectors.objects import Configured
 from zato.common.connectors.running import Context
@@ -39,22 +41,10 @@ class MQChannel:
         self.options = options
         self.definition: DefinitionOptions = configured.references["definition"].options
         self.provider: Provider = make_provider(settings, self.definition)
-        self.intake: Intake = context.intake(
-            configured,
-            IntakeSettings(
-                service=options.service,
-                data_format=options.data_format,
-                tries=options.tries,
-                retry_after_s=options.retry_after_s,
-                timeout_s=options.timeout_s,
-                is_ordered=options.is_ordered,
-                inbox_s=options.inbox_s,
-            ),
-        )
+        self.intake: Intake = context.intake(configured, intake_settings(options, is_ordered=options.is_ordered))
+        self.crew = Crew(options.readers, context.report)
         self.orphans = Orphans()
         self.is_stopping = threading.Event()
-        self._context = context
-        self._reasons: dict[Reader, str] = {}
         self._readers = [Reader(self, f"mq-{configured.name}-{number}") for number in range(options.readers)]
 
     def start(self) -> None:
@@ -66,13 +56,6 @@ class MQChannel:
         self.intake.stop(drain_s)
         for reader in self._readers:
             reader.join(_JOIN_S)
-
-    def fares(self, reader: "Reader", reason: str) -> None:
-        """A reader reads, or says why it does not."""
-        self._reasons[reader] = reason
-        reasons = [self._reasons.get(each, "it connects") for each in self._readers]
-        # With one that reads messages flow; the reason why another does not is worth to know all the same.
-        self._context.report("" in reasons, next((each for each in reasons if each), ""))
 
     def bury(self, session: Session, message: MQMessage, outcome: Outcome) -> None:
         """Put a message into the backout queue, in the unit of work in which it was received."""
@@ -90,14 +73,12 @@ class MQChannel:
         return self.options.backout_queue or session.backout_queue(queue_name) or f"{queue_name}.BACKOUT"
 
     def dead_letters(self, limit: int) -> list[DeadLetter]:
-        session = self.provider.connect()
-        try:
+        with closing(self.provider.connect()) as session:
             return [_letter(each) for each in session.browse(self.backout_queue(session), limit)]
-        finally:
-            session.close()
 
     def count_dead_letters(self) -> int:
-        return len(self.dead_letters(_MOST_LETTERS))
+        with closing(self.provider.connect()) as session:
+            return session.count(self.backout_queue(session), _MOST_LETTERS)
 
     def redrive(self, ids: Sequence[str] | None) -> int:
         return self._take_out(ids, lambda session, message: session.forward(self.options.queue, message, {}, GRAVE_PROPERTIES))
@@ -107,8 +88,7 @@ class MQChannel:
 
     def _take_out(self, ids: Sequence[str] | None, then: Callable[[Session, MQMessage], None]) -> int:
         count = 0
-        session = self.provider.connect()
-        try:
+        with closing(self.provider.connect()) as session:
             grave = self.backout_queue(session)
             there = [each.message_id for each in session.browse(grave, _MOST_LETTERS)]
             chosen = None if ids is None else frozenset(ids)
@@ -120,8 +100,6 @@ class MQChannel:
                 then(session, message)
                 session.commit()
                 count += 1
-        finally:
-            session.close()
         return count
 
 
@@ -181,7 +159,7 @@ class Reader:
 
     def _failed(self, reason: str) -> None:
         if not self._channel.is_stopping.is_set():
-            self._channel.fares(self, reason or "it failed")
+            self._channel.crew.fares(self, reason or "it failed")
 
     def _read(self, session: Session, waiting: Waiting) -> None:
         channel = self._channel
@@ -192,7 +170,7 @@ class Reader:
             if is_first:
                 is_first = False
                 waiting.reset()
-                channel.fares(self, "")
+                channel.crew.fares(self, "")
             if message is not None:
                 self._handle(session, message)
 

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from zato.common.connectors.errors import InDoubt, NotSent, Refused
@@ -12,6 +13,7 @@ from zato.common.errors import Unavailable, ZatoError
 from zato.connector_mq import jvm
 from zato.connector_mq.config import MQSettings
 from zato.connector_mq.jms_factories import make_factory
+from zato.connector_mq.jms_tls import distrust
 from zato.connector_mq.kinds import DefinitionOptions
 from zato.connector_mq.messages import MQMessage
 
@@ -87,11 +89,16 @@ class JMSSession:
         self._producers: OrderedDict[str, Any] = OrderedDict()
         self._lost = ""
         try:
-            with java.errors(lambda reason: Unavailable(f"{options.host}:{options.port} does not let us in: {reason}")):
+            with java.errors(self._not_let_in):
                 self._open()
         except BaseException:
             self.close()
             raise
+
+    def _not_let_in(self, reason: str) -> ZatoError:
+        options = self._options
+        reason = distrust(self._java, options) or reason
+        return Unavailable(f"{options.host}:{options.port} does not let us in: {reason}")
 
     def _open(self) -> None:
         options, java = self._options, self._java
@@ -218,16 +225,22 @@ class JMSSession:
             self._produce(queue, raw, raw.getJMSDeliveryMode(), raw.getJMSPriority(), 0)
 
     def browse(self, queue: str, limit: int) -> list[MQMessage]:
-        found: list[MQMessage] = []
+        with self._browsing(queue, limit) as messages:
+            return [self._read(each) for each in messages]
+
+    def count(self, queue: str, limit: int) -> int:
+        # To read a message takes many calls of Java's, and ten thousand of them half a minute.
+        with self._browsing(queue, limit) as messages:
+            return sum(1 for _ in messages)
+
+    @contextmanager
+    def _browsing(self, queue: str, limit: int) -> Iterator[Iterator[Any]]:
         with self._java.errors(lambda reason: Unavailable(f"The queue {queue} cannot be looked at: {reason}")):
             browser = self._session.createBrowser(self._queue(queue))
             try:
-                messages = browser.getEnumeration()
-                while len(found) < limit and messages.hasMoreElements():
-                    found.append(self._read(messages.nextElement()))
+                yield islice(_all_of(browser.getEnumeration()), limit)
             finally:
                 browser.close()
-        return found
 
     def backout_queue(self, queue: str) -> str:
         return ""
@@ -305,13 +318,17 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def _all_of(enumeration: Any) -> Iterator[Any]:
+    while enumeration.hasMoreElements():
+        yield enumeration.nextElement()
+
+
 def _names(raw: Any) -> list[str]:
-    names = raw.getPropertyNames()
     found: list[str] = []
-    while names.hasMoreElements():
+    for name in _all_of(raw.getPropertyNames()):
         # A name that is no text could not be said again.
         with suppress(ValueError):
-            found.append(str(names.nextElement()))
+            found.append(str(name))
     return found
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zato.common.errors import Unavailable
+from zato.connector_mq.jms_tls import secure
 from zato.connector_mq.kinds import IBM_FACTORY, DefinitionOptions
 
 if TYPE_CHECKING:
@@ -18,10 +19,17 @@ def make_factory(java: "Java", options: DefinitionOptions) -> Any:
     """
     Raises:
         Unavailable: There is no such class, or it has no such property.
+        InvalidOptions: A file of certificates cannot be used.
     """
-    factory = java.of(_class_of(options))()
+    name = _class_of(options)
+    try:
+        factory = java.of(name)()
+    except TypeError as exc:  # an interface, for one
+        raise Unavailable(f"{name} is no connection factory: {exc}") from None
     for name, value in properties_of(options).items():
         _set(factory, name, value)
+    if options.ssl:
+        secure(java, factory, options)
     return factory
 
 

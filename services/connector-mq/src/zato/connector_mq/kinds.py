@@ -33,7 +33,13 @@ class DefinitionOptions:
     ssl: bool = option("Speak TLS", default=False)
     ssl_cipher_spec: str = option("IBM MQ: the channel's CipherSpec, e.g. TLS_AES_256_GCM_SHA384", default="")
     ssl_key_repository: str = option("mqi: key repository without its suffix, e.g. /var/mqm/ssl/client", default="")
-    ssl_ca_file: str = option("amqp10: PEM file with the authorities that the peer's certificate comes from", default="")
+    ssl_certificate_label: str = option("mqi: label of our certificate in the key repository; empty: its default", default="")
+    ssl_ca_file: str = option(
+        "jms, amqp10: PEM file with the authorities that the peer's certificate comes from; empty: the system's, or Java's",
+        default="",
+    )
+    ssl_certificate_file: str = option("jms, amqp10: PEM file with the certificate that we show, then its chain", default="")
+    ssl_key_file: str = option("jms, amqp10: PEM file with the certificate's private key; empty: in the same file", default="")
     queue_prefix: str = option(
         "amqp10: what stands before the names of queues in addresses, e.g. /amq/queue/ for RabbitMQ", default=""
     )
@@ -52,6 +58,8 @@ class DefinitionOptions:
         for each in self.factory_properties:
             if not each.partition("=")[0].strip() or "=" not in each:
                 raise ValueError(f"'factory_properties' takes name=value, not {each!r:.100}")
+        if self.ssl_key_file and not self.ssl_certificate_file:
+            raise ValueError("'ssl_key_file' goes with a certificate: give 'ssl_certificate_file' as well")
 
 
 @options

@@ -100,7 +100,9 @@ class MQISession:
         sco = None
         if options.ssl:
             cd.SSLCipherSpec = options.ssl_cipher_spec.encode()
-            sco = mq.SCO(KeyRepository=options.ssl_key_repository.encode())
+            sco = mq.SCO(
+                KeyRepository=options.ssl_key_repository.encode(), CertificateLabel=options.ssl_certificate_label.encode()
+            )
         manager = mq.QueueManager(None)
         address = options.host if "(" in options.host else f"{options.host}({options.port})"
         manager.connect_tcp_client(
@@ -209,6 +211,9 @@ class MQISession:
             finally:
                 opened.close()
         return found
+
+    def count(self, queue: str, limit: int) -> int:
+        return len(self.browse(queue, limit))
 
     def backout_queue(self, queue: str) -> str:
         """Return its BOQNAME; nothing where we may not ask for it."""

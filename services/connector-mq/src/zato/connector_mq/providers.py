@@ -44,6 +44,9 @@ class Session(Protocol):
     def browse(self, queue: str, limit: int) -> list[MQMessage]:
         """Return the first messages, which stay. Only between units of work."""
 
+    def count(self, queue: str, limit: int) -> int:
+        """Return how many messages a queue has, as far as `browse` would see them."""
+
     def backout_queue(self, queue: str) -> str:
         """Return where the peer itself says that messages of a queue go which are given up; "" where it says nothing."""
 

@@ -10,14 +10,18 @@ Each message is four frames, after the peer's identity at a ROUTER; no empty fra
 `id` is 1 to 200 bytes that no other message has, e.g. a UUID in text; what is sent again has the same one. A sender keeps a
 message until it is answered, and sends it again when a second went by (its own choice) or when it has started anew. A receiver
 answers once the message is done and not before, answers what comes again in the same way, and is silent while it works or
-can't. A frame too many or too few, or another first frame, is thrown away: its sender does not speak the protocol.
+can't. What is none of these four frames is refused by a NAK with the reason, and with the third frame as its id where there is
+one; but an answer is never answered.
 """
 
-from dataclasses import dataclass
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
 
 VERSION = b"ZATO1"
 MSG, ACK, NAK = b"MSG", b"ACK", b"NAK"
 _LONGEST_ID = 200
+_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,34 @@ class Frames:
 
     def encode(self) -> list[bytes]:
         return [VERSION, self.kind, self.id.encode(), self.content]
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """
+    Of one channel, however often it is changed: messages that are sent again are not done again.
+
+    Args:
+        under_way: Where the answer goes, by the message's id: to whoever sent it last, since its sender may have started anew.
+        answered: The last ones; their answers are given again to whoever asks again.
+    """
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    under_way: dict[str, bytes] = field(default_factory=dict)
+    answered: "OrderedDict[str, Frames]" = field(default_factory=OrderedDict)
+
+    def remember(self, answer: Frames) -> None:
+        """The caller has the lock."""
+        self.answered[answer.id] = answer
+        if len(self.answered) > _REMEMBERED:
+            self.answered.popitem(last=False)
+
+
+def refusal(frames: list[bytes], reason: str) -> list[bytes] | None:
+    """Return what is answered to frames that are no message; nothing to answers: two who misunderstand would go on for ever."""
+    if frames[1:2] in ([ACK], [NAK]):
+        return None
+    return [VERSION, NAK, frames[2][:_LONGEST_ID] if len(frames) > 2 else b"", reason.encode()]
 
 
 def decode(frames: list[bytes]) -> Frames:

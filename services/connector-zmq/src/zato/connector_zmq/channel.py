@@ -1,13 +1,12 @@
 """A running channel: what comes out of its socket goes to the service, and what becomes of it goes back."""
 
 import json
-import threading
 import time
-from collections import OrderedDict
 from typing import Any
 
 import redis
 
+from zato.common.connectors.channels import intake_settings
 from zato.common.connectors.intake import Intake, IntakeSettings
 from zato.common.connectors.messages import DeadLetter, Fate, Message, Outcome
 from zato.common.connectors.objects import Configured
@@ -21,8 +20,6 @@ from zato.connector_zmq.kinds import ChannelOptions
 
 log = get_logger(__name__)
 
-# Answers that are given again to whoever asks again, since its first answer was lost on the way.
-_REMEMBERED = 10_000
 _POLL_S = 0.02
 
 
@@ -37,6 +34,7 @@ class ZMQChannel:
         self._engine: Engine | None = None
         self._is_stopped = False
         self._intake: Intake = context.intake(configured, _intake_settings(options))
+        self.memory = engines.memory_of(configured.id)
         self._exchange = _EXCHANGES["ACKNOWLEDGED" if _is_acknowledged(options) else options.socket_type](self)
 
     def start(self) -> None:
@@ -198,10 +196,8 @@ class _Acknowledged:
 
     def __init__(self, channel: ZMQChannel) -> None:
         self._channel = channel
-        self._lock = threading.Lock()
-        # Where the answer goes: to whoever sent it last, since its sender may have started anew under another identity.
-        self._under_way: dict[str, bytes] = {}
-        self._answered: OrderedDict[str, Frames] = OrderedDict()
+        # Its predecessor's too.
+        self._memory = channel.memory
 
     def take(self, frames: list[bytes]) -> None:
         identity = frames[0]
@@ -210,13 +206,16 @@ class _Acknowledged:
             if decoded.kind != MSG:
                 raise ValueError("only MSG is sent to a channel")
         except ValueError as exc:
-            log.warning("frames_thrown_away", reason=str(exc), size=sum(map(len, frames)))
+            log.warning("frames_refused", reason=str(exc), size=sum(map(len, frames)))
+            if (answer := acknowledged.refusal(frames[1:], str(exc))) is not None:
+                self._channel.answer([identity, *answer])
             return
-        with self._lock:
-            answered = self._answered.get(decoded.id)
-            is_under_way = decoded.id in self._under_way
+        memory = self._memory
+        with memory.lock:
+            answered = memory.answered.get(decoded.id)
+            is_under_way = decoded.id in memory.under_way
             if answered is None:
-                self._under_way[decoded.id] = identity
+                memory.under_way[decoded.id] = identity
         if answered is not None:
             self._channel.answer([identity, *answered.encode()])
         elif not is_under_way:
@@ -224,21 +223,21 @@ class _Acknowledged:
             self._channel.submit(message, lambda outcome: self._settle(message, outcome))
 
     def _settle(self, message: Message, outcome: Outcome) -> None:
+        memory = self._memory
         try:
             if outcome.fate is Fate.DEAD:
                 self._channel.bury(message, outcome)
         except Exception:
-            with self._lock:
-                del self._under_way[message.id]
+            with memory.lock:
+                del memory.under_way[message.id]
             raise
-        with self._lock:
-            identity = self._under_way.pop(message.id)
+        with memory.lock:
+            identity = memory.under_way.pop(message.id)
             if outcome.fate is Fate.RETURNED:
                 return
             kind, content = (NAK, b"The service refused it") if outcome.fate is Fate.REJECTED else (ACK, outcome.reply)
-            answer = self._answered[message.id] = Frames(kind, message.id, content)
-            if len(self._answered) > _REMEMBERED:
-                self._answered.popitem(last=False)
+            answer = Frames(kind, message.id, content)
+            memory.remember(answer)
         self._channel.answer([identity, *answer.encode()])
 
 
@@ -256,12 +255,5 @@ def _is_acknowledged(options: ChannelOptions) -> bool:
 
 
 def _intake_settings(options: ChannelOptions) -> IntakeSettings:
-    return IntakeSettings(
-        service=options.service,
-        data_format=options.data_format,
-        tries=options.tries,
-        retry_after_s=options.retry_after_s,
-        timeout_s=options.timeout_s,
-        is_ordered=options.pool_strategy == "single",
-        inbox_s=options.inbox_s if _is_acknowledged(options) else 0,
-    )
+    inbox_s = options.inbox_s if _is_acknowledged(options) else 0
+    return intake_settings(options, is_ordered=options.pool_strategy == "single", inbox_s=inbox_s)

@@ -12,6 +12,7 @@ import zmq
 
 from zato.common.errors import Unavailable
 from zato.common.logs import get_logger
+from zato.connector_zmq.acknowledged import Memory
 from zato.connector_zmq.kinds import ChannelOptions
 from zato.connector_zmq.sockets import ConfiguredSocket
 
@@ -219,6 +220,12 @@ class Engines:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._engines: dict[int, Engine] = {}
+        self._memories: dict[int, Memory] = {}
+
+    def memory_of(self, object_id: int) -> Memory:
+        """Return what a channel remembers, which lasts over its changes, until it runs no more."""
+        with self._lock:
+            return self._memories.setdefault(object_id, Memory())
 
     def attach(self, object_id: int, name: str, options: ChannelOptions, receiver: Receiver) -> None:
         """Give a channel its engine, which is the one of its predecessor if the socket stays the same."""
@@ -241,4 +248,5 @@ class Engines:
                 return False
             if self._engines.get(object_id) is engine:
                 del self._engines[object_id]
+                self._memories.pop(object_id, None)
             return True

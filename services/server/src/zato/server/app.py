@@ -39,6 +39,7 @@ from zato.server.admin.packages import package_actions
 from zato.server.admin.pings import ping_actions
 from zato.server.admin.queues import queue_actions
 from zato.server.admin.rate_limits import RateLimits, rate_limit_actions
+from zato.server.admin.recordings import recording_actions
 from zato.server.admin.servers import server_actions
 from zato.server.admin.service_sources import service_source_actions
 from zato.server.admin.services import Admin, admin_services, internal_services
@@ -102,7 +103,7 @@ from zato.server.jobs.rpc import JobsRPC
 from zato.server.jobs.runner import Runner
 from zato.server.jobs.runs import Runs
 from zato.server.kinds import own_kinds
-from zato.server.messaging.delivery import Deliveries
+from zato.server.messaging.delivery import Deliveries, MessageLog
 from zato.server.messaging.forwarding import Forwarder
 from zato.server.messaging.inbox import Inbox
 from zato.server.messaging.leases import Leases
@@ -115,7 +116,7 @@ from zato.server.odb import gevent_psycopg2
 from zato.server.odb.database import Database
 from zato.server.odb.tables import utc_now
 from zato.server.rehearsal import rehearse
-from zato.server.rpc import RPC
+from zato.server.rpc import RPC, CallLog
 from zato.server.security.check import check_security
 from zato.server.security.context import SecurityContext
 from zato.server.security.definitions import SECURITY_KINDS
@@ -196,7 +197,10 @@ class WorkerApp:
         self._pid = os.getpid()
         self._state = WorkerState()
         is_for_people = logs.is_for_people(settings.log_format, sys.stderr)
-        self._access_log = AccessLog(settings.name, None if is_for_people else sys.stderr.buffer)
+        stream = None if is_for_people else sys.stderr.buffer
+        self._access_log = AccessLog(settings.name, stream)
+        self._call_log = CallLog(settings.name, stream)
+        self._message_log = MessageLog(settings.name, stream)
         self._is_loaded = False
         self._is_stopping = False
         self._stop_by = 0.0
@@ -285,7 +289,7 @@ class WorkerApp:
         jobs_rpc = JobsRPC(leadership, Claims(self._database), self._job_runs, runner)
         inbox = Inbox(tasks.conn, f"zato:{settings.cluster}:inbox")
         leases = Leases(tasks.conn, f"zato:{settings.cluster}:lease")
-        deliveries = Deliveries(settings.name, invoker, self._overseer, inbox, leases)
+        deliveries = Deliveries(settings.name, invoker, self._overseer, inbox, leases, self._message_log)
         self._rpc = RPC(
             settings.name,
             invoker,
@@ -295,6 +299,7 @@ class WorkerApp:
             watch,
             self._register_kinds,
             AccountsRPC(self._sign_in),
+            self._call_log,
             more={
                 **jobs_rpc.methods,
                 **RefusalsRPC(self._refusals).methods,
@@ -318,7 +323,8 @@ class WorkerApp:
             partial(self._bus.publish, self._reset_topic),
         )
         return {
-            **statistics_actions(reader, http, self._statistics.recordings),
+            **statistics_actions(reader, http),
+            **recording_actions(self._statistics.recordings),
             **kvdb_actions(tasks.conn, kvdb),
             **cache_actions(lambda: context().cache),
             **queue_actions(lambda: [async_queue, *find_queues()]),
@@ -406,15 +412,16 @@ class WorkerApp:
                 forget_worker(session, self._settings.name, self._pid)
         except ZatoError as exc:
             log.warning("worker_not_signed_off", error=exc.message)
-        self._access_log.flush()
+        self.flush_log()
         self._overseer.stop()
         self._shared_counter.close()
         self._bus.close()
         self._database.close()
 
     def flush_log(self) -> None:
-        """Write the lines of requests that wait for others to be written with."""
-        self._access_log.flush()
+        """Write the lines of requests, calls and messages that wait for others to be written with."""
+        for lines in (self._access_log, self._call_log, self._message_log):
+            lines.flush()
 
     def tick(self, open_connections: int) -> int:
         """Return how many requests this worker has answered."""

@@ -3,9 +3,10 @@
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
+from typing import BinaryIO
 
 import gevent
 from google.protobuf.message import DecodeError
@@ -15,7 +16,7 @@ from zato.common.errors import BadRequest, DeadlineExceeded, NotFound, ZatoError
 from zato.common.logs import bind_cid, get_logger
 from zato.common.rpc.details import as_zato_error, error_detail
 from zato.proto.control_plane.v1 import control_plane_pb2 as control_plane
-from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest, InvokeResponse
+from zato.proto.invoker.v1.invoker_pb2 import Invoked, InvokeManyRequest, InvokeManyResponse, InvokeRequest, InvokeResponse
 from zato.server.accounts.rpc import AccountsRPC
 from zato.server.admin.noting import note_attempt
 from zato.server.admin.services import check_caller
@@ -25,6 +26,7 @@ from zato.server.control.status import store_status
 from zato.server.control.watch import Watch
 from zato.server.http import formats
 from zato.server.http.request import Request, Response
+from zato.server.lines import FrequentLines, shown
 from zato.server.odb.database import Database
 from zato.server.services.context import ChannelInfo
 from zato.server.services.invoke import Invoker
@@ -67,12 +69,18 @@ class Call:
     is_from_part: bool = True
 
 
+class CallLog(FrequentLines):
+    def __init__(self, part: str, stream: BinaryIO | None) -> None:
+        super().__init__(__name__, "service_invoked", part, stream)
+
+
 class RPC:
     """
     Args:
         server: Name of this server.
         register: Stores kinds that another part declares.
         accounts: Says who calls, and lets them sign in.
+        call_log: Has a line of each service that was invoked.
         more: Methods of further contracts, e.g. "Jobs/Lead".
     """
 
@@ -86,6 +94,7 @@ class RPC:
         watch: Watch,
         register: Callable[[control_plane.RegisterKindsRequest, Author], None],
         accounts: AccountsRPC,
+        call_log: CallLog,
         more: Mapping[str, Callable[[Call], bytes]] = MappingProxyType({}),
     ) -> None:
         self._server = server
@@ -95,9 +104,11 @@ class RPC:
         self._deployments = deployments
         self._watch = watch
         self._register = register
+        self._call_log = call_log
         self._authorize = accounts.authorize
         self._methods: dict[str, Callable[[Call], bytes]] = {
-            "Invoker/Invoke": self._invoke,
+            "Invoker/Invoke": lambda call: self._invoke(InvokeRequest.FromString(call.message), call).SerializeToString(),
+            "Invoker/InvokeMany": self._invoke_many,
             "ControlPlane/RegisterKinds": self._register_kinds,
             "ControlPlane/Watch": self._next_watch_event,
             "ControlPlane/ReportStatus": self._report_status,
@@ -135,8 +146,31 @@ class RPC:
             except DecodeError:
                 raise BadRequest(f"The message of {request.path} cannot be read: was it made from another contract?") from None
 
-    def _invoke(self, call: Call) -> bytes:
-        request = InvokeRequest.FromString(call.message)
+    def _invoke_many(self, call: Call) -> bytes:
+        ends_at = time.monotonic() + call.deadline_s
+        results: list[Invoked] = []
+        for request in InvokeManyRequest.FromString(call.message).invocations:
+            if results:
+                # Whoever has that many must not keep others from their turn.
+                gevent.sleep(0)
+            results.append(self._invoked(request, call, ends_at))
+        return InvokeManyResponse(results=results).SerializeToString()
+
+    def _invoked(self, request: InvokeRequest, call: Call, ends_at: float) -> Invoked:
+        """One of many, which has no more time than all of them together."""
+        remaining = replace(call, deadline_s=max(0.001, ends_at - time.monotonic()))
+        try:
+            return Invoked(response=self._invoke(request, remaining))
+        except Exception as exc:
+            if isinstance(exc, DeadlineExceeded) and time.monotonic() >= ends_at:
+                # Nobody waits for the others either.
+                raise
+            error = as_zato_error(exc)
+            if error is not exc:
+                log.exception("rpc_failed", method=f"{PREFIX}Invoker/InvokeMany", service=request.service)
+            return Invoked(error=error_detail(error, call.author.cid))
+
+    def _invoke(self, request: InvokeRequest, call: Call) -> InvokeResponse:
         data_format = request.data_format or "json"
         if data_format not in ("json", "raw"):
             raise BadRequest(f"'data_format' takes json or raw, not '{data_format:.40}'")
@@ -153,14 +187,15 @@ class RPC:
             response = self._overseer.run(call.deadline_s, invoke, request.service, made)
         body, content_type = formats.dump(payload_format, response.payload)
         elapsed_ms = round((time.perf_counter() - started) * 1000, 2)
-        log.info("service_invoked", service=request.service, channel_type=channel.type, duration_ms=elapsed_ms)
+        fields = {"service": request.service, "channel_type": shown(channel.type), "duration_ms": elapsed_ms}
+        self._call_log.add(cid, fields)
         return InvokeResponse(
             cid=cid,
             payload=body,
             content_type=response.content_type or content_type,
             status=response.status_code,
             server=self._server,
-        ).SerializeToString()
+        )
 
     def _register_kinds(self, call: Call) -> bytes:
         self._register(control_plane.RegisterKindsRequest.FromString(call.message), call.author)

@@ -4,10 +4,11 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from zato.common.errors import DeadlineExceeded, InternalError, InvalidOptions, Unavailable, ZatoError
-from zato.common.rpc.client import Client
+from zato.common.errors import DeadlineExceeded, InternalError, InvalidOptions, Unavailable, Unreachable, WorkerLost, ZatoError
+from zato.common.rpc.client import Client, UnaryMethod
 from zato.common.rpc.tls import TLSFiles
 from zato.proto.accounts.v1.accounts_pb2 import SignInRequest, SignInResponse, SignOutRequest
 from zato.proto.accounts.v1.accounts_pb2_grpc import AccountsStub
@@ -26,6 +27,20 @@ _AVOID_S = 5.0
 _FRESH_S = 5.0
 
 
+@dataclass(frozen=True)
+class Caller:
+    """
+    As whom something is asked for.
+
+    Args:
+        token: The person's.
+        address: Where their browser is, for the audit log.
+    """
+
+    token: str
+    address: str
+
+
 class Server:
     """One address, and the stubs of what is served there."""
 
@@ -37,6 +52,9 @@ class Server:
         self.invoker = InvokerStub(self.client.channel)
         self.avoid_until = 0.0
         self.answered_at = 0.0
+
+    def call(self, method: UnaryMethod[T], request: Any, caller: Caller, *, timeout_s: float) -> T:
+        return self.client.call(method, request, timeout_s=timeout_s, token=caller.token, address=caller.address)
 
 
 class Cluster:
@@ -66,10 +84,12 @@ class Cluster:
         request = SignInRequest(name=name, password=password, code=code, address=address, purpose=PURPOSE)
         return self._once(lambda server: server.client.call(server.accounts.SignIn, request, timeout_s=CALL_S))
 
-    def sign_out(self, token: str) -> None:
-        self._once(lambda server: server.client.call(server.accounts.SignOut, SignOutRequest(), timeout_s=_PING_S, token=token))
+    def sign_out(self, caller: Caller) -> None:
+        self._once(lambda server: server.call(server.accounts.SignOut, SignOutRequest(), caller, timeout_s=_PING_S))
 
-    def invoke(self, service: str, values: Any, *, token: str, is_idempotent: bool = False, timeout_s: float = CALL_S) -> Any:
+    def invoke(
+        self, service: str, values: Any, *, caller: Caller, is_idempotent: bool = False, timeout_s: float = CALL_S
+    ) -> Any:
         """
         Invoke a service with JSON, and return its answer decoded.
 
@@ -80,7 +100,7 @@ class Cluster:
             ZatoError: What the service raised; Unavailable when no server answers.
         """
         payload = json.dumps(values).encode()
-        response = self.invoke_raw(service, payload, token=token, is_idempotent=is_idempotent, timeout_s=timeout_s)
+        response = self.invoke_raw(service, payload, caller=caller, is_idempotent=is_idempotent, timeout_s=timeout_s)
         try:
             return json.loads(response.payload) if response.payload else None
         except ValueError as exc:
@@ -91,7 +111,7 @@ class Cluster:
         service: str,
         payload: bytes,
         *,
-        token: str,
+        caller: Caller,
         data_format: str = "json",
         is_idempotent: bool = False,
         timeout_s: float = CALL_S,
@@ -99,25 +119,22 @@ class Cluster:
         request = InvokeRequest(service=service, payload=payload, data_format=data_format)
 
         def call(server: Server) -> InvokeResponse:
-            return server.client.call(server.invoker.Invoke, request, timeout_s=timeout_s, token=token)
+            return server.call(server.invoker.Invoke, request, caller, timeout_s=timeout_s)
 
         return self._on_any(call) if is_idempotent else self._once(call)
 
-    def deploy(self, file_name: str, source: bytes, *, token: str, wait_s: float, undeploy: bool = False) -> DeployResponse:
+    def deploy(self, file_name: str, source: bytes, *, caller: Caller, wait_s: float, undeploy: bool = False) -> DeployResponse:
         """Store a new version of a file of services, or take it out of use."""
         request = DeployRequest(file_name=file_name, source=source, undeploy=undeploy, wait_s=wait_s)
-        return self._once(
-            lambda server: server.client.call(server.control_plane.Deploy, request, timeout_s=wait_s + CALL_S, token=token)
-        )
+        return self._once(lambda server: server.call(server.control_plane.Deploy, request, caller, timeout_s=wait_s + CALL_S))
 
     def _on_any(self, call: Callable[[Server], T]) -> T:
         failures: list[ZatoError] = []
         for server in self._in_order():
             try:
                 answer = call(server)
-            except (Unavailable, DeadlineExceeded) as exc:
-                if not _is_unreachable(exc):
-                    raise
+            except (Unreachable, WorkerLost, DeadlineExceeded) as exc:
+                # Others are there, and say what they lack for the call: it is the same everywhere.
                 server.avoid_until = time.monotonic() + _AVOID_S
                 failures.append(exc)
             else:
@@ -156,8 +173,3 @@ class Cluster:
 
 class NoServer(Unavailable):
     """No server of the cluster answers. `tried` has their addresses."""
-
-
-def _is_unreachable(error: ZatoError) -> bool:
-    """Whether nobody answered, rather than somebody who lacks what the call needs."""
-    return isinstance(error, DeadlineExceeded) or "public" in error.attributes

@@ -91,7 +91,8 @@ def _begin() -> BaseResponse | None:
     session = None if g.is_new_cookie else webadmin().sessions.find(g.cookie, is_sign_of_life=not is_by_itself())
     if session is not None:
         g.preferences = webadmin().preferences.of(session.name)
-        g.person = Person(session, webadmin().cluster, g.preferences, zone_of(g.preferences.zone or _browsers_zone()))
+        zone = zone_of(g.preferences.zone or _browsers_zone())
+        g.person = Person(session, request.remote_addr or "", webadmin().cluster, g.preferences, zone)
         if session.must_change_password and not getattr(view, OPEN, False) and not getattr(view, BEFORE_PASSWORD, False):
             return redirect(url_for("account.change_password"))
         return None

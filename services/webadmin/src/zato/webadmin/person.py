@@ -11,7 +11,7 @@ from zato.common.errors import Forbidden
 from zato.proto.control_plane.v1.control_plane_pb2 import DeployResponse
 from zato.proto.invoker.v1.invoker_pb2 import InvokeResponse
 from zato.webadmin import times
-from zato.webadmin.cluster import CALL_S, Cluster
+from zato.webadmin.cluster import CALL_S, Caller, Cluster
 from zato.webadmin.preferences import Preferences
 from zato.webadmin.sessions import Session
 
@@ -21,7 +21,13 @@ ROLES = ("viewer", "operator", "developer", "deployer", "admin")
 
 @dataclass(frozen=True)
 class Person:
+    """
+    Args:
+        address: Where their browser is.
+    """
+
     session: Session
+    address: str
     cluster: Cluster
     preferences: Preferences
     zone: ZoneInfo
@@ -33,6 +39,10 @@ class Person:
     @property
     def role(self) -> str:
         return self.session.role
+
+    @property
+    def caller(self) -> Caller:
+        return Caller(self.session.token, self.address)
 
     def may(self, role: str) -> bool:
         """Whether they have this role, or a higher one."""
@@ -55,18 +65,18 @@ class Person:
 
     def ask(self, service: str, values: dict[str, Any] | None = None) -> Any:
         """Return what an admin service answers that changes nothing: any server may be asked, twice if need be."""
-        return self.cluster.invoke(service, values or {}, token=self.session.token, is_idempotent=True)
+        return self.cluster.invoke(service, values or {}, caller=self.caller, is_idempotent=True)
 
     def do(self, service: str, values: dict[str, Any] | None = None, *, timeout_s: float = CALL_S) -> Any:
         """Invoke an admin service that changes something, once."""
-        return self.cluster.invoke(service, values or {}, token=self.session.token, timeout_s=timeout_s)
+        return self.cluster.invoke(service, values or {}, caller=self.caller, timeout_s=timeout_s)
 
     def invoke_raw(self, service: str, payload: bytes, *, data_format: str, timeout_s: float) -> InvokeResponse:
         """Invoke a user's service with bytes."""
-        return self.cluster.invoke_raw(service, payload, token=self.session.token, data_format=data_format, timeout_s=timeout_s)
+        return self.cluster.invoke_raw(service, payload, caller=self.caller, data_format=data_format, timeout_s=timeout_s)
 
     def deploy(self, file_name: str, source: bytes, *, wait_s: float, undeploy: bool = False) -> DeployResponse:
-        return self.cluster.deploy(file_name, source, token=self.session.token, wait_s=wait_s, undeploy=undeploy)
+        return self.cluster.deploy(file_name, source, caller=self.caller, wait_s=wait_s, undeploy=undeploy)
 
     def time(self, value: object) -> str:
         return times.shown(value, self.zone, self.preferences.time_format)

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from zato.common.cli.commands import completes_files, completes_folders
 from zato.common.cli.operator import operator_tls
 from zato.common.cli.signed_in import TOKEN_VARIABLE, token_for
-from zato.common.errors import PUBLIC, DeadlineExceeded, InternalError, InvalidOptions, NotFound, Unavailable, ZatoError
+from zato.common.errors import (
+    DeadlineExceeded,
+    InternalError,
+    InvalidOptions,
+    NotFound,
+    Unavailable,
+    Unreachable,
+    WorkerLost,
+    ZatoError,
+)
 
 if TYPE_CHECKING:
     from zato.common.rpc.client import Client
@@ -269,8 +278,9 @@ class Admin:
         return self._clients[target]
 
     def _nobody(self, failures: Sequence[ZatoError]) -> ZatoError:
-        if any(failure.attributes.keys() - {PUBLIC} or isinstance(failure, DeadlineExceeded) for failure in failures):
-            return failures[-1]  # they are there, and said what keeps them from answering
+        answers = [failure for failure in failures if not isinstance(failure, Unreachable | WorkerLost)]
+        if answers:
+            return answers[-1]  # they are there, and said what keeps them from answering
         tried = ", ".join(self._servers.addresses)
         return Unavailable(f"No server of {self._servers.where} answers (tried {tried}): is the cluster started?")
 

@@ -12,6 +12,7 @@ at a time, and one that was alone with workers that died, again and again, is de
 import heapq
 import itertools
 import json
+import math
 import threading
 import time
 from collections import deque
@@ -48,6 +49,11 @@ _GRACE_S = 5.0
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 1.0
 _LONGEST_WAIT_S = 60.0
+# Where there are many messages they wait for so long for others to go with.
+_GATHER_S = 0.003
+# One half of the messages is worked on while the other one is on its way. Where that takes longer than this it is the services
+# that do, and as many workers as can be should have a part.
+_LONG_CALL_S = 0.05
 # Fewer can be chance, such as that of servers that are killed twice.
 _LEAST_DEATHS = 3
 # What a server answers, or nobody, when the messages are not to blame.
@@ -123,6 +129,10 @@ class Intake:
         self._changed = threading.Condition()
         self._calls = 0
         self._under_way = 0
+        self._parts = min(2, settings.calls)
+        # How many messages there were at a time, lately.
+        self._lately = 0
+        self._gathering_since = 0.0
         self._has_suspect = False
         self._hold_until = 0.0
         self._pause_s = _FIRST_PAUSE_S
@@ -147,11 +157,15 @@ class Intake:
             is_returned = self._is_stopping
             if not is_returned:
                 self.counts.received += 1
+                if not self._ready:
+                    self._gathering_since = time.monotonic()
                 self._ready.append(_Entry(message, settle, message.attempts))
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._work, name=f"intake-{self._channel}", daemon=True)
                     self._thread.start()
-                self._changed.notify()
+                # To wake it for each message would cost more than all else that is done here.
+                if self._calls < self._most_calls() and (len(self._ready) == 1 or len(self._ready) >= self._share()):
+                    self._changed.notify()
         if is_returned:
             settle(Outcome(Fate.RETURNED))
 
@@ -188,13 +202,27 @@ class Intake:
         now = time.monotonic()
         if self._calls >= self._most_calls() or (self._has_suspect and self._ready and self._ready[0].goes_alone):
             return _LONGEST_WAIT_S
-        moments = [self._hold_until] if self._ready else []
+        moments = [max(self._hold_until, self._gathering_since + _GATHER_S)] if self._ready else []
         if self._later:
             moments.append(max(self._later[0][0], self._hold_until))
         return max(0.0, min(moments) - now) if moments else _LONGEST_WAIT_S
 
     def _most_calls(self) -> int:
         return 1 if self._settings.is_ordered else self._settings.calls
+
+    def _share(self) -> int:
+        """Return how many messages a call should have now."""
+        if self._settings.is_ordered:
+            return self._settings.batch
+        return min(self._settings.batch, math.ceil(max(len(self._ready) + self._under_way, self._lately) / self._parts))
+
+    def _is_gathering(self, now: float) -> bool:
+        return (
+            not self._settings.is_ordered
+            and len(self._ready) < self._share()
+            and now < self._gathering_since + _GATHER_S
+            and not self._ready[0].goes_alone
+        )
 
     def _next_batch(self) -> list[_Entry]:
         now = time.monotonic()
@@ -204,14 +232,19 @@ class Intake:
             self._ready.append(heapq.heappop(self._later)[2])
         if self._ready and self._ready[0].goes_alone and self._has_suspect:
             return []
+        if not self._ready or self._is_gathering(now):
+            return []
         batch: list[_Entry] = []
-        size = 0
-        while self._ready and len(batch) < self._settings.batch:
+        size, share = 0, self._share()
+        while self._ready and len(batch) < share:
             entry = self._ready[0]
             size += len(entry.message.body)
             if batch and (size > _BATCH_BYTES or entry.goes_alone or batch[0].goes_alone):
                 break
             batch.append(self._ready.popleft())
+        self._gathering_since = now
+        here = len(batch) + len(self._ready) + self._under_way
+        self._lately = max(here, (7 * self._lately + here) // 8)
         return batch
 
     def _send(self, batch: list[_Entry]) -> None:
@@ -240,15 +273,18 @@ class Intake:
             ],
         )
         is_suspect = batch[0].goes_alone
+        began = time.monotonic()
         timeout_s = settings.timeout_s * (len(batch) if settings.is_ordered else 1) + _GRACE_S
         self._servers.start(
             lambda server: server.invoker.Deliver,
             request,
             timeout_s=timeout_s,
-            done=lambda answer: self._heard(batch, answer, is_suspect=is_suspect),
+            done=lambda answer: self._heard(batch, answer, time.monotonic() - began, is_suspect=is_suspect),
         )
 
-    def _heard(self, batch: list[_Entry], answer: "messages.DeliverResponse | ZatoError", *, is_suspect: bool) -> None:
+    def _heard(
+        self, batch: list[_Entry], answer: "messages.DeliverResponse | ZatoError", elapsed_s: float, *, is_suspect: bool
+    ) -> None:
         try:
             settled = self._refused(batch, answer) if isinstance(answer, ZatoError) else self._took(batch, answer)
         except Exception:  # the call must be over, whatever we did not think of
@@ -259,6 +295,7 @@ class Intake:
         with self._changed:
             self._calls -= 1
             self._under_way -= len(batch)
+            self._parts = min(2, self._settings.calls) if elapsed_s < _LONG_CALL_S else self._settings.calls
             if is_suspect:
                 self._has_suspect = False
             self._changed.notify_all()

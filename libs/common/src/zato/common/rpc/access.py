@@ -29,6 +29,7 @@ _ALL = "*"
 _ROLES: Mapping[str, Mapping[str, frozenset[str]]] = {
     _V1.format("invoker", "Invoker"): {
         "Invoke": _PEOPLE | _FOLLOWERS,
+        "InvokeMany": _PEOPLE | _FOLLOWERS,
         "Deliver": frozenset({CONNECTOR}),
         "HoldLease": frozenset({CONNECTOR}),
     },
@@ -114,6 +115,10 @@ class Doorkeeper:
             error = Forbidden(f"{_described(role)} may not invoke {service[:200]!r}")
             self._refuse(error, method, context, cid)
             raise error
+
+    def is_called_by(self, role: str, context: Any) -> bool:
+        """Whether the caller is of this role for certain: its certificate says so, and those are checked here."""
+        return self._checks_roles and _role(context) == role
 
     @property
     def checks_roles(self) -> bool:

@@ -1,7 +1,7 @@
 """What the builders of `rpc.server` and `rpc.client` do, for processes that run on asyncio."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import grpc
@@ -100,7 +100,7 @@ class _AioGuard(aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in 
 
     async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
         method, metadata = handler_call_details.method, handler_call_details.invocation_metadata
-        call = _Call(method, cid_of(metadata), self._door)
+        call = _Call(method, metadata, self._door)
         try:
             check_token(method, metadata, self._token, self._lets_in)
         except Unauthorized as exc:
@@ -111,20 +111,42 @@ class _AioGuard(aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in 
         return guarded(handler, call.unary, call.stream)
 
 
+class _KnownContext:
+    """A call's context that remembers what gRPC makes anew, and slowly, each time it is asked."""
+
+    def __init__(self, context: Any, metadata: Any) -> None:
+        self._context = context
+        self._metadata = metadata
+        self._auth_context: Mapping[str, Iterable[bytes]] | None = None
+
+    def invocation_metadata(self) -> Any:
+        return self._metadata
+
+    def auth_context(self) -> Mapping[str, Iterable[bytes]]:
+        if self._auth_context is None:
+            self._auth_context = self._context.auth_context()
+        return self._auth_context
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+
 class _Call:
     """Binds the correlation id, and sends errors so that they come out as themselves."""
 
-    def __init__(self, method: str, cid: str, door: Doorkeeper) -> None:
+    def __init__(self, method: str, metadata: Any, door: Doorkeeper) -> None:
         self._method = method
-        self._cid = cid
+        self._metadata = metadata
+        self._cid = cid_of(metadata)
         self._door = door
 
     def unary(self, behavior: Callable[..., Any]) -> Callable[..., Any]:
         async def guarded(request: Any, context: aio.ServicerContext[Any, Any]) -> Any:
+            known = _KnownContext(context, self._metadata)
             with bind_cid(self._cid):
                 try:
-                    self._door.check_call(self._method, context, self._cid)
-                    return await behavior(request, context)
+                    self._door.check_call(self._method, known, self._cid)
+                    return await behavior(request, known)
                 except Exception as exc:
                     await self._fail(exc, context)
 
@@ -132,10 +154,11 @@ class _Call:
 
     def stream(self, behavior: Callable[..., Any]) -> Callable[..., Any]:
         async def guarded(request: Any, context: aio.ServicerContext[Any, Any]) -> Any:
+            known = _KnownContext(context, self._metadata)
             with bind_cid(self._cid):
                 try:
-                    self._door.check_call(self._method, context, self._cid)
-                    async for response in behavior(request, context):
+                    self._door.check_call(self._method, known, self._cid)
+                    async for response in behavior(request, known):
                         yield response
                 except Exception as exc:
                     await self._fail(exc, context)

@@ -7,11 +7,13 @@ from typing import Any
 import grpc
 
 from zato.common.cid import new_cid
-from zato.common.errors import PUBLIC, Unauthorized, WorkerLost, ZatoError, error_from
+from zato.common.errors import PUBLIC, Unauthorized, Unreachable, WorkerLost, ZatoError, error_from
 from zato.proto.errors.v1.errors_pb2 import ErrorDetail
 
 CID_KEY = "zato-cid"
 TOKEN_KEY = "authorization"  # noqa: S105 (a name)
+# Where a person's browser is. Believed of the web admin's certificate only.
+ADDRESS_KEY = "zato-address"
 ERROR_KEY = "zato-error-bin"
 # Health checks and reflection say nothing of the cluster, and the tools that ask for them send no token.
 OPEN_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.v1alpha.ServerReflection/")
@@ -27,8 +29,13 @@ _BROKEN = ("Stream removed", "Socket closed", "recvmsg:", "Connection reset", "B
 _PUBLIC = "A part of the platform that this needs cannot be used now: try again in a moment"
 
 
-def call_metadata(token: str, cid: str) -> Metadata:
-    return ((TOKEN_KEY, f"Bearer {token}"), (CID_KEY, cid))
+def call_metadata(token: str, cid: str, address: str = "") -> Metadata:
+    """
+    Args:
+        address: Of whom this is done for, when that is not the caller.
+    """
+    made = ((TOKEN_KEY, f"Bearer {token}"), (CID_KEY, cid))
+    return (*made, (ADDRESS_KEY, address)) if address else made
 
 
 def find(metadata: Iterable[tuple[str, str | bytes]] | None, key: str) -> str:
@@ -92,6 +99,7 @@ def error_from_call(call: Any, target: str) -> ZatoError:
         # By the other side, which stops.
         return WorkerLost(f"The call to {target} was cancelled", public=_PUBLIC)
     template = _details_by_code.get(code, "{target}: {details}")
-    is_lost = code is grpc.StatusCode.UNAVAILABLE and details.startswith(_BROKEN)
-    type_name = WorkerLost.__name__ if is_lost else ""
+    type_name = ""
+    if code is grpc.StatusCode.UNAVAILABLE:
+        type_name = (WorkerLost if details.startswith(_BROKEN) else Unreachable).__name__
     return error_from(type_name, template.format(target=target, details=details), {PUBLIC: _PUBLIC}, code.name)

@@ -72,20 +72,29 @@ class Client:
         return client
 
     def call(
-        self, method: UnaryMethod[Response], request: Any, *, timeout_s: float, cid: str = "", token: str = ""
+        self,
+        method: UnaryMethod[Response],
+        request: Any,
+        *,
+        timeout_s: float,
+        cid: str = "",
+        token: str = "",
+        address: str = "",
     ) -> Response:
         """
         Call `method` and return its answer.
 
         Args:
             token: Somebody's own, for this call instead of the client's.
+            address: Where that person is: believed of the web admin only.
 
         A future, not a blocking call: under gevent a blocking one holds a thread of the hub's small pool.
 
         Raises:
             ZatoError: The one that was raised at the other side; Unavailable or DeadlineExceeded when it can't be reached.
         """
-        future = method.future(request, timeout=timeout_s, metadata=call_metadata(token or self._token, cid or new_cid()))
+        metadata = call_metadata(token or self._token, cid or new_cid(), address)
+        future = method.future(request, timeout=timeout_s, metadata=metadata)
         try:
             return future.result()
         except grpc.RpcError as exc:

@@ -1,6 +1,6 @@
 """Errors as messages. Knows nothing of gRPC, so that processes that speak none can send and read them too."""
 
-from zato.common.errors import InternalError, ZatoError
+from zato.common.errors import InternalError, Unavailable, Unreachable, ZatoError
 from zato.proto.errors.v1.errors_pb2 import ErrorDetail
 
 # A call whose trailers are over 8 kB fails in gRPC instead. The message goes twice, also as the status's own text,
@@ -12,7 +12,9 @@ _MAX_ATTRIBUTES_BYTES = 2000
 
 def error_detail(error: ZatoError, cid: str) -> ErrorDetail:
     """Return what is sent of an error, cut to what a trailer holds."""
-    detail = ErrorDetail(type=type(error).__name__, message=sent_message(error), http_status=error.http_status, cid=cid)
+    # Whom we could not reach is our matter: whoever is told this has reached us.
+    kind = Unavailable if isinstance(error, Unreachable) else type(error)
+    detail = ErrorDetail(type=kind.__name__, message=sent_message(error), http_status=error.http_status, cid=cid)
     left = _MAX_ATTRIBUTES_BYTES
     for name, value in error.attributes.items():
         name, value = _sendable(name, _MAX_ATTRIBUTE_BYTES), _sendable(value, _MAX_ATTRIBUTE_BYTES)

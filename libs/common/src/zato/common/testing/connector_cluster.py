@@ -5,9 +5,12 @@ import shutil
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+import redis
 
 from zato.common.errors import Unavailable, ZatoError
 from zato.common.testing.connector_parts import Connector, Server
@@ -39,6 +42,21 @@ class Note(Service):
 
     def handle(self):
         note(self.channel.name, self.request.raw_request.decode())
+
+
+class Gated(Service):
+    """Notes that it has begun. Of a channel, the first 200 messages are done at once; the others wait until somebody opens."""
+
+    name = "@PROTOCOL@.gated"
+
+    def handle(self):
+        channel, line = self.channel.name, self.request.raw_request.decode()
+        note(channel + ".begun", line)
+        with open(os.path.join(FOLDER, channel + ".begun")) as file:
+            has_to_wait = line not in file.read().split()[:200]
+        while has_to_wait and not os.path.exists(os.path.join(FOLDER, channel + ".open")):
+            time.sleep(0.1)
+        note(channel, line)
 
 
 class Slow(Service):
@@ -73,6 +91,9 @@ class ConnectorCluster:
     """
     The first connector runs, the second one is there to be started. Whoever stops a part starts it again.
 
+        with Cluster(odb_url, redis_url) as cluster:
+            cluster.make_channel("orders", "amqp.note", queue="orders")
+
     Attributes:
         protocol: As in the names of its kinds.
         module: What starts a connector.
@@ -87,17 +108,31 @@ class ConnectorCluster:
     prefetch: ClassVar[str]
     setting: ClassVar[str] = ""
 
-    def __init__(self, odb_url: str, redis_url: str, /, **settings: Any) -> None:
+    def __init__(
+        self, odb_url: str, redis_url: str, /, server_settings: Mapping[str, Any] | None = None, **settings: Any
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="zato-test-files-"))
+        self._redis = redis.Redis.from_url(redis_url, decode_responses=True)
         addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
         known = {self.setting or f"connector_{self.protocol}_addresses": addresses}
-        self.server = Server("server1", odb_url, redis_url, f"test-{free_port()}", **known)
+        self.server = Server("server1", odb_url, redis_url, f"test-{free_port()}", **known, **(server_settings or {}))
         self.http_address = f"127.0.0.1:{free_port()}"
         more: tuple[dict[str, Any], ...] = ({"http_address": self.http_address}, {})
         self.connectors = [
             Connector(self.module, f"{self.protocol}{at + 1}", address, [self.server.address], **settings, **more[at])
             for at, address in enumerate(addresses)
         ]
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.end()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
+        self.end()
 
     def start(self) -> None:
         self.server.start()
@@ -127,8 +162,12 @@ class ConnectorCluster:
         """Give messages to a channel, and return once all of them are kept or done. The connector may die meanwhile."""
         raise NotImplementedError
 
-    def give_malformed(self, name: str) -> None:
-        """Give a channel some hundreds of messages such as no library makes."""
+    def give_malformed(self, name: str) -> int:
+        """
+        Give a channel ten thousand messages such as no library makes.
+
+        Returns how many of them the connector has to take: of all others the peer has heard that they are refused, and why.
+        """
         raise NotImplementedError
 
     def is_empty(self, name: str) -> bool:
@@ -144,6 +183,18 @@ class ConnectorCluster:
         raise NotImplementedError
 
     # What all can do
+
+    def create(self, kind: str, name: str, **options: Any) -> bool:
+        """Make an object. Returns whether that could be done: not while its kind is unknown, nor where it is there already."""
+        with contextlib.suppress(ZatoError):
+            self.server.invoke(f"zato.{kind}.create", {"name": name, **options})
+            return True
+        return False
+
+    def make_channel(self, name: str, service: str, **options: Any) -> None:
+        """Make a channel, and wait until messages can come."""
+        self.server.invoke(f"zato.channel-{self.protocol}.create", {"name": name, "service": service, **options})
+        self.await_connected(name)
 
     @contextlib.contextmanager
     def giving(self, name: str, bodies: Sequence[str]) -> Iterator[None]:
@@ -163,6 +214,21 @@ class ConnectorCluster:
         assert not thread.is_alive(), "not all messages were taken"
         if errors:
             raise errors[0]
+
+    @contextlib.contextmanager
+    def given(self, name: str, bodies: Sequence[str]) -> Iterator[None]:
+        """Have all of them with the peer, confirmed and so not to be lost, as long as the channel takes not all of them."""
+        self.give(name, bodies)
+        yield
+
+    def open(self, name: str) -> None:
+        """Let go the messages of a channel that wait in the service `gated`, and all that come."""
+        (self.folder / f"{name}.open").touch()
+
+    def remembered(self, name: str) -> int:
+        """Return how many messages of a channel the inbox has marked as done."""
+        keys = list(self._redis.scan_iter(f"*:{name}:*", count=1000))
+        return sum(value == "done" for value in self._redis.mget(keys)) if keys else 0
 
     def edit(self, name: str, **options: Any) -> None:
         self.server.invoke(f"zato.channel-{self.protocol}.edit", {"name": name, **options})

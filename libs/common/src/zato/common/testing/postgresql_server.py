@@ -74,10 +74,15 @@ class PostgreSQLServer(ServerProcess):
         return True
 
 
-def fresh_database(url: str) -> str:
-    """Make an empty database in the PostgreSQL at `url` and return its URL."""
+def fresh_database(url: str, like: str = "") -> str:
+    """
+    Make a database in the PostgreSQL at `url` and return its URL.
+
+    Args:
+        like: URL of a database there that it is a copy of, to which nobody is connected; without it, it is empty.
+    """
     name = f"zato_test_{secrets.token_hex(6)}"
-    run_sql(url, f"CREATE DATABASE {name} TEMPLATE template0")
+    run_sql(url, f"CREATE DATABASE {name} TEMPLATE {urlsplit(like).path[1:] or 'template0'}")
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 

@@ -1,12 +1,16 @@
 """Servers as child processes: started on a free port, awaited, ended by their process id."""
 
 import contextlib
+import fcntl
+import functools
 import os
 import pwd
 import random
+import re
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,12 +23,33 @@ _given: set[int] = set()
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens at, and that this process was not given before."""
+    """Return a TCP port of 127.0.0.1 that nobody listens at, and that no process of tests which runs was given before."""
     for port in random.sample(_PORTS, len(_PORTS)):
-        if port not in _given and _can_listen(port):
+        if port not in _given and _reserve(port) and _can_listen(port):
             _given.add(port)
             return port
     raise RuntimeError(f"no port is free among {_PORTS.start}–{_PORTS.stop - 1}")
+
+
+def give_free_ports(file: Path) -> None:
+    """Put ports that only we are given in the place of all ports of 127.0.0.1 in a file, e.g. a new cluster's cluster.toml."""
+    file.write_text(re.sub(r"127\.0\.0\.1:\d+", lambda _: f"127.0.0.1:{free_port()}", file.read_text()))
+
+
+def _reserve(port: int) -> bool:
+    """Keep a port from other processes that run tests on this machine, until ours ends."""
+    try:
+        fcntl.lockf(_reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+@functools.cache
+def _reservations() -> int:
+    """Return the file of which each byte is a port, locked by whom it was given to. The lock ends with the process."""
+    path = Path(tempfile.gettempdir()) / f"zato-test-ports-{os.geteuid()}"
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def _can_listen(port: int) -> bool:

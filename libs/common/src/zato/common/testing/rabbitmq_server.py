@@ -78,6 +78,11 @@ class RabbitMQServer:
             ["/usr/bin/env", "-i", *settings, _PROGRAM], log=folder / "output.log", is_ready=self._is_ready
         )
 
+    @property
+    def pid(self) -> int:
+        """Of the broker itself, while it runs."""
+        return int(self._pid_file.read_text())
+
     def start(self) -> None:
         self._pid_file.unlink(missing_ok=True)
         self._broker.start(_START_S)
@@ -105,10 +110,10 @@ class RabbitMQServer:
 
     def pause(self) -> None:
         """Let it keep its connections but answer nobody."""
-        os.kill(int(self._pid_file.read_text()), signal.SIGSTOP)
+        os.kill(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        os.kill(int(self._pid_file.read_text()), signal.SIGCONT)
+        os.kill(self.pid, signal.SIGCONT)
 
     def end(self) -> None:
         """End it and what belongs to it."""
@@ -122,7 +127,7 @@ class RabbitMQServer:
     def _signal(self, number: signal.Signals) -> None:
         """Send it to the broker, of which the process that we started is a shell around; return once it has ended."""
         with contextlib.suppress(OSError, ValueError, psutil.NoSuchProcess):
-            broker = psutil.Process(int(self._pid_file.read_text()))
+            broker = psutil.Process(self.pid)
             broker.send_signal(number)
             eventually(lambda: not _runs(broker), timeout_s=_END_S, what="the broker to end")
 

@@ -104,9 +104,16 @@ class Accounts:
                 session.add(row)
                 session.flush()
                 audit(session, author, "create", kind=KIND, name=row.name, after={"role": row.role})
-        except IntegrityError:
-            raise AlreadyExists(f"There is an account '{wanted.name}' already") from None
+        except IntegrityError as exc:
+            if not self._is_there(wanted.name):
+                # Something else was wrong, which choosing another name would not mend.
+                raise
+            raise AlreadyExists(f"There is an account '{wanted.name}' already: choose another name") from exc
         return _public(row) | ({} if wanted.password else {"password": password})
+
+    def _is_there(self, name: str) -> bool:
+        with self._database.reading() as session:
+            return session.execute(select(AccountRow.id).where(AccountRow.name == name)).first() is not None
 
     def edit(self, values: Mapping[str, Any], author: Author) -> dict[str, Any]:
         """

@@ -43,12 +43,13 @@ BEFORE_PASSWORD_IS_CHANGED = frozenset({"zato.ping", "zato.account.get-own", "za
 # gRPC methods as the sidecar forwards them. Of the others only parts of the cluster make use.
 METHODS: Mapping[str, Role] = {
     "Invoker/Invoke": Role.VIEWER,
+    "Invoker/InvokeMany": Role.VIEWER,
     "ControlPlane/Deploy": Role.DEPLOYER,
     "Jobs/SetPaused": Role.OPERATOR,
     "Accounts/SignOut": Role.VIEWER,
 }
 # Which service is invoked is looked at beside this.
-_METHODS_BEFORE_PASSWORD_IS_CHANGED = frozenset({"Invoker/Invoke", "Accounts/SignOut"})
+_METHODS_BEFORE_PASSWORD_IS_CHANGED = frozenset({"Invoker/Invoke", "Invoker/InvokeMany", "Accounts/SignOut"})
 _PASSWORD_FIRST = "Your password has to be changed before anything else: 'zato account password' does it"  # noqa: S105
 
 

@@ -1,9 +1,10 @@
 """
 Pages of lists that can be long, as 3.x published them: `cur_page`, `page_size` and `query` in, `_meta` out. And `sort`, the
-name of what lists are ordered by, with "-" before it for the other way round.
+name of what lists are ordered by, with "-" before it for the other way round; and `filters`, what single fields have to be.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ LARGEST_PAGE = 1000
 # Whatever is beyond is asked for by a search.
 _LAST_PAGE = 1_000_000
 _MAX_QUERY_CHARACTERS = 200
-SORT = "sort"
+SORT, FILTERS = "sort", "filters"
 # What services that list take, as JSON Schema, and the page that they answer with.
 TAKES: Mapping[str, Schema] = {
     "query": text("What each one has to contain, in whichever of its fields", maxLength=_MAX_QUERY_CHARACTERS),
@@ -45,6 +46,13 @@ def sort_schema(names: Sequence[str]) -> Schema:
     )
 
 
+def filters_schema(fields: Mapping[str, Schema]) -> Schema:
+    """Return the schema of the input `filters`, of what has these fields."""
+    wanted = {"type": ["string", "number", "boolean", "null"]}
+    help = "What fields have to be, by their names: small and capital letters are the same, * stands for anything"
+    return {"type": "object", "description": help, "properties": dict.fromkeys(fields, wanted), "additionalProperties": False}
+
+
 def page_schema(item: Schema) -> Schema:
     """Return the schema of a page of such items."""
     return record({"data": array(item), "_meta": _META})
@@ -57,7 +65,8 @@ def listed_schema(item: Schema) -> Schema:
 
 def listed_takes(item: Schema) -> Schema:
     """Return the schema of what `listed` takes, of items that are all alike."""
-    takes = {**TAKES, SORT: sort_schema(list(item["properties"]))}
+    fields = item["properties"]
+    takes = {**TAKES, SORT: sort_schema(list(fields)), FILTERS: filters_schema(fields)}
     return record(takes, optional=takes)
 
 
@@ -103,7 +112,8 @@ class Page:
 
 def listed(found: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> Any:
     """
-    Return a list as it was published, with what contains `query`, ordered by `sort`; a page of it for those who ask for one.
+    Return a list as it was published, with what contains `query` and fits `filters`, ordered by `sort`; a page of it for those
+    who ask for one.
 
     Raises:
         InvalidOptions: Names the input that does not fit.
@@ -111,13 +121,39 @@ def listed(found: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> Any
     page, paginates = read_page(values), values.get("paginate")
     if paginates is not None and not isinstance(paginates, bool):
         raise _wrong("paginate", "true or false")
-    wanted = [each for each in found if not page.query or page.query in "\n".join(map(str, each.values())).lower()]
+    wanted = _filtered(found, values.get(FILTERS))
+    if page.query:
+        wanted = [each for each in wanted if page.query in "\n".join(map(str, each.values())).lower()]
     wanted = _sorted(wanted, values.get(SORT))
     asks = paginates if paginates is not None else not {"cur_page", "page_size"}.isdisjoint(values)
     return page.of(wanted) if asks else wanted
 
 
-def _sorted(found: list[Mapping[str, Any]], by: object) -> list[Mapping[str, Any]]:
+def _filtered(found: Sequence[Mapping[str, Any]], filters: object) -> Sequence[Mapping[str, Any]]:
+    if filters is None or not found:
+        return found
+    if not isinstance(filters, Mapping) or not all(name in found[0] for name in filters):
+        raise _wrong(FILTERS, f"values by the names of what is listed, of {', '.join(found[0])}")
+    for name, value in filters.items():
+        if value is not None and not isinstance(value, str | int | float):
+            raise _wrong(FILTERS, f"a text, a number, true, false or null for '{name:.100}'")
+        pattern = re.compile(".*".join(map(re.escape, _plain(value).split("*"))), re.DOTALL)
+        found = [each for each in found if any(pattern.fullmatch(text) for text in _texts(each.get(name)))]
+    return found
+
+
+def _texts(value: Any) -> Iterable[str]:
+    """Of a list one of its items has to fit; of an empty one, nothing."""
+    return map(_plain, value or ("",)) if isinstance(value, list | tuple) else (_plain(value),)
+
+
+def _plain(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "", True: "true", False: "false"}[value]
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value).lower()
+
+
+def _sorted(found: Sequence[Mapping[str, Any]], by: object) -> Sequence[Mapping[str, Any]]:
     if by is None or by == "":
         return found
     name = by.removeprefix("-") if isinstance(by, str) else ""

@@ -1,26 +1,21 @@
-"""Admin services for statistics, `zato.stats.*`, and for runs that are worth a look: `zato.service.slow-response.*` …"""
+"""Admin services for statistics, `zato.stats.*`, and for how a service fared, `zato.service.get-by-name`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import redis
-
-from zato.common.errors import BadRequest, NotFound, Unavailable
+from zato.common.errors import BadRequest, Unavailable
 from zato.common.text_formats import parse_time
 from zato.server.accounts.roles import Role
 from zato.server.admin.actions import Action, Area, Run, Values
 from zato.server.admin.noting import noted
-from zato.server.admin.pages import TAKES, page_schema, read_page
-from zato.server.admin.service_states import EDITED, SERVICE, edit_service, find_entry, service_by_name
+from zato.server.admin.service_states import SERVICE, find_entry, service_by_name
 from zato.server.control.changes import Author
 from zato.server.describe.kinds import which
-from zato.server.describe.schemas import Schema, array, boolean, integer, nullable, number, record, text
+from zato.server.describe.schemas import array, boolean, integer, nullable, number, record, text
 from zato.server.http.traffic import CHANNEL, SERVER
 from zato.server.services.moments import utc_now
-from zato.server.services.recordings import ERROR, SAMPLE, SLOW, Recordings
 from zato.server.services.statistics_reading import Numbers, StatisticsReader, Window
 from zato.server.services.store import INTERNAL_PREFIX
 
@@ -36,8 +31,6 @@ _RANKS: Mapping[str, Callable[[Numbers], float]] = {
     "time": lambda numbers: numbers.total_us,
 }
 _LAST_HOUR = timedelta(hours=1)
-
-
 _STATISTICS, _SERVICES = Area("Statistics"), Area("Services")
 _RANGE = {
     "start": text("From when on, ISO 8601, UTC unless it says otherwise"),
@@ -98,15 +91,6 @@ _WITH_NUMBERS = {
     "time_max_all_time": number("Milliseconds of its longest run ever"),
     "time_mean_all_time": number("Milliseconds that a run takes, on average"),
 }
-_SAMPLE = {
-    "service_id": integer("Number of the service"),
-    "sample_req_resp_freq": integer("Every how many runs a sample is kept; 0 for none"),
-    "sample_cid": text("Correlation id of the latest one"),
-    "sample_req_ts": text("When the request came, UTC", format="date-time"),
-    "sample_resp_ts": text("When the answer went, UTC", format="date-time"),
-    "sample_req": text("The request"),
-    "sample_resp": text("The answer"),
-}
 # The first day of the period that a day is in, and the first one after it.
 _PERIODS: Mapping[str, tuple[Callable[[date], date], Callable[[date], date]]] = {
     "day": (lambda day: day, lambda day: day + timedelta(days=1)),
@@ -116,7 +100,7 @@ _PERIODS: Mapping[str, tuple[Callable[[date], date], Callable[[date], date]]] = 
 }
 
 
-def statistics_actions(reader: StatisticsReader, http: StatisticsReader, recordings: Recordings) -> dict[str, Action]:
+def statistics_actions(reader: StatisticsReader, http: StatisticsReader) -> dict[str, Action]:
     """
     Return the actions by the names of their services.
 
@@ -126,12 +110,13 @@ def statistics_actions(reader: StatisticsReader, http: StatisticsReader, recordi
     """
     return {
         **{f"zato.stats.{name}": each for name, each in _number_actions(reader, http).items()},
-        **{f"zato.service.{name}": each for name, each in _sample_actions(reader, recordings).items()},
-        **{
-            f"zato.service.{group}.{name}": each
-            for group, recorded in _RECORDED.items()
-            for name, each in _recording_actions(recordings, recorded).items()
-        },
+        "zato.service.get-by-name": _SERVICES.action(
+            lambda admin, values, author: with_numbers(reader, service_by_name(admin, values, author)),
+            Role.VIEWER,
+            "Return the service that the name or the id says, and how it has fared",
+            takes=which({}),
+            returns=record({**SERVICE["properties"], **_WITH_NUMBERS}, optional=_WITH_NUMBERS),
+        ),
     }
 
 
@@ -198,39 +183,6 @@ def _number_actions(reader: StatisticsReader, http: StatisticsReader) -> dict[st
             returns=array(_RANKING),
         )
     return made
-
-
-def _sample_actions(reader: StatisticsReader, recordings: Recordings) -> dict[str, Action]:
-    frequency = _SAMPLE["sample_req_resp_freq"]
-    return {
-        "get-by-name": _SERVICES.action(
-            lambda admin, values, author: with_numbers(reader, service_by_name(admin, values, author)),
-            Role.VIEWER,
-            "Return the service that the name or the id says, and how it has fared",
-            takes=which({}),
-            returns=record({**SERVICE["properties"], **_WITH_NUMBERS}, optional=_WITH_NUMBERS),
-        ),
-        "get-request-response": _SERVICES.action(
-            lambda admin, values, _author: latest_sample(recordings, admin, values),
-            Role.DEVELOPER,
-            "Return the latest sample of a service's request and response",
-            takes=which({}),
-            returns=record(_SAMPLE, optional=_SAMPLE.keys() - {"service_id", "sample_req_resp_freq"}),
-        ),
-        "configure-request-response": _SERVICES.action(
-            configure_samples,
-            Role.DEPLOYER,
-            "Say how often a sample of a service's request and response is kept",
-            takes=record(
-                {"name": text("Name of the service", minLength=1), "sample_req_resp_freq": {**frequency, "default": 0}},
-                optional=("sample_req_resp_freq",),
-            ),
-            returns=EDITED,
-        ),
-    }
-
-
-# Numbers
 
 
 def ranked(
@@ -451,148 +403,3 @@ def _by_period(reader: StatisticsReader, period: str) -> Run:
         return ranked(reader, start, stop, values)
 
     return summarise
-
-
-# Runs that are worth a look
-
-
-@dataclass(frozen=True, slots=True)
-class _Recorded:
-    """
-    Args:
-        what: As `zato.server.services.recordings` calls them.
-        label: What one of them is, for people.
-        shown: What each has beside what all have.
-        messages: What only those see who look at a single one.
-    """
-
-    what: str
-    label: str
-    shown: Mapping[str, Schema]
-    messages: Mapping[str, Schema]
-
-
-_RUN = {
-    "cid": text("Correlation id of the run"),
-    "req_ts": text("When the request came, UTC", format="date-time"),
-    "resp_ts": text("When the answer went, UTC", format="date-time"),
-    "proc_time": number("Milliseconds that it took"),
-    "channel": text("The channel that it came in by"),
-    "server": text("Server that it ran in"),
-    "version": integer("Version of the service's file"),
-}
-_MESSAGES = {"req": text("The request"), "resp": text("The answer")}
-_RECORDED: Mapping[str, _Recorded] = {
-    "slow-response": _Recorded(
-        SLOW,
-        "slow run",
-        {"slow_threshold": integer("Milliseconds above which it is slow")},
-        _MESSAGES,
-    ),
-    "sample": _Recorded(SAMPLE, "sample", {}, _MESSAGES),
-    "error": _Recorded(
-        ERROR,
-        "failed run",
-        {"type": text("Name of the error"), "message": text("What it says")},
-        {"traceback": text("Where it was raised")},
-    ),
-}
-
-
-def _recording_actions(recordings: Recordings, recorded: _Recorded) -> dict[str, Action]:
-    """Users' messages are in there."""
-    action = partial(_SERVICES.action, role=Role.DEVELOPER)
-    name, label = {"name": text("Name of the service", minLength=1)}, recorded.label
-    return {
-        "get-list": action(
-            _listing(recordings, recorded.what),
-            help=f"Return each {label} of a service that is kept, the newest first",
-            takes=record({**name, **TAKES}, optional=TAKES),
-            returns=page_schema(record({**_RUN, **recorded.shown})),
-        ),
-        "get": action(
-            _getting(recordings, recorded.what),
-            help=f"Return one {label} of a service",
-            takes=record({**name, "cid": text("Correlation id of the run")}),
-            returns=record({**_RUN, **recorded.shown, **recorded.messages}),
-        ),
-        "delete": action(
-            noted(_deleting(recordings, recorded.what), "name"),
-            help=f"Delete each {label} of a service that is kept",
-            takes=record(name),
-            returns=record({"deleted": integer("How many there were")}),
-        ),
-    }
-
-
-def _listing(recordings: Recordings, what: str) -> Run:
-    def listing(_admin: "Admin", values: Values, _author: Author) -> dict[str, Any]:
-        page = read_page(values)
-        found = [each for each in _read(recordings, what, values) if page.query in str(list(each.values())).lower()]
-        shown = [{name: value for name, value in each.items() if name not in ("req", "resp", "traceback")} for each in found]
-        return page.of(shown)
-
-    return listing
-
-
-def _getting(recordings: Recordings, what: str) -> Run:
-    def getting(_admin: "Admin", values: Values, _author: Author) -> dict[str, Any]:
-        for each in _read(recordings, what, values):
-            if each["cid"] == values.get("cid"):
-                return each
-        raise NotFound(f"Nothing is kept of service '{values['name']}' with the cid '{values.get('cid')!s:.64}'")
-
-    return getting
-
-
-def _deleting(recordings: Recordings, what: str) -> Run:
-    def deleting(_admin: "Admin", values: Values, _author: Author) -> dict[str, int]:
-        try:
-            return {"deleted": recordings.delete(what, _name(values))}
-        except redis.RedisError as exc:
-            raise _away() from exc
-
-    return deleting
-
-
-def _read(recordings: Recordings, what: str, values: Values) -> list[dict[str, Any]]:
-    try:
-        return [_with_times(each) for each in recordings.read(what, _name(values))]
-    except redis.RedisError as exc:
-        raise _away() from exc
-
-
-def _with_times(each: dict[str, Any]) -> dict[str, Any]:
-    times = {name: datetime.fromtimestamp(each[name], UTC).isoformat() for name in ("req_ts", "resp_ts")}
-    return {**each, **times}
-
-
-def _name(values: Values) -> str:
-    name = values.get("name")
-    if not isinstance(name, str) or not name:
-        raise BadRequest("'name' takes the name of a service")
-    return name
-
-
-def _away() -> Unavailable:
-    return Unavailable("What was kept of services cannot be looked at now: Redis does not answer")
-
-
-def latest_sample(recordings: Recordings, admin: "Admin", values: Values) -> dict[str, Any]:
-    """As it was published: the latest one, with how often one is taken."""
-    entry = find_entry(admin, values)
-    made: dict[str, Any] = {"service_id": entry.id, "sample_req_resp_freq": entry.sample_every}
-    for each in _read(recordings, SAMPLE, {"name": entry.name})[:1]:
-        made |= {
-            "sample_cid": each["cid"],
-            "sample_req_ts": each["req_ts"],
-            "sample_resp_ts": each["resp_ts"],
-            "sample_req": each["req"],
-            "sample_resp": each["resp"],
-        }
-    return made
-
-
-def configure_samples(admin: "Admin", values: Values, author: Author) -> dict[str, Any]:
-    """Keep the request and the answer of every so many runs of a service."""
-    return edit_service(admin, {"name": _name(values), "sample_every": values.get("sample_req_resp_freq", 0)}, author)

@@ -1,6 +1,7 @@
 """Creating, changing and deleting objects: one transaction for each change, then a nudge to everyone who follows."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
@@ -11,7 +12,7 @@ from zato.common.errors import AlreadyExists, Conflict, InvalidOptions, NotFound
 from zato.common.kinds import Kind
 from zato.common.options import option_values, parse_options
 from zato.common.secrets import MASK, SecretBox
-from zato.server.control.changes import Author, lock_changes, next_version, record
+from zato.server.control.changes import Author, current_version, lock_changes, next_version, record
 from zato.server.control.kinds import Kinds
 from zato.server.control.state import ConfigObject
 from zato.server.odb.database import Database
@@ -20,7 +21,19 @@ from zato.server.odb.tables import ObjectRow, ReferenceRow
 _MAX_NAME_CHARACTERS = 200
 _MAX_ID = 2**31 - 1
 
+# Lists of so many kinds are kept at hand.
+_KEPT_LISTS = 8
+
 Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """The objects of a kind, as they are in this version of the configuration."""
+
+    version: int
+    kind: Kind
+    objects: list[dict[str, Any]]
 
 
 class Objects:
@@ -35,6 +48,7 @@ class Objects:
         self._box = box
         self._bus = bus
         self._topic = topic
+        self._lists: dict[str, _List] = {}
 
     def create(self, kind_name: str, values: Values, author: Author) -> dict[str, Any]:
         """
@@ -139,11 +153,28 @@ class Objects:
             return _public(session, kind, _get(session, kind, values))
 
     def get_list(self, kind_name: str) -> list[dict[str, Any]]:
+        """Return all objects of a kind, by name. Pages that stay open ask often, so it is kept for as long as it is true."""
         kind = self._kinds.registry.get(kind_name)
         with self._database.reading() as session:
-            rows = session.execute(select(ObjectRow).where(ObjectRow.kind == kind.name).order_by(ObjectRow.name)).scalars()
-            references = _all_references(session, kind)
-            return [_shown(row, {**dict.fromkeys(kind.references, ""), **references.get(row.id, {})}) for row in rows]
+            version = current_version(session)
+            kept = self._lists.get(kind.name)
+            if kept is None or kept.version != version or kept.kind is not kind:
+                kept = _List(version, kind, self._read_list(session, kind))
+        self._keep(kept)
+        # Whoever asked may change what they got.
+        return [dict(each) for each in kept.objects]
+
+    def _keep(self, kept: _List) -> None:
+        # The first one is that which nobody asked for the longest.
+        self._lists.pop(kept.kind.name, None)
+        self._lists[kept.kind.name] = kept
+        if len(self._lists) > _KEPT_LISTS:
+            del self._lists[next(iter(self._lists))]
+
+    def _read_list(self, session: Session, kind: Kind) -> list[dict[str, Any]]:
+        rows = session.execute(select(ObjectRow).where(ObjectRow.kind == kind.name).order_by(ObjectRow.name)).scalars()
+        references = _all_references(session, kind)
+        return [_shown(row, {**dict.fromkeys(kind.references, ""), **references.get(row.id, {})}) for row in rows]
 
     def get_users(self, kind_name: str, values: Values) -> list[dict[str, Any]]:
         """Return the objects that refer to this one, which can't be deleted while they do. Raises NotFound."""

@@ -71,7 +71,7 @@ _STATUS = record(
     }
 )
 _USER = record({"id": integer("Number of the object"), "kind": text("Its kind"), "name": text("Its name")})
-_PINGED = record(
+PINGED = record(
     {
         "is_ok": boolean("Whether the other side answered"),
         "error": text("Why it did not"),
@@ -146,7 +146,7 @@ OPERATIONS: Mapping[str, Callable[[Kind], ActionDescription]] = {
     "ping": lambda kind: ActionDescription(
         "Reach out to the other side now, and say whether it answers",
         record({"name": text("Name of the connection", minLength=1)}),
-        _PINGED,
+        PINGED,
     ),
     "change-password": _change_password,
 }

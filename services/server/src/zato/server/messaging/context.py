@@ -1,6 +1,8 @@
 """What a service finds of a message beside its body: `self.request.amqp`."""
 
+import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from bunch import bunchify
@@ -14,17 +16,25 @@ class MessageContext:
         verdict: What the service asked for: "ack", "reject", or "" while it said nothing.
     """
 
-    def __init__(self, body: bytes, message_id: str, attempt: int, context: Mapping[str, Any]) -> None:
-        self.msg = ReceivedMessage(body, message_id, attempt, context)
+    def __init__(self, body: bytes, message_id: str, attempt: int, context_json: bytes) -> None:
+        self._body = body
+        self._message_id = message_id
+        self._attempt = attempt
+        self._context_json = context_json
         self.verdict = ""
+
+    @cached_property
+    def msg(self) -> "ReceivedMessage":
+        # Most services want the body alone.
+        return ReceivedMessage(self._body, self._message_id, self._attempt, json.loads(self._context_json or b"{}"))
 
     @property
     def data(self) -> str | bytes:
         """The body: text, or bytes where it is none."""
         try:
-            return self.msg.body.decode()
+            return self._body.decode()
         except UnicodeDecodeError:
-            return self.msg.body
+            return self._body
 
     def ack(self) -> None:
         """Have the message acknowledged once the service has ended well, whatever the channel does by default."""

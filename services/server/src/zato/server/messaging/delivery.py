@@ -1,11 +1,9 @@
 """`Invoker.Deliver`: connectors' messages, each handed to its service, and what came of each said on its own."""
 
-import json
 import time
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
-
-import gevent
+from typing import BinaryIO
 
 from zato.common.cid import new_cid
 from zato.common.errors import BadRequest, Unavailable
@@ -13,9 +11,11 @@ from zato.common.logs import bind_cid, get_logger
 from zato.common.rpc.details import as_zato_error, error_detail
 from zato.proto.invoker.v1 import invoker_pb2 as messages
 from zato.server.http import formats
+from zato.server.lines import FrequentLines
 from zato.server.messaging.context import MessageContext
 from zato.server.messaging.inbox import Entry, Inbox
 from zato.server.messaging.leases import Leases
+from zato.server.messaging.together import run_together
 from zato.server.services.context import ChannelInfo
 from zato.server.services.invoke import Invoker
 from zato.server.services.overseer import Overseer
@@ -26,13 +26,21 @@ log = get_logger(__name__)
 _FORMATS = {"": "json", "json": "json", "raw": ""}
 
 
+class MessageLog(FrequentLines):
+    def __init__(self, part: str, stream: BinaryIO | None) -> None:
+        super().__init__(__name__, "message_done", part, stream)
+
+
 class Deliveries:
-    def __init__(self, server: str, invoker: Invoker, overseer: Overseer, inbox: Inbox, leases: Leases) -> None:
+    def __init__(
+        self, server: str, invoker: Invoker, overseer: Overseer, inbox: Inbox, leases: Leases, message_log: MessageLog
+    ) -> None:
         self._server = server
         self._invoker = invoker
         self._overseer = overseer
         self._inbox = inbox
         self._leases = leases
+        self._message_log = message_log
 
     def deliver(self, message: bytes, deadline_s: float) -> bytes:
         """
@@ -45,12 +53,13 @@ class Deliveries:
             raise BadRequest(f"'data_format' takes json or raw, not '{request.data_format:.40}'")
         if request.lease:
             self._leases.check(request.lease, request.lease_epoch)
-        run = partial(self._deliver_one, request, request.timeout_s or deadline_s)
+        channel = ChannelInfo(request.channel, request.channel_type, _FORMATS[request.data_format])
+        run = partial(self._deliver_one, request, channel, request.timeout_s or deadline_s)
         results = _in_order(run, request.messages) if request.is_ordered else _together(run, request.messages)
         return messages.DeliverResponse(results=results, server=self._server).SerializeToString()
 
     def _deliver_one(
-        self, request: messages.DeliverRequest, timeout_s: float, delivery: messages.Delivery
+        self, request: messages.DeliverRequest, channel: ChannelInfo, timeout_s: float, delivery: messages.Delivery
     ) -> messages.Delivered:
         entry: Entry | None = None
         if request.inbox_s and delivery.id:
@@ -63,7 +72,7 @@ class Deliveries:
         cid = delivery.cid or new_cid()
         try:
             with bind_cid(cid):
-                result = self._invoke(request, delivery, timeout_s, cid)
+                result = self._invoke(request, channel, delivery, timeout_s, cid)
         except BaseException:
             if entry is not None:
                 entry.release()
@@ -76,15 +85,18 @@ class Deliveries:
         return result
 
     def _invoke(
-        self, request: messages.DeliverRequest, delivery: messages.Delivery, timeout_s: float, cid: str
+        self,
+        request: messages.DeliverRequest,
+        channel: ChannelInfo,
+        delivery: messages.Delivery,
+        timeout_s: float,
+        cid: str,
     ) -> messages.Delivered:
-        data_format = _FORMATS[request.data_format]
+        body, data_format = delivery.body, channel.data_format
         started = time.perf_counter()
-        made = ServiceRequest(delivery.body, lambda: formats.load(data_format, delivery.body), {}, None)
-        channel = ChannelInfo(request.channel, request.channel_type, data_format)
+        made = ServiceRequest(body, lambda: formats.load(data_format, body), {}, None)
+        made.message = context = MessageContext(body, delivery.id, delivery.attempt, delivery.context_json)
         try:
-            context = json.loads(delivery.context_json or b"{}")
-            made.message = MessageContext(delivery.body, delivery.id, delivery.attempt, context)
             invoke = partial(self._invoker.invoke, cid=cid, channel=channel, environ={})
             response = self._overseer.run(timeout_s, invoke, request.service, made)
             payload, _ = formats.dump(data_format, response.payload)
@@ -97,16 +109,21 @@ class Deliveries:
                 # Operators read the reason among the dead letters; nobody from outside does.
                 error = type(error)(f"{type(exc).__name__}: {exc}")
             return messages.Delivered(outcome=messages.Delivered.FAILED, error=error_detail(error, cid), cid=cid)
-        elapsed_ms = round((time.perf_counter() - started) * 1000, 2)
-        log.info(
-            "message_done", service=request.service, channel=request.channel, attempt=delivery.attempt, duration_ms=elapsed_ms
-        )
-        verdict = made.message.verdict
-        outcome = messages.Delivered.REJECTED if verdict == "reject" else messages.Delivered.DONE
-        return messages.Delivered(outcome=outcome, cid=cid, payload=payload, is_explicit=bool(verdict))
+        fields = {
+            "service": request.service,
+            "channel": request.channel,
+            "attempt": delivery.attempt,
+            "duration_ms": round((time.perf_counter() - started) * 1000, 2),
+        }
+        self._message_log.add(cid, fields)
+        outcome = messages.Delivered.REJECTED if context.verdict == "reject" else messages.Delivered.DONE
+        return messages.Delivered(outcome=outcome, cid=cid, payload=payload, is_explicit=bool(context.verdict))
 
 
-def _in_order(run: Any, deliveries: Any) -> list[messages.Delivered]:
+_DeliverOne = Callable[[messages.Delivery], messages.Delivered]
+
+
+def _in_order(run: _DeliverOne, deliveries: Sequence[messages.Delivery]) -> list[messages.Delivered]:
     results: list[messages.Delivered] = []
     for delivery in deliveries:
         results.append(run(delivery))
@@ -115,20 +132,15 @@ def _in_order(run: Any, deliveries: Any) -> list[messages.Delivered]:
     return results + [messages.Delivered(outcome=messages.Delivered.NOT_DONE)] * (len(deliveries) - len(results))
 
 
-def _together(run: Any, deliveries: Any) -> list[messages.Delivered]:
+def _together(run: _DeliverOne, deliveries: Sequence[messages.Delivery]) -> list[messages.Delivered]:
     if len(deliveries) == 1:
         return [run(deliveries[0])]
-    greenlets = [gevent.spawn(run, delivery) for delivery in deliveries]
-    try:
-        gevent.joinall(greenlets)
-    finally:
-        # The call's time is up: nobody will hear what these come to.
-        gevent.killall([greenlet for greenlet in greenlets if not greenlet.dead], block=False)
-    results: list[messages.Delivered] = []
-    for greenlet in greenlets:
-        if isinstance(greenlet.exception, Unavailable):
+
+    def run_one(delivery: messages.Delivery) -> messages.Delivered:
+        try:
+            return run(delivery)
+        except Unavailable:
             # Redis has no inbox for it now; the others are done and have to be heard of.
-            results.append(messages.Delivered(outcome=messages.Delivered.NOT_DONE))
-        else:
-            results.append(greenlet.get())
-    return results
+            return messages.Delivered(outcome=messages.Delivered.NOT_DONE)
+
+    return run_together(run_one, deliveries)

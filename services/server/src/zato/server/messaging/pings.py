@@ -9,7 +9,8 @@ from zato.common.errors import BadRequest, NotFound, ZatoError
 from zato.server.accounts.roles import Role
 from zato.server.admin.actions import Action, Area
 from zato.server.control.changes import Author
-from zato.server.describe.schemas import boolean, number, record, text
+from zato.server.describe.kinds import PINGED
+from zato.server.describe.schemas import record, text
 from zato.server.messaging.publishing import ConnectorClient
 
 if TYPE_CHECKING:
@@ -17,13 +18,6 @@ if TYPE_CHECKING:
 
 
 _CONNECTORS = Area("Connectors")
-_PINGED = record(
-    {
-        "is_ok": boolean("Whether the other side answers"),
-        "error": text("Why not"),
-        "duration_ms": number("Milliseconds that it took"),
-    }
-)
 
 
 def connector_ping_actions(clients: Iterable[ConnectorClient]) -> dict[str, Action]:
@@ -34,7 +28,7 @@ def connector_ping_actions(clients: Iterable[ConnectorClient]) -> dict[str, Acti
             Role.OPERATOR,
             f"Say whether the other side of a {start} of {client.protocol} answers a connector, now",
             takes=record({"name": text("Name of the object", minLength=1)}),
-            returns=_PINGED,
+            returns=PINGED,
         )
         for client in clients
         for start in client.pinged

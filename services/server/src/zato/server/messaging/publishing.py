@@ -15,10 +15,10 @@ from zato.common.cid import new_cid
 from zato.common.connectors.errors import InDoubt, NotSent
 from zato.common.connectors.sending import DEFAULT_STORE_LIMIT, STORE, WAIT
 from zato.common.errors import (
-    PUBLIC,
     DeadlineExceeded,
     InvalidOptions,
     Unavailable,
+    Unreachable,
     WorkerLost,
     ZatoError,
     error_from,
@@ -133,20 +133,20 @@ class ConnectorClient:
         Call a connector; the next one where nobody takes the call.
 
         Raises:
-            ZatoError: What the connector raised. Unavailable, and nothing more than that, where none could be reached.
+            ZatoError: What the connector raised; Unreachable where none takes the call.
         """
         failure: ZatoError = NotSent("This server knows no connector of the protocol: set its addresses in the settings")
         answered: ZatoError | None = None
         for client, stub in self._in_turn():
             try:
                 return client.call(getattr(stub, method), request, timeout_s=timeout_s)
+            except Unreachable as exc:
+                failure = exc
             except Unavailable as exc:
                 if type(exc) is not Unavailable:
                     raise
-                failure = exc
-                if PUBLIC not in exc.attributes:
-                    # One that is there knows more than that another one is not.
-                    answered = exc
+                # One that is there knows more than that another one is not.
+                answered = exc
         raise answered or failure
 
     def _publish_within(self, connection: str, message: Stored, timeout_s: float, *, is_patient: bool) -> bytes:

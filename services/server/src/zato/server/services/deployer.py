@@ -11,7 +11,7 @@ from gevent.lock import RLock
 from zato.common.logs import get_logger
 from zato.server.packages.package import Package
 from zato.server.services.finding import NotDeployable, services_in
-from zato.server.services.modules import CannotImport, Generation, dependents_of, imported_names, publish
+from zato.server.services.modules import CannotImport, Generation, dependents_of, imported_names, main_module, publish
 from zato.server.services.name_patterns import NamePatterns
 from zato.server.services.schemas import Schemas
 from zato.server.services.store import ServiceEntry, ServiceStore
@@ -136,14 +136,20 @@ class Deployer:
 
     def surroundings(self, package: Package) -> Surroundings:
         """Return what somebody needs, beside the package, to try it elsewhere."""
-        owners = {top: loaded for loaded in self._running.values() for top in loaded.package.top_level}
-        wanted = [owners[top] for top in sorted(_imports(package) | package.top_level) if top in owners]
+        owners: dict[str, list[Loaded]] = {}
+        for loaded in self._running.values():
+            for top in loaded.package.top_level:
+                owners.setdefault(top, []).append(loaded)
+        shared = package.top_level & owners.keys()
+        # Those that import what this one has as well would no longer know which one they mean.
+        wanted = [loaded for loaded in self._running.values() if loaded.imports & shared]
+        wanted += [loaded for top in sorted(_imports(package) | shared) for loaded in owners.get(top, ())]
         needed: dict[str, Loaded] = {}
         while wanted:
             loaded = wanted.pop()
             if loaded.package.name not in needed and loaded.package.name != package.name:
                 needed[loaded.package.name] = loaded
-                wanted += [owners[top] for top in sorted(loaded.imports) if top in owners]
+                wanted += [other for top in sorted(loaded.imports) for other in owners.get(top, ())]
         services = {entry.name: name for name, loaded in self._running.items() for entry in loaded.services}
         return Surroundings(tuple(loaded.package for loaded in needed.values()), services)
 
@@ -220,12 +226,10 @@ class Deployer:
         self, new: Mapping[str, Package], kept: Mapping[str, Loaded], staying: set[str], others: Mapping[str, str]
     ) -> tuple[dict[str, Loaded], dict[str, CannotImport]]:
         remaining = [loaded for name, loaded in kept.items() if name not in new or name in staying]
-        failures = _clashing_modules(new.values(), remaining)
+        failures = _clashing_modules(new, kept, remaining)
         possible = [package for name, package in new.items() if name not in failures]
-        running = [loaded for name, loaded in kept.items() if name not in new]
-        generation = Generation(
-            possible, {name: module for each in running for name, module in each.modules.items()}, self._folder
-        )
+        running = {name: loaded.modules for name, loaded in kept.items() if name not in new}
+        generation = Generation(possible, running, self._folder)
         taken = {**others, **{entry.name: entry.file_name for loaded in remaining for entry in loaded.services}}
         loaded_now: dict[str, Loaded] = {}
         for package in possible:
@@ -242,7 +246,7 @@ class Deployer:
         before = {entry.cls for loaded in self._running.values() for entry in loaded.services}
         replaced = [module for loaded in self._running.values() for module in loaded.modules.values()]
         self._running = running
-        publish([module for loaded in running.values() for module in loaded.modules.values()], replaced)
+        publish({name: loaded.modules for name, loaded in running.items()}, replaced)
         services = [entry for loaded in running.values() for entry in loaded.services]
         self._store.replace_deployed(services)
         for entry in services:
@@ -303,20 +307,43 @@ def _imports(package: Package) -> frozenset[str]:
     return found - package.top_level
 
 
-def _clashing_modules(new: Iterable[Package], remaining: Iterable[Loaded]) -> dict[str, CannotImport]:
-    """Return the packages with a module that another one has: whoever imports it could mean only one of them."""
-    owners = {top: loaded.package.name for loaded in remaining for top in loaded.package.top_level}
+def _clashing_modules(
+    new: Mapping[str, Package], kept: Mapping[str, Loaded], remaining: Iterable[Loaded]
+) -> dict[str, CannotImport]:
+    """Return the packages with a module that others have too, where somebody who imports it could mean only one of them."""
+    owners: dict[str, list[str]] = {}
+    for loaded in remaining:
+        for top in loaded.package.top_level:
+            owners.setdefault(top, []).append(loaded.package.name)
     failures: dict[str, CannotImport] = {}
-    for package in new:
-        clashing = sorted(top for top in package.top_level if owners.get(top, package.name) != package.name)
-        if clashing:
-            failures[package.name] = CannotImport(
-                f"the module '{clashing[0]}' is already in {owners[clashing[0]]}: "
-                "call one of them differently, or undeploy the other first"
-            )
-        else:
-            owners.update(dict.fromkeys(package.top_level, package.name))
+    for package in new.values():
+        others = {top: owners[top] for top in sorted(package.top_level) if set(owners.get(top, ())) - {package.name}}
+        clashes = (_clash(package.name, top, names, new, kept) for top, names in others.items())
+        if clash := next(filter(None, clashes), None):
+            failures[package.name] = CannotImport(clash)
+            continue
+        for top in package.top_level:
+            owners.setdefault(top, []).append(package.name)
     return failures
+
+
+def _clash(name: str, top: str, others: Iterable[str], new: Mapping[str, Package], kept: Mapping[str, Loaded]) -> str:
+    """Return why a package cannot have a module that others have as well, "" if it can."""
+    others = [other for other in others if other != name]
+    main = next((other for other in others if main_module(other) == top), None)
+    if main is not None:
+        is_refused = main_module(name) == top
+        advice = "call one of them differently, or undeploy the other first"
+        return f"the module '{top}' is already in {main}: {advice}" if is_refused else ""
+    if name in kept and top in kept[name].package.top_level:
+        return ""
+    for importer, loaded in kept.items():
+        is_kept = new.get(importer, loaded.package) is loaded.package
+        if is_kept and importer not in (name, *others) and top in loaded.imports:
+            return (
+                f"the module '{top}' is already in {others[0]}, from where {importer} imports it: call one of them differently"
+            )
+    return ""
 
 
 def _call_after_add_to_store(entry: ServiceEntry) -> None:

@@ -5,6 +5,9 @@ A deployed module imports its siblings by name ("import models", "from orders.mo
 Each module gets an import function of its own, which finds the siblings of its own generation: while new code is being
 checked, old code that runs meanwhile still finds old code, even by an import inside a function.
 
+Each package is a namespace of its own: "import models" means its own models, whatever others have. What it does not have
+itself comes from the others: from the file or the package of that name, else from the only one that has such a module.
+
 The modules of one package are imported all, or none of them is there.
 """
 
@@ -15,12 +18,13 @@ import os
 import shutil
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from zato.server.packages.package import Package
 from zato.server.services.shims import shim
@@ -28,6 +32,8 @@ from zato.server.services.shims import shim
 _STANDARD = frozenset(sys.stdlib_module_names)
 # Tells our modules from libraries in sys.modules.
 _MARK = "__zato_deployed__"
+# Modules that cannot have their plain names in the process are below this one.
+_NAMESPACE = "deployed"
 _MAX_TRACEBACK = 20_000
 
 
@@ -76,30 +82,57 @@ def dependents_of(
     return found
 
 
+class _Key(NamedTuple):
+    """Names one module of one package, e.g. ("orders", "orders.models")."""
+
+    package: str
+    module: str
+
+    @property
+    def top(self) -> str:
+        return self.module.partition(".")[0]
+
+    @property
+    def is_main(self) -> bool:
+        return self.top == main_module(self.package)
+
+
+def main_module(package: str) -> str:
+    """Return the module that a file or package is called after; no other one may be called so too."""
+    return package.removesuffix(".py")
+
+
 class Generation:
     """
     A set of packages that see one another: new ones that are imported now, and running ones that stay as they are.
 
     Args:
         new: To be imported.
-        running: Modules that are kept, by name.
+        running: Modules that are kept, by package and name.
         folder: Where sources are written to, so that tracebacks show lines and `__file__` is a real file.
     """
 
-    def __init__(self, new: Iterable[Package], running: Mapping[str, ModuleType], folder: Path) -> None:
+    def __init__(self, new: Iterable[Package], running: Mapping[str, Mapping[str, ModuleType]], folder: Path) -> None:
         self._new = {package.name: package for package in new}
-        self._owners = {name: package for package in self._new.values() for name in package.modules}
-        self._modules: dict[str, ModuleType] = {name: module for name, module in running.items() if name not in self._owners}
+        kept = {package: modules for package, modules in running.items() if package not in self._new}
+        self._modules = {_Key(package, name): module for package, modules in kept.items() for name, module in modules.items()}
+        names = {_Key(package.name, name) for package in self._new.values() for name in package.modules} | set(self._modules)
+        self._known = frozenset(names)
+        # Which packages have a top-level module, sorted.
+        self._providers: dict[str, list[str]] = {}
+        for key in sorted(names):
+            if key.module == key.top:
+                self._providers.setdefault(key.top, []).append(key.package)
         # The packages that cannot be imported, and which of their modules failed to begin with.
         self._failed: dict[str, CannotImport] = {}
-        self._errors: dict[str, BaseException] = {}
+        self._errors: dict[_Key, BaseException] = {}
         # Which package got something of which one, and which module asked for which one: (importer, imported).
         self._given: set[tuple[str, str]] = set()
-        self._asked: set[tuple[str, str]] = set()
+        self._asked: set[tuple[_Key, _Key]] = set()
         self._folder = folder
         self._roots: dict[str, Path] = {}
         self._staged: dict[str, ModuleType | None] | None = None
-        self._imports: dict[str, frozenset[str]] = {}
+        self._imports: dict[_Key, frozenset[str]] = {}
 
     def load(self, package: Package) -> dict[str, ModuleType]:
         """
@@ -110,16 +143,17 @@ class Generation:
         """
         with self._staging():
             for name in package.services_modules:
-                if package.name not in self._failed and name not in self._errors:
-                    self._try_module(name)
+                key = _Key(package.name, name)
+                if package.name not in self._failed and key not in self._errors:
+                    self._try_module(key)
             self._fail_if_needed(package)
         if package.name in self._failed:
             raise self._failed[package.name]
-        return {name: module for name, module in self._modules.items() if self._owners.get(name) is package}
+        return {key.module: module for key, module in self._modules.items() if key.package == package.name}
 
     def imports_of(self, package: Package) -> frozenset[str]:
         """Return the top-level names that the modules which are loaded import from outside the package."""
-        names = (self._imports.get(name, frozenset()) for name in package.modules)
+        names = (self._imports.get(_Key(package.name, name), frozenset()) for name in package.modules)
         return frozenset().union(*names) - package.top_level
 
     def half_imported(self) -> dict[str, CannotImport]:
@@ -139,7 +173,10 @@ class Generation:
                 for name, why in step.items()
             }
 
-    def module(self, name: str) -> ModuleType:
+    def has(self, key: _Key) -> bool:
+        return key in self._known
+
+    def module(self, key: _Key) -> ModuleType:
         """
         Return a module, imported now if need be, and its parents before it.
 
@@ -147,31 +184,31 @@ class Generation:
             CannotImport: It is of a package that failed already.
             BaseException: Whatever the module raises.
         """
-        package = self._owners.get(name)
-        if package is not None and package.name in self._failed:
-            raise self._failed[package.name]
-        if name not in self._modules:
-            parent = self.module(name.rpartition(".")[0]) if "." in name else None
+        if key.package in self._failed:
+            raise self._failed[key.package]
+        if key not in self._modules:
+            parent_name, _, last = key.module.rpartition(".")
+            parent = self.module(_Key(key.package, parent_name)) if parent_name else None
             # Its parent may have imported it.
-            if name not in self._modules:
+            if key not in self._modules:
                 with self._staging():
-                    self._import(self._owners[name], name)
+                    self._import(key)
             if parent is not None:
-                setattr(parent, name.rpartition(".")[2], self._modules[name])
-        return self._modules[name]
+                setattr(parent, last, self._modules[key])
+        return self._modules[key]
 
-    def _try_module(self, name: str) -> None:
+    def _try_module(self, key: _Key) -> None:
         try:
-            self.module(name)
+            self.module(key)
         except (Exception, SystemExit) as exc:
-            self._errors.setdefault(name, exc)
+            self._errors.setdefault(key, exc)
 
     def _fail_if_needed(self, package: Package) -> None:
         """A module that cannot be imported fails its package, unless others asked for it and can do without."""
-        failed = {name: exc for name, exc in self._errors.items() if self._owners.get(name) is package}
-        for name, exc in failed.items():
+        failed = {key: exc for key, exc in self._errors.items() if key.package == package.name}
+        for key, exc in failed.items():
             is_optional = isinstance(exc, ImportError) and any(
-                asked == name and importer in self._modules for importer, asked in self._asked
+                asked == key and importer in self._modules for importer, asked in self._asked
             )
             if not is_optional:
                 self._fail(package, exc)
@@ -182,32 +219,33 @@ class Generation:
             self._failed[package.name] = _explain(package, self._root(package), exc)
         return self._failed[package.name]
 
-    def _import(self, package: Package, name: str) -> None:
-        path = package.modules[name]
-        module = self._new_module(package, name)
-        self._modules[name] = module
-        self._stage(module)
+    def _import(self, key: _Key) -> None:
+        package = self._new[key.package]
+        path = package.modules[key.module]
+        module = self._new_module(package, key)
+        self._modules[key] = module
+        self._stage(key, module)
         try:
             if path:
                 file = self._root(package) / path
                 source = file.read_bytes()
                 code = compile(source, str(file), "exec", dont_inherit=True)
-                self._imports[name] = imported_names(source)
+                self._imports[key] = imported_names(source)
                 exec(code, module.__dict__)  # noqa: S102 (this is what we are for)  # nosec B102
-            self._errors.pop(name, None)
+            self._errors.pop(key, None)
         except BaseException as exc:
-            self._modules.pop(name, None)
+            self._modules.pop(key, None)
             if isinstance(exc, Exception | SystemExit):
-                self._errors.setdefault(name, exc)
+                self._errors.setdefault(key, exc)
             raise
 
-    def _new_module(self, package: Package, name: str) -> ModuleType:
-        path, root = package.modules[name], self._root(package)
-        module = ModuleType(_module_name(name))
+    def _new_module(self, package: Package, key: _Key) -> ModuleType:
+        path, root = package.modules[key.module], self._root(package)
+        module = ModuleType(_module_name(key))
         is_package = path == "" or path.endswith("/__init__.py")
         location = str(root / path) if path else None
         # Of a folder without an __init__.py this is no file; resources are looked for beside it.
-        loader = _Loader(module, location or str(root / name.replace(".", "/") / "__init__.py"))
+        loader = _Loader(module, location or str(root / key.module.replace(".", "/") / "__init__.py"))
         spec = ModuleSpec(module.__name__, loader, origin=location, is_package=is_package)
         spec.has_location = bool(location)
         module.__spec__, module.__loader__ = spec, spec.loader
@@ -215,10 +253,10 @@ class Generation:
         if location:
             module.__file__ = location
         if is_package:
-            module.__path__ = _Path([str(root / name.replace(".", "/"))], self, name)
+            module.__path__ = _Path([str(root / key.module.replace(".", "/"))], self, key)
             spec.submodule_search_locations = module.__path__
         setattr(module, _MARK, package.version)
-        module.__dict__["__builtins__"] = {**vars(builtins), "__import__": self._importer(package, name, is_package=is_package)}
+        module.__dict__["__builtins__"] = {**vars(builtins), "__import__": self._importer(key, is_package=is_package)}
         return module
 
     def _root(self, package: Package) -> Path:
@@ -240,12 +278,14 @@ class Generation:
                 _restore(name, module)
             self._staged = None
 
-    def _stage(self, module: ModuleType) -> None:
+    def _stage(self, key: _Key, module: ModuleType) -> None:
         assert self._staged is not None
-        self._staged.setdefault(module.__name__, sys.modules.get(module.__name__))
-        sys.modules[module.__name__] = module
+        is_shared = len(self._providers[key.top]) > 1
+        for name in {module.__name__} if is_shared else _names_in_process(key.module, module):
+            self._staged.setdefault(name, sys.modules.get(name))
+            _enter(name, module)
 
-    def _importer(self, package: Package, importer: str, *, is_package: bool) -> Callable[..., Any]:
+    def _importer(self, importer: _Key, *, is_package: bool) -> Callable[..., Any]:
         def import_sibling_or_library(
             name: str,
             globals: Mapping[str, object] | None = None,
@@ -253,15 +293,16 @@ class Generation:
             fromlist: Sequence[str] | None = (),
             level: int = 0,
         ) -> Any:
-            wanted = _absolute(importer, name, level, fromlist, is_package=is_package) if level else name
+            wanted = _absolute(importer.module, name, level, fromlist, is_package=is_package) if level else name
             top = wanted.partition(".")[0]
-            if self._knows(wanted) and top not in _STANDARD:
-                module = self._give(package, importer, wanted)
+            package = self._provider(importer.package, top) if top not in _STANDARD or level else None
+            if package is not None and self.has(key := _Key(package, wanted)):
+                module = self._give(importer, key)
                 for item in _listed(module, fromlist):
-                    if not hasattr(module, item) and self._knows(f"{wanted}.{item}"):
-                        self._give(package, importer, f"{wanted}.{item}")
-                return module if fromlist or level else self._modules[top]
-            if level or (self._knows(top) and "." in wanted and hasattr(self.module(top), "__path__")):
+                    if not hasattr(module, item) and self.has(part := _Key(package, f"{wanted}.{item}")):
+                        self._give(importer, part)
+                return module if fromlist or level else self._modules[_Key(package, top)]
+            if level or (package and "." in wanted and hasattr(self.module(_Key(package, top)), "__path__")):
                 raise ModuleNotFoundError(f"No module named {wanted!r}", name=wanted)
             try:
                 return builtins.__import__(name, globals, locals, tuple(fromlist or ()), 0)
@@ -274,34 +315,46 @@ class Generation:
 
         return import_sibling_or_library
 
-    def _knows(self, name: str) -> bool:
-        return name in self._modules or name in self._owners
+    def _provider(self, importer: str, top: str) -> str | None:
+        """Return the package whose module an importer means; None if no package has it. Raises ImportError if two do."""
+        providers = self._providers.get(top, [])
+        if importer in providers:
+            return importer
+        main = [package for package in providers if main_module(package) == top]
+        found = main or providers
+        if len(found) > 1:
+            raise ImportError(
+                f"the module '{top}' is in {found[0]} and in {found[1]}: call one of them differently, or import it as a part "
+                "of a module that one of them has alone",
+                name=top,
+            )
+        return found[0] if found else None
 
-    def _give(self, package: Package, importer: str, name: str) -> ModuleType:
+    def _give(self, importer: _Key, key: _Key) -> ModuleType:
         """Return a module to one that asks for it; another package's fails as a whole, one of its own as Python has it."""
-        owner = self._owners.get(name)
+        owner = self._new.get(key.package)
         if owner is None:
-            return self._modules[name]
-        self._asked.add((importer, name))
-        if owner is package:
-            return self.module(name)
+            return self._modules[key]
+        self._asked.add((importer, key))
+        if key.package == importer.package:
+            return self.module(key)
         try:
-            module = self.module(name)
+            module = self.module(key)
         except CannotImport:
             raise
         except (Exception, SystemExit) as exc:
             raise self._fail(owner, exc) from exc
-        self._given.add((package.name, owner.name))
+        self._given.add((importer.package, key.package))
         return module
 
 
 class _Path(list[str]):
     """Where a package's modules are, by which the finder below knows whose they are."""
 
-    def __init__(self, folders: Iterable[str], generation: Generation, name: str) -> None:
+    def __init__(self, folders: Iterable[str], generation: Generation, key: _Key) -> None:
         super().__init__(folders)
         self.generation = generation
-        self.name = name
+        self.key = key
 
 
 class _Loader(SourceFileLoader):
@@ -325,25 +378,31 @@ class _Finder:
     def find_spec(name: str, path: object, target: ModuleType | None = None) -> ModuleSpec | None:
         if not isinstance(path, _Path):
             return None
-        wanted = f"{path.name}.{name.rpartition('.')[2]}"
-        return path.generation.module(wanted).__spec__ if path.generation._knows(wanted) else None
+        wanted = path.key._replace(module=f"{path.key.module}.{name.rpartition('.')[2]}")
+        return path.generation.module(wanted).__spec__ if path.generation.has(wanted) else None
 
 
 sys.meta_path.insert(0, _Finder())
 
 
-def publish(modules: Iterable[ModuleType], replaced: Iterable[ModuleType] = ()) -> None:
+def publish(live: Mapping[str, Mapping[str, ModuleType]], replaced: Iterable[ModuleType] = ()) -> None:
     """
     Let the rest of the process find the live modules by name: pickle, `importlib.import_module`, type hints.
 
     Args:
+        live: By package, and by the name that they are imported by.
         replaced: Those that were live before; what is live no more is found no more.
     """
-    for module in replaced:
-        if sys.modules.get(module.__name__) is module:
-            del sys.modules[module.__name__]
-    for module in modules:
-        sys.modules[module.__name__] = module
+    gone = {id(module) for module in replaced}
+    for name in [name for name, module in sys.modules.items() if id(module) in gone]:
+        del sys.modules[name]
+    packages = Counter(name.partition(".")[0] for modules in live.values() for name in modules if "." not in name)
+    for package, modules in live.items():
+        for name, module in modules.items():
+            key = _Key(package, name)
+            is_shared = packages[key.top] > 1
+            for known_as in {module.__name__} if is_shared else _names_in_process(name, module):
+                _enter(known_as, module)
 
 
 def _absolute(importer: str, name: str, level: int, fromlist: Sequence[str] | None, *, is_package: bool) -> str:
@@ -368,14 +427,43 @@ def _listed(module: ModuleType, fromlist: Sequence[str] | None) -> Iterable[str]
             yield item
 
 
-def _module_name(name: str) -> str:
-    """A file or package may be called as a library is; it must not hide that library from everyone else."""
-    top, dot, rest = name.partition(".")
+def _module_name(key: _Key) -> str:
+    """
+    Return what a module is called in the process: the same whatever else is deployed, so that pickled objects find it.
+
+    A file or package may be called as a library is; it must not hide that library from everyone else. Of what a package has
+    beside the module that is called after it, other packages may have their own.
+    """
+    return (
+        key.module
+        if key.is_main and not _is_library(key.top)
+        else f"{_NAMESPACE}.{key.package.removesuffix('.py')}.{key.module}"
+    )
+
+
+def _names_in_process(name: str, module: ModuleType) -> set[str]:
+    """Return by what names the process may find a module whose name `name` only one package has."""
+    return {module.__name__} if _is_library(name.partition(".")[0]) else {module.__name__, name}
+
+
+def _is_library(top: str) -> bool:
     taken = sys.modules.get(top)
-    is_ours = taken is not None and _MARK in vars(taken)
-    if top in _STANDARD or (taken is not None and not is_ours):
-        return f"deployed.{top}{dot}{rest}"
-    return name
+    return top in _STANDARD or top == _NAMESPACE or (taken is not None and _MARK not in vars(taken))
+
+
+def _enter(name: str, module: ModuleType) -> None:
+    """Let the process find a module. What imports it by name asks for those above it as well, as pickle does."""
+    sys.modules[name] = module
+    parts = name.split(".")
+    if parts[0] == _NAMESPACE:
+        for above in (_NAMESPACE, f"{_NAMESPACE}.{parts[1]}"):
+            sys.modules.setdefault(above, _empty(above))
+
+
+def _empty(name: str) -> ModuleType:
+    module = ModuleType(name, "Where deployed modules are whose plain names belong to others.")
+    module.__path__ = []
+    return module
 
 
 def _restore(name: str, module: ModuleType | None) -> None:

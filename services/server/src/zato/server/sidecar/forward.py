@@ -1,10 +1,6 @@
 """Sending calls on to the workers, over a Unix socket."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +8,12 @@ from google.protobuf.message import DecodeError
 
 from zato.common.errors import BadRequest, DeadlineExceeded, Unavailable, WorkerLost, ZatoError, error_from, grpc_code_of
 from zato.proto.errors.v1.errors_pb2 import ErrorDetail
+from zato.server.sidecar.worker_connection import ConnectionBroken, Reply, WorkerConnection
 
 _CONNECT_S = 2.0
 # A worker answers in its own time; this much longer than its deadline we wait for it to say that it missed it.
 _GRACE_S = 0.5
 _SCHEDULERS = "Jobs/"
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    status: int
-    body: bytes
 
 
 class Workers:
@@ -38,7 +29,7 @@ class Workers:
 
     def __init__(self, socket: Path, *, size: int = 64, waiting_size: int = 1000) -> None:
         self._socket = str(socket)
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._idle: list[WorkerConnection] = []
         self._slots = asyncio.Semaphore(size)
         self._waiting_slots = asyncio.Semaphore(waiting_size)
         self._is_stopping = asyncio.Event()
@@ -61,18 +52,23 @@ class Workers:
         Raises:
             ZatoError: What the worker raised; Unavailable when there is none, or when it died meanwhile.
         """
-        deadline = time.monotonic() + timeout_s
-        async with _slot(self._waiting_slots if wait_s or method.startswith(_SCHEDULERS) else self._slots, method, timeout_s):
-            remaining_s = deadline - time.monotonic()
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + timeout_s
+        slots = self._waiting_slots if wait_s or method.startswith(_SCHEDULERS) else self._slots
+        await _take_slot(slots, method, timeout_s)
+        try:
+            remaining_s = ends_at - loop.time()
             headers = {
                 "x-zato-cid": cid,
                 "x-zato-actor": actor,
                 "x-zato-address": address,
                 "x-zato-token": token,
                 "x-zato-deadline-ms": str(max(1, int(remaining_s * 1000))),
-                "x-zato-wait-ms": str(int(wait_s * 1000)),
+                "x-zato-wait-ms": str(int(wait_s * 1000)) if wait_s else "",
             }
             reply = await self._send("POST", f"/__rpc/{method}", message, headers, timeout_s=remaining_s + _GRACE_S)
+        finally:
+            slots.release()
         if reply.status == 200:
             return reply.body
         raise _error_of(reply, method)
@@ -107,60 +103,58 @@ class Workers:
             return False
         return reply.status == 200
 
-    async def _send(self, method: str, path: str, body: bytes, headers: dict[str, str], *, timeout_s: float) -> Reply:
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await self._exchange(method, path, body, headers)
-        except TimeoutError:
-            raise DeadlineExceeded(f"No worker answered {path} within {timeout_s:.3g} s") from None
-
     def close(self) -> None:
         while self._idle:
-            self._idle.pop()[1].close()
+            self._idle.pop().close()
 
-    async def _exchange(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
-        reader, writer = await self._connection()
+    async def _send(self, method: str, path: str, body: bytes, headers: dict[str, str], *, timeout_s: float) -> Reply:
+        ends_at = asyncio.get_running_loop().time() + timeout_s
+        connection = self._idle_connection() or await self._connect(timeout_s)
+        lines = [f"{method} {path} HTTP/1.1\r\nHost: worker\r\nContent-Length: {len(body)}\r\n"]
+        lines += [f"{name}: {_one_line(value)}\r\n" for name, value in headers.items() if value]
         try:
-            lines = [f"{method} {path} HTTP/1.1\r\nHost: worker\r\nContent-Length: {len(body)}\r\n"]
-            lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
-            writer.write("".join(lines).encode("latin-1", "replace") + b"\r\n" + body)
-            reply, keeps_alive = await _read_reply(reader)
-        except (OSError, EOFError, ValueError, LookupError) as exc:
-            writer.close()
-            raise WorkerLost(f"The worker that took {path} went away before it answered") from exc
-        except BaseException:
-            # Cancelled or out of time: closing tells the worker, and nobody reads a late answer as the next one.
-            writer.close()
-            raise
-        if keeps_alive:
-            self._idle.append((reader, writer))
+            reply = await connection.exchange("".join(lines).encode("latin-1", "replace") + b"\r\n" + body, ends_at)
+        except TimeoutError:
+            raise DeadlineExceeded(f"No worker answered {path} within {timeout_s:.3g} s") from None
+        except ConnectionBroken:
+            raise WorkerLost(f"The worker that took {path} went away before it answered") from None
+        if connection.is_usable:
+            self._idle.append(connection)
         else:
-            writer.close()
+            connection.close()
         return reply
 
-    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    def _idle_connection(self) -> WorkerConnection | None:
         while self._idle:
-            reader, writer = self._idle.pop()
-            if not reader.at_eof() and not writer.is_closing():
-                return reader, writer
-            writer.close()
+            connection = self._idle.pop()
+            if connection.is_usable:
+                return connection
+        return None
+
+    async def _connect(self, timeout_s: float) -> WorkerConnection:
         try:
-            return await asyncio.wait_for(asyncio.open_unix_connection(self._socket), _CONNECT_S)
+            async with asyncio.timeout(min(timeout_s, _CONNECT_S)):
+                loop = asyncio.get_running_loop()
+                return (await loop.create_unix_connection(WorkerConnection, self._socket))[1]
         except (OSError, TimeoutError) as exc:
             raise Unavailable("No worker of this server takes calls now") from exc
 
 
-@asynccontextmanager
-async def _slot(slots: asyncio.Semaphore, method: str, timeout_s: float) -> AsyncIterator[None]:
+async def _take_slot(slots: asyncio.Semaphore, method: str, timeout_s: float) -> None:
+    if not slots.locked():
+        # At once: nearly always there is one.
+        await slots.acquire()
+        return
     try:
         async with asyncio.timeout(timeout_s):
             await slots.acquire()
     except TimeoutError:
         raise DeadlineExceeded(f"{method} waited {timeout_s:.3g} s for its turn: this server has too many calls") from None
-    try:
-        yield
-    finally:
-        slots.release()
+
+
+def _one_line(value: str) -> str:
+    """What callers say of themselves stays one header: a line break in it would begin another, or a call of its own."""
+    return value if value.isprintable() else "".join(each if each.isprintable() else "?" for each in value)
 
 
 def _error_of(reply: Reply, method: str) -> ZatoError:
@@ -170,16 +164,3 @@ def _error_of(reply: Reply, method: str) -> ZatoError:
         # The worker refused it as HTTP, before it was a call: it is too large, for one.
         return BadRequest(f"{method} was refused by the worker with the HTTP status {reply.status}")
     return error_from(detail.type, detail.message, detail.attributes, grpc_code_of(detail.http_status))
-
-
-async def _read_reply(reader: asyncio.StreamReader) -> tuple[Reply, bool]:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower().split("\r\n")
-    status = int(head[0].split(" ")[1])
-    length, keeps_alive = 0, True
-    for line in head[1:]:
-        name, _, value = line.partition(": ")
-        if name == "content-length":
-            length = int(value)
-        elif name == "connection":
-            keeps_alive = value != "close"
-    return Reply(status, await reader.readexactly(length)), keeps_alive

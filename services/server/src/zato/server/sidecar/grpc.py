@@ -1,8 +1,10 @@
 """The contracts that a server serves, each call forwarded as the bytes it came as."""
 
 import asyncio
+import contextlib
 import hmac
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+import ipaddress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,12 +15,13 @@ from grpc import aio
 from zato.common.errors import BadRequest, DeadlineExceeded, PayloadTooLarge, Unavailable
 from zato.common.logs import get_logger
 from zato.common.rpc.access import Doorkeeper
-from zato.common.rpc.calls import TOKEN_KEY, cid_of, find
+from zato.common.rpc.calls import ADDRESS_KEY, TOKEN_KEY, cid_of, find
+from zato.common.rpc.roles import WEBADMIN
 from zato.proto.accounts.v1 import accounts_pb2
 from zato.proto.control_plane.v1 import control_plane_pb2
 from zato.proto.control_plane.v1.control_plane_pb2 import DeployRequest, WatchEvent, WatchRequest
 from zato.proto.invoker.v1 import invoker_pb2
-from zato.proto.invoker.v1.invoker_pb2 import DeliverRequest, InvokeRequest
+from zato.proto.invoker.v1.invoker_pb2 import DeliverRequest, InvokeManyRequest, InvokeRequest
 from zato.proto.jobs.v1 import jobs_pb2
 from zato.server.accounts.tokens import NO_TOKEN
 from zato.server.accounts.tokens import PREFIX as PERSONAL
@@ -33,14 +36,17 @@ JOBS = jobs_pb2.DESCRIPTOR.services_by_name["Jobs"].full_name
 SERVICES = (INVOKER, CONTROL_PLANE, JOBS, ACCOUNTS)
 
 # What runs services, and so has to say which.
-_RUNS_SERVICES: Mapping[str, type[InvokeRequest] | type[DeliverRequest]] = {
-    "Invoker/Invoke": InvokeRequest,
-    "Invoker/Deliver": DeliverRequest,
+_RUNS_SERVICES: Mapping[str, Callable[[bytes], Iterable[str]]] = {
+    "Invoker/Invoke": lambda message: (InvokeRequest.FromString(message).service,),
+    "Invoker/InvokeMany": lambda message: {each.service for each in InvokeManyRequest.FromString(message).invocations},
+    "Invoker/Deliver": lambda message: (DeliverRequest.FromString(message).service,),
 }
 # Callers give deadlines; for one that does not this is it.
 _DEFAULT_TIMEOUT_S = 60.0
 _WATCH_WAIT_S = 20.0
 _WATCH_RETRY_S = 0.5
+# Messages of one stream that are worked on at the same time: a few keep all workers busy, and leave others their slots.
+_AT_A_TIME = 8
 
 _UNARY = {
     INVOKER: ("Invoke", "Deliver", "HoldLease"),
@@ -65,6 +71,10 @@ def add_services(
             method: grpc.unary_unary_rpc_method_handler(_forwarding(workers, f"{contract}/{method}", token, door))
             for method in methods
         }
+        if service == INVOKER:
+            handlers["InvokeMany"] = grpc.stream_stream_rpc_method_handler(
+                _forwarding_each(_forwarding(workers, "Invoker/InvokeMany", token, door))
+            )
         if service == CONTROL_PLANE:
             handlers["Upload"] = grpc.stream_unary_rpc_method_handler(
                 _gathering(_forwarding(workers, "ControlPlane/Deploy", token, door), max_upload_bytes), DeployRequest.FromString
@@ -75,10 +85,10 @@ def add_services(
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
 
 
-def _service_of(method: str, message: bytes) -> str:
-    """Return which service a call means that runs one."""
+def _services_of(method: str, message: bytes) -> Iterable[str]:
+    """Return which services a call means that runs some."""
     try:
-        return _RUNS_SERVICES[method].FromString(message).service
+        return _RUNS_SERVICES[method](message)
     except DecodeError:
         raise BadRequest(f"The message of {method} cannot be read: was it made from another contract?") from None
 
@@ -93,21 +103,54 @@ def _forwarding(workers: Workers, method: str, cluster_token: str, door: Callabl
     async def forward(message: bytes, context: aio.ServicerContext[Any, Any]) -> bytes:
         metadata = context.invocation_metadata()
         if runs_service and door().checks_roles:
-            door().check_service(
-                f"/{INVOKER}/{method.removeprefix('Invoker/')}", _service_of(method, message), context, cid_of(metadata)
-            )
+            for service in _services_of(method, message):
+                door().check_service(f"/{INVOKER}/{method.removeprefix('Invoker/')}", service, context, cid_of(metadata))
         remaining = context.time_remaining()
         return await workers.call(
             method,
             message,
             cid=cid_of(metadata),
             actor=find(metadata, "zato-actor") or "cluster",
-            address=_host(context.peer()),
+            address=_address(metadata, context, door()),
             token=_persons_token(metadata, cluster_token),
             timeout_s=_DEFAULT_TIMEOUT_S if remaining is None else remaining,
         )
 
     return forward
+
+
+def _forwarding_each(forward: Callable[..., Awaitable[bytes]]) -> Any:
+    async def forward_each(messages: AsyncIterator[bytes], context: aio.ServicerContext[Any, Any]) -> AsyncIterator[bytes]:
+        """Forward the messages of a stream as they come, and send the answers in the order of the messages."""
+        answers: asyncio.Queue[asyncio.Future[bytes] | None] = asyncio.Queue()
+        free = asyncio.Semaphore(_AT_A_TIME)
+        begun: set[asyncio.Future[bytes]] = set()
+
+        async def begin() -> None:
+            try:
+                async for message in messages:
+                    await free.acquire()
+                    answer = asyncio.ensure_future(forward(message, context))
+                    begun.add(answer)
+                    answers.put_nowait(answer)
+            finally:
+                answers.put_nowait(None)
+
+        reading = asyncio.ensure_future(begin())
+        try:
+            while (answer := await answers.get()) is not None:
+                yield await answer
+                begun.discard(answer)
+                free.release()
+            await reading
+        finally:
+            # The caller has gone, or one of them failed: nobody waits for the others.
+            reading.cancel()
+            for answer in begun:
+                answer.cancel()
+            await asyncio.gather(reading, *begun, return_exceptions=True)
+
+    return forward_each
 
 
 def _gathering(forward: Any, max_bytes: int) -> Any:
@@ -138,6 +181,15 @@ def _persons_token(metadata: Iterable[tuple[str, str | bytes]] | None, cluster_t
 def lets_in(method: str, token: str) -> bool:
     """Whether a call without the cluster's token goes on to a worker, which finds out who it is."""
     return method == f"/{ACCOUNTS}/SignIn" or token.startswith(PERSONAL)
+
+
+def _address(metadata: Iterable[tuple[str, str | bytes]] | None, context: Any, door: Doorkeeper) -> str:
+    """Return where the call comes from; of what people do in the web admin, where their browser is."""
+    told = find(metadata, ADDRESS_KEY)
+    if told and door.is_called_by(WEBADMIN, context):
+        with contextlib.suppress(ValueError):
+            return str(ipaddress.ip_address(told))
+    return _host(context.peer())
 
 
 def _host(peer: str) -> str:

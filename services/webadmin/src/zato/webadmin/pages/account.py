@@ -66,7 +66,7 @@ def begin() -> ResponseReturnValue:
 @open_before_password
 def sign_out() -> ResponseReturnValue:
     try:
-        webadmin().cluster.sign_out(person().session.token)
+        webadmin().cluster.sign_out(person().caller)
     except ZatoError as exc:
         # Here it ends all the same; there, when its time is over.
         log.warning("servers_not_told_of_sign_out", error=exc.message)

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from zato.common.errors import BadRequest, Conflict, NotFound, ZatoError
 from zato.webadmin.context import tell, webadmin
 from zato.webadmin.exporting import to_yaml
+from zato.webadmin.filters import PREFIX, Filter, asked_of, filters_of, in_address
 from zato.webadmin.forms import changed, form_of, problems_of, values_of
 from zato.webadmin.kinds import Kind
 from zato.webadmin.menu import Entry
@@ -28,7 +29,12 @@ _HEAD = ("id", "name", "is_active", "version")
 @PAGE.get("/<kind_name>/")
 def index(kind_name: str) -> ResponseReturnValue:
     kind = _kind(kind_name)
-    asked = _asked(kind)
+    if any(not value for name, value in request.args.items() if name.startswith(PREFIX)):
+        # A form sends what was not chosen, too: the address has what matters.
+        chosen: dict[str, Any] = {name: value for name, value in request.args.items() if value and name != "kind_name"}
+        return redirect(url_for("objects.index", kind_name=kind.name, **chosen))
+    filters = filters_of(kind, request.args)
+    asked = _asked(kind, filters)
     answer = person().ask(kind.service("get-list"), asked)
     found = answer["data"]
     template = "objects/table.html" if request.headers.get("HX-Target") == "table" else "objects/list.html"
@@ -40,6 +46,8 @@ def index(kind_name: str) -> ResponseReturnValue:
         query=asked.get("query", ""),
         sort=asked.get("sort", "name"),
         sizes=_PAGE_SIZES,
+        filters=filters,
+        in_address=in_address,
         live=live_states(person(), kind, found),
     )
 
@@ -48,7 +56,7 @@ def index(kind_name: str) -> ResponseReturnValue:
 def live(kind_name: str) -> ResponseReturnValue:
     """The states of those objects that a list shows, for a list that stays up to date."""
     kind = _kind(kind_name)
-    found = person().ask(kind.service("get-list"), _asked(kind))["data"]
+    found = person().ask(kind.service("get-list"), _asked(kind, filters_of(kind, request.args)))["data"]
     return render_template("objects/live.html", objects=found, live=live_states(person(), kind, found))
 
 
@@ -195,7 +203,7 @@ def export(kind_name: str, object_id: int) -> ResponseReturnValue:
 @PAGE.get("/pick")
 def pick() -> ResponseReturnValue:
     """What a field may refer to, for what was typed so far."""
-    query = next((value for name, value in request.args.items() if name.startswith("o-")), "")
+    query = next((value for name, value in request.args.items() if name.startswith(("o-", PREFIX))), "")
     found: list[tuple[str, str]] = []
     for name in request.args.getlist("kind"):
         if name == "service":
@@ -230,7 +238,7 @@ def _kind(name: str) -> Kind:
     return webadmin().kinds.get(person(), name)
 
 
-def _asked(kind: Kind) -> dict[str, Any]:
+def _asked(kind: Kind, filters: tuple[Filter, ...]) -> dict[str, Any]:
     """What of a list is wanted, from the address of the page."""
     names = {"name", "is_active", "version", *(option.name for option in kind.options if not option.secret)}
     asked: dict[str, Any] = {"cur_page": max(1, request.args.get("page", 1, type=int))}
@@ -238,6 +246,8 @@ def _asked(kind: Kind) -> dict[str, Any]:
     asked["page_size"] = size if size in _PAGE_SIZES else _PAGE_SIZES[0]
     if query := request.args.get("q", "").strip():
         asked["query"] = query[:200]
+    if chosen := asked_of(filters):
+        asked["filters"] = chosen
     sort = request.args.get("sort", "")
     if sort.removeprefix("-") in names:
         asked["sort"] = sort
