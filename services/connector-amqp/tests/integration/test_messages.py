@@ -91,6 +91,7 @@ def test_a_poison_message_has_exactly_its_tries_though_its_connector_is_killed_b
     eventually(lambda: cluster.status("tried").retried == 2, timeout_s=PATIENCE_S, what="the second try to have failed")
     connector.kill()
     connector.start()
+    cluster.await_connected("tried")
     (letter,) = eventually(lambda: cluster.letters("tried"), timeout_s=PATIENCE_S, what="the dead letter")
     assert (len(cluster.lines("tried")), letter["attempts"]) == (4, 4)
     eventually(lambda: cluster.is_empty("tried"), timeout_s=PATIENCE_S)
