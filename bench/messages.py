@@ -122,6 +122,7 @@ class Broker:
                 eventually(lambda: left() < count, timeout_s=_TIMEOUT_S, what="the first message")
                 broker = _family(self.server.pid)
                 first, began = left(), time.perf_counter()
+                assert first, "all were taken before anybody looked: --messages has to be larger"
                 broker_s, takers_s = _cpu_s(broker), {name: _cpu_s(family) for name, family in taker.processes().items()}
                 eventually(lambda: left() == 0, timeout_s=_TIMEOUT_S, what="the last message")
                 elapsed_s = time.perf_counter() - began
