@@ -38,7 +38,7 @@ def test_what_the_server_refuses_is_said_at_its_field_in_the_servers_words(ann):
     page.fill("#f-service", "zato.ping")
     page.fill("#f-security", "nobody")
     page.click("text=Create")
-    expect(page.locator("#f-security-problem")).to_contain_text("there has to be one of security-")
+    expect(page.locator("#f-security-problem")).to_contain_text("and none is called 'nobody'")
     expect(page.locator("#f-security")).to_be_focused()
     assert page.input_value("#f-url_path") == "/broken"
     assert ann.serious_findings() == []
@@ -76,3 +76,68 @@ def test_a_list_is_filtered_by_its_columns_and_each_filter_is_a_chip_that_can_be
     expect(names).to_have_text(["f-three"])
     expect(chips).to_have_text(["Security none"])
     assert ann.serious_findings() == []
+
+
+def test_an_object_is_pinged_copied_changed_looked_back_at_and_deleted_once_nothing_uses_it(ann, cluster):
+    cluster.invoke("zato.security-api-key.create", {"name": "partner", "key": "the-first-key"})
+    server = cluster.part("server1")["http_address"]
+    given = {"name": "partner", "host": f"http://{server}", "url_path": "/zato/ping", "security": "partner"}
+    cluster.invoke("zato.outgoing-http.create", given)
+
+    page = ann.open("/objects/find?kind=outgoing-http&name=partner")
+    page.get_by_role("button", name="Ping").click()
+    expect(page.locator("#pinged")).to_contain_text("Answered after")
+    page.get_by_role("link", name="Copy").click()
+    assert page.input_value("#f-name") == "partner-copy"
+    assert page.input_value("#f-security") == "partner", "what it refers to is copied too"
+    page.click("text=Create")
+    expect(page.locator(".notice.done")).to_contain_text("partner-copy is created")
+
+    # Leaving what is not saved is asked about, and staying keeps it.
+    page.fill("#f-url_path", "/zato/elsewhere")
+    expect(page.locator(".unsaved")).to_be_visible()
+    asked: list[str] = []
+    page.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.evaluate("() => { location.href = '/' }")
+    page.wait_for_function("() => document.querySelector('#f-url_path').value === '/zato/elsewhere'")
+    assert asked == ["beforeunload"]
+    page.keyboard.press("Control+s")
+    expect(page.locator(".notice.done")).to_contain_text("partner-copy is saved")
+
+    page.get_by_role("button", name="Switch off").click()
+    expect(page.locator(".notice.done")).to_contain_text("partner-copy is switched off")
+    page.get_by_role("link", name="History").click()
+    cards = page.locator("section.card")
+    expect(cards).to_have_count(3)
+    expect(cards.nth(1)).to_contain_text("/zato/ping")
+    expect(cards.nth(1)).to_contain_text("/zato/elsewhere")
+    expect(cards.nth(1)).to_contain_text("the-admin")
+    assert ann.serious_findings() == []
+
+    page.get_by_role("link", name="Options").click()
+    with page.expect_download() as exported:
+        page.get_by_role("link", name="YAML").click()
+    text = exported.value.path().read_text()
+    assert "name: partner-copy" in text and "/zato/elsewhere" in text
+
+    # Used by two: it stays until nobody refers to it.
+    ann.open("/objects/find?kind=security-api-key&name=partner")
+    page.get_by_role("link", name="Change secret").click()
+    for number in (1, 2):
+        page.fill(f"#password{number}", "the-second-key")
+    page.get_by_role("button", name="Change").click()
+    expect(page.locator(".notice.done")).to_contain_text("The secret of partner is changed")
+    assert "the-second-key" not in page.content()
+    page.get_by_role("link", name="Delete").click()
+    users = page.get_by_role("region", name="Used by").get_by_role("link")
+    expect(users).to_have_text(["partner", "partner-copy"])
+    expect(page.get_by_role("button", name="Delete")).to_be_disabled()
+    for name in ("partner", "partner-copy"):
+        ann.open(f"/objects/find?kind=outgoing-http&name={name}")
+        page.get_by_role("link", name="Delete").click()
+        page.get_by_role("button", name="Delete").click()
+        expect(page.locator(".notice.done")).to_contain_text(f"{name} is deleted")
+    ann.open("/objects/find?kind=security-api-key&name=partner")
+    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.locator(".notice.done")).to_contain_text("partner is deleted")

@@ -48,12 +48,19 @@ addEventListener("submit", (event) => {
   if (question && !confirm(question)) event.preventDefault();
 });
 
-// What stands in a form but must not be sent twice.
+// What stands in a form but must not be sent twice: until the page is come back to. What was disabled anyway stays so.
+const sent = new Set();
 addEventListener("submit", (event) => {
   if (event.defaultPrevented) return;
-  for (const button of all("button[type=submit]", event.target)) setTimeout(() => (button.disabled = true));
+  for (const button of all("button[type=submit]:enabled", event.target)) {
+    sent.add(button);
+    setTimeout(() => (button.disabled = true));
+  }
 });
-addEventListener("pageshow", () => all("button[type=submit]").forEach((button) => (button.disabled = false)));
+addEventListener("pageshow", () => {
+  for (const button of sent) button.disabled = false;
+  sent.clear();
+});
 
 // One box ticks all others of its table.
 addEventListener("change", (event) => {
