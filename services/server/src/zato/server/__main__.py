@@ -6,7 +6,6 @@ from gevent import monkey
 monkey.patch_all()
 
 import argparse  # noqa: E402
-import gc  # noqa: E402
 import json  # noqa: E402
 import logging  # noqa: E402
 import os  # noqa: E402
@@ -19,7 +18,6 @@ from zato.common import logs  # noqa: E402
 from zato.common.errors import InvalidOptions, Unavailable, ZatoError  # noqa: E402
 from zato.common.settings import describe_settings  # noqa: E402
 from zato.server.config import ServerSettings, read_settings  # noqa: E402
-from zato.server.sidecar.process import SidecarProcess  # noqa: E402
 
 EXIT_FAILED = 1
 EXIT_BAD_SETTINGS = 2
@@ -54,16 +52,11 @@ def _run(settings: ServerSettings, folder: Path | None) -> int:
     # Read by prometheus_client when it is imported.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(settings.metrics_folder)
     _upgrade_odb(settings)
-    log.info("server_starting", http=settings.http_address, grpc=settings.grpc_address, workers=settings.workers)
-    sidecar = SidecarProcess([sys.executable, "-m", "zato.server.sidecar", *(["--folder", str(folder)] if folder else [])])
-    # It imports its half on another processor while we import ours.
-    sidecar.keep_alive()
-    # Almost all that is imported now stays: looking for garbage in it takes a sixth of the time and finds none.
-    # Once it is frozen (see zato.server.arbiter) collections begin again.
-    gc.disable()
     from zato.server.arbiter import Server
 
-    Server(settings, sidecar).run()
+    command = [sys.executable, "-m", "zato.server.sidecar", *(["--folder", str(folder)] if folder else [])]
+    log.info("server_starting", http=settings.http_address, grpc=settings.grpc_address, workers=settings.workers)
+    Server(settings, command).run()
     return 0
 
 

@@ -2,7 +2,10 @@
 
 import gc
 import math
+import os
 import signal
+import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,14 +13,18 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
+from zato.common.logs import get_logger
 from zato.server import metrics
 from zato.server.app import ServerApp
 from zato.server.config import ServerSettings
 from zato.server.http.stock_worker import StockWorker
 from zato.server.http.worker import Worker
 from zato.server.http.worker_marks import is_serving, is_worn
-from zato.server.sidecar.process import SidecarProcess
 
+log = get_logger(__name__)
+
+_SIDECAR_STOP_S = 10.0
+_LONGEST_BACK_OFF_S = 10.0
 _WORKER_TIMEOUT_S = 60
 # A worker ends its requests by itself when their time is up, and then still says so in the log and in the ODB.
 _SIGN_OFF_S = 3
@@ -26,9 +33,14 @@ _LONGEST_LINE_BYTES = 8190
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    def __init__(self, settings: ServerSettings, sidecar: SidecarProcess) -> None:
+    """
+    Args:
+        sidecar_command: Starts the sidecar; it is started again when it dies.
+    """
+
+    def __init__(self, settings: ServerSettings, sidecar_command: Sequence[str]) -> None:
         self._settings = settings
-        self._sidecar = sidecar
+        self._sidecar_command = sidecar_command
         super().__init__()
 
     def load_config(self) -> None:
@@ -58,7 +70,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         return ServerApp(self._settings)
 
     def run(self) -> None:
-        _ServerArbiter(self, self._sidecar).run()
+        _ServerArbiter(self, self._sidecar_command).run()
 
 
 def _limits(settings: ServerSettings) -> dict[str, int]:
@@ -72,8 +84,8 @@ def _limits(settings: ServerSettings) -> dict[str, int]:
 
 
 class _ServerArbiter(Arbiter):  # type: ignore[misc]
-    def __init__(self, app: Server, sidecar: SidecarProcess) -> None:
-        self._sidecar = sidecar
+    def __init__(self, app: Server, sidecar_command: Sequence[str]) -> None:
+        self._sidecar = _Sidecar(sidecar_command)
         super().__init__(app)
 
     def manage_workers(self) -> None:
@@ -98,6 +110,54 @@ class _ServerArbiter(Arbiter):  # type: ignore[misc]
         super().stop(graceful)
 
 
+class _Sidecar:
+    """Its process is started by exec, not by fork: it must have nothing of gevent."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = list(command)
+        self._pid = 0
+        self._started_at = 0.0
+        self._back_off_s = 0.0
+        self._is_stopping = False
+
+    def keep_alive(self, inherited: Sequence[int]) -> None:
+        if self._is_stopping or self._is_running():
+            return
+        now = time.monotonic()
+        if self._pid:
+            lived_s = now - self._started_at
+            if lived_s < self._back_off_s:
+                return
+            log.error("sidecar_died", pid=self._pid, lived_s=round(lived_s, 1))
+            self._back_off_s = min(max(1.0, 2 * self._back_off_s), _LONGEST_BACK_OFF_S) if lived_s < 30 else 0.0
+        self._started_at = now
+        close = [(os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in inherited]
+        self._pid = os.posix_spawn(sys.executable, self._command, os.environ, file_actions=close)
+
+    def stop(self, reap: Any) -> None:
+        self._is_stopping = True
+        if not self._is_running():
+            return
+        os.kill(self._pid, signal.SIGTERM)
+        deadline = time.monotonic() + _SIDECAR_STOP_S
+        while self._is_running() and time.monotonic() < deadline:
+            reap()
+            time.sleep(0.02)
+        if self._is_running():
+            log.warning("sidecar_killed", pid=self._pid)
+            os.kill(self._pid, signal.SIGKILL)
+
+    def _is_running(self) -> bool:
+        """The master reaps all its children, so one that is gone has no process id any more."""
+        if not self._pid:
+            return False
+        try:
+            os.kill(self._pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+
 class _Logger(Logger):  # type: ignore[misc]
     """Leaves gunicorn's lines to our own handlers."""
 
@@ -109,5 +169,5 @@ class _Logger(Logger):  # type: ignore[misc]
 
 def _freeze(_arbiter: Arbiter) -> None:
     """What the workers share must not be touched by their collectors, which would copy every page of it."""
+    gc.collect()
     gc.freeze()
-    gc.enable()

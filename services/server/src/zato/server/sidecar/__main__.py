@@ -32,9 +32,8 @@ _GRACE_S = 5.0
 
 
 class Sidecar:
-    def __init__(self, settings: ServerSettings, parent: int) -> None:
+    def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
-        self._parent = parent
         self._stopped = asyncio.Event()
         self._workers = Workers(settings.rpc_socket)
         self._refusals = Reporter(self._workers, settings.name)
@@ -105,7 +104,8 @@ class Sidecar:
             self._stopped.set()
 
     async def _watch_parent(self) -> None:
-        while os.getppid() == self._parent:
+        parent = os.getppid()
+        while os.getppid() == parent:
             await asyncio.sleep(_PARENT_EVERY_S)
         log.warning("server_gone")
         self._stopped.set()
@@ -121,21 +121,19 @@ class Sidecar:
             await asyncio.sleep(1.0 if is_ready else _READY_EVERY_S)
 
 
-async def run(settings: ServerSettings, parent: int) -> None:
-    await Sidecar(settings, parent).run()
+async def run(settings: ServerSettings) -> None:
+    await Sidecar(settings).run()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="zato-server-sidecar", description=__doc__)
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--parent", type=int, default=os.getppid(), help="process id of the master; without it we end")
-    arguments = parser.parse_args()
-    settings = read_settings(arguments.folder, os.environ)
+    settings = read_settings(parser.parse_args().folder, os.environ)
     logs.configure(settings.name, log_format=settings.log_format, level=settings.log_level)
     try:
-        with _certificate(settings, arguments.parent) as is_there:
+        with _certificate(settings) as is_there:
             if is_there:
-                uvloop.run(run(settings, arguments.parent))
+                uvloop.run(run(settings))
     except ZatoError as exc:
         log.error("sidecar_not_started", error=exc.message)
         return 1
@@ -143,11 +141,12 @@ def main() -> int:
 
 
 @contextlib.contextmanager
-def _certificate(settings: ServerSettings, parent: int) -> Iterator[bool]:
+def _certificate(settings: ServerSettings) -> Iterator[bool]:
     """Have a certificate inside, renewed in time; False when the server ended while we waited for one."""
     if not settings.is_enrolled:
         yield True
         return
+    parent = os.getppid()
 
     def wait(seconds: float) -> bool:
         time.sleep(seconds)
