@@ -201,7 +201,7 @@ def test_nothing_runs_as_root_can_write_where_it_need_not_or_is_reached_from_els
 def test_parts_take_no_calls_without_a_certificate(project):
     for address in ("server:17110", "lb-agent:20151", "scheduler:31530"):
         answer = project.compose("exec", "-T", "server", "python", "-c", WITHOUT_CERTIFICATE, address)
-        assert answer.strip() == "Unavailable"
+        assert answer.strip() == "Unreachable"
     assert "Handshake failed" in project.compose("logs", "--no-color", "server")
 
 
