@@ -99,7 +99,7 @@ def run_sql(url: str, statement: str) -> str:
 
 
 def _run(command: list[str], user: str | None = None) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd="/", **as_user(user))
+    done = subprocess.run(as_user(command, user), capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd="/")
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed: {done.stderr.strip()}")
     return str(done.stdout).strip()

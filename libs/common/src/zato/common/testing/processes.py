@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 # Below the ports that the kernel gives to outgoing connections, above those of the platform's conventions:
 # nobody else takes one of these between our look and the server's start.
@@ -61,12 +60,16 @@ def _can_listen(port: int) -> bool:
     return True
 
 
-def as_user(name: str | None) -> dict[str, Any]:
-    """Return the arguments with which `subprocess` runs a program as another user, with that user's groups only."""
+def as_user(command: Sequence[str], name: str | None) -> list[str]:
+    """
+    Return the command that runs a program as another user, with that user's groups only; as ourselves for None.
+
+    Not by `subprocess`, which would have to fork for that: beside threads of gRPC the child sometimes does not live to exec.
+    """
     if name is None:
-        return {}
+        return list(command)
     entry = pwd.getpwnam(name)
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    return ["setpriv", "--reuid", str(entry.pw_uid), "--regid", str(entry.pw_gid), "--clear-groups", "--", *command]
 
 
 class ServerProcess:
@@ -106,14 +109,13 @@ class ServerProcess:
         """Start it and return once it answers."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command,
+                as_user(self._command, self._user),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd="/",
                 # Ctrl+C at the tests is not for their servers: they are stopped in order.
                 start_new_session=True,
-                **as_user(self._user),
             )
         deadline = time.monotonic() + timeout_s
         while not self._is_ready():

@@ -62,9 +62,8 @@ class MariaDBServer(ServerProcess):
         program = find_program("mariadb-install-db")
         assert program is not None, "mariadb-install-db is missing, yet it comes with MariaDB"
         options = ("--no-defaults", f"--datadir={self._data}", "--skip-test-db", "--auth-root-authentication-method=normal")
-        done = subprocess.run(
-            [program, *options], capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd="/", **as_user(self._owner)
-        )
+        command = as_user([program, *options], self._owner)
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd="/")
         if done.returncode:
             raise RuntimeError(f"{program} failed: {done.stdout}{done.stderr}")
 
