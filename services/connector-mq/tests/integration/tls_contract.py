@@ -46,6 +46,8 @@ class TLSContract:
         both.write_bytes(ours.key.read_bytes() + ours.certificate.read_bytes())
         for more in ({}, {"ssl_certificate_file": str(both), "ssl_key_file": ""}):
             with contextlib.closing(self.connect(**options_of(ours, host="localhost", **more))) as session:
+                while session.receive(self.queue, 0.2) is not None:
+                    session.commit()  # what other tests have left there
                 session.send(self.queue, MQMessage(b"over TLS"))
                 session.commit()
                 came = session.receive(self.queue, 5)

@@ -1,7 +1,7 @@
 """What operators say of services on running servers: off and on, limits, patterns, messages; and broadcasts to all workers."""
 
 import json
-import os
+import secrets
 from typing import Any
 
 import pytest
@@ -184,11 +184,14 @@ def received(server: Any, key: str) -> list[str]:
 def test_a_broadcast_reaches_all_workers_of_all_servers_and_a_task_one(
     start_server: Any, new_odb_url: Any, new_redis_url: Any
 ) -> None:
-    cluster = {"odb_url": new_odb_url(), "redis_url": new_redis_url(), "cluster": f"broadcast{os.getpid()}", "workers": 2}
+    name = f"broadcast-{secrets.token_hex(4)}"
+    cluster = {"odb_url": new_odb_url(), "redis_url": new_redis_url(), "cluster": name, "workers": 2}
     servers = [start(start_server, **cluster), start_server(**cluster)]
     servers[0].wait_until_applied()
     pids = {str(pid) for server in servers for pid in server.worker_pids()}
     assert len(pids) == 4
+    topic, conn = f"zato:{name}:async:broadcast", redis.Redis.from_url(servers[0].redis_url)
+    eventually(lambda: conn.pubsub_numsub(topic) == [(topic.encode(), 4)], what="all workers to listen")
     for how, count in [("publish", 4), ("invoke_async", 1)]:
         _, answer = call(servers[0], "/send", how=how, service="note", key=how)
         eventually(lambda how=how, count=count: len(received(servers[0], how)) == count, what="the workers to run it")
