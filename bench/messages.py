@@ -255,7 +255,7 @@ class Ours:
 def zmq_rate(cluster: ZMQCluster, count: int) -> float:
     """Return messages per second that are acknowledged, 200 on their way at a time."""
     address = f"tcp://127.0.0.1:{free_port()}"
-    values = {"name": "bench", "address": address, "service": "zmq.take", "socket_type": "ROUTER"}
+    values = {"name": "bench", "address": address, "service": "zmq.take", "socket_type": "ROUTER", "data_format": "json"}
     cluster.server.invoke("zato.channel-zmq.create", values)
     cluster.await_connected("bench")
     with zmq.Context() as context, context.socket(zmq.DEALER) as dealer:
