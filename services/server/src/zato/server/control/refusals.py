@@ -1,6 +1,5 @@
 """Calls and connections that parts did not let in, kept in the audit log."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 
 import gevent
@@ -69,17 +68,10 @@ class RefusalsRPC:
 
     @property
     def methods(self) -> Mapping[str, Callable[[Call], bytes]]:
-        return {"Access/Refused": self._refused, "ControlPlane/ReportRefusals": self._report}
-
-    def _refused(self, call: Call) -> bytes:
-        """Takes JSON with the fields of a Refusal and `reporter`, from this server's sidecar."""
-        document = json.loads(call.message)
-        reporter = document.pop("reporter")
-        self._refusals.note(call.author.address, reporter, [Refusal(**document)])
-        return b""
+        return {"ControlPlane/ReportRefusals": self._report}
 
     def _report(self, call: Call) -> bytes:
-        """What scheduler and connectors refused."""
+        """What this server's sidecar, the load-balancer, schedulers and connectors refused."""
         request = ReportRefusalsRequest.FromString(call.message)
         self._refusals.note(call.author.address, request.reporter, [as_refusal(each) for each in request.refusals])
         return ReportRefusalsResponse().SerializeToString()

@@ -1,12 +1,11 @@
 """Taking part in the load-balancer: joining when the server is ready, renewing the lease, leaving before it stops."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from zato.common.errors import ZatoError
 from zato.common.logs import get_logger
 from zato.common.rpc.aio import AioClient
-from zato.common.rpc.refusal_reports import as_refusal
 from zato.proto.control_plane.v1.control_plane_pb2 import RefusalReport
 from zato.proto.load_balancer.v1.load_balancer_pb2 import JoinRequest, LeaveRequest
 from zato.proto.load_balancer.v1.load_balancer_pb2_grpc import LoadBalancerStub
@@ -79,13 +78,11 @@ class Membership:
         self._noted = await self._note(response.refusals)
         return max(0.2, float(response.lease_s) / 3)
 
-    async def _note(self, reports: Iterable[RefusalReport]) -> list[str]:
+    async def _note(self, reports: Sequence[RefusalReport]) -> list[str]:
         """Return the ids of those that are in the audit log now; the agent tells of the others again."""
-        noted = []
         try:
-            for report in reports:
-                await self._refusals.note(as_refusal(report), _AGENT)
-                noted.append(report.id)
+            await self._refusals.note(reports, _AGENT)
         except ZatoError as exc:
             log.warning("refusals_not_audited", reason=exc.message)
-        return noted
+            return []
+        return [report.id for report in reports]
