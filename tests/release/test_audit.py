@@ -134,7 +134,7 @@ def test_whom_ci_asks_is_asked_as_it_wants_to_be(host: str, environ: dict[str, s
     subprocess.run(["openssl", "req", "-x509", *names, *key, "-out", certificate], check=True, capture_output=True)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
-    proxy = type("Proxy", (_InPlaceOf,), {"context": context, "asked": []})
+    proxy: Any = type("Proxy", (_InPlaceOf,), {"context": context, "asked": []})
     # Of nobody else's, and nothing from its cache is taken for an answer.
     environ = {**environ, "REQUESTS_CA_BUNDLE": str(certificate), "NO_PROXY": "", "no_proxy": "", "HOME": str(tmp_path)}
     with serving(proxy) as address:
