@@ -58,12 +58,13 @@ bench: var/bench/venv/.installed ## Everything measured: requests beside others,
 	@$(BIN)/python -m bench.run
 	@$(BIN)/python -m bench.system
 	@$(BIN)/python -m bench.slow_clients
-	@$(BIN)/python -m bench.report
+	@$(BIN)/python -m bench.report requests system
 	@$(BIN)/python -m bench.scheduler
 	@$(BIN)/python -m bench.messages
 	@$(BIN)/python -m bench.propagation
 	@$(BIN)/python -m bench.webadmin
 	@$(BIN)/python -m bench.containers
+	@$(BIN)/python -m bench.report containers
 
 bench-short: var/bench/venv/.installed ## Our server beside others in two minutes, less exact
 	@$(BIN)/python -m bench.run --short
@@ -90,6 +91,7 @@ bench-webadmin: venv ## How long pages take with 1,000 objects and 100,000 rows 
 .PHONY: bench-containers
 bench-containers: venv ## Idle memory, size of images and time to healthy of docker-compose.yml, where a Docker engine answers
 	@$(BIN)/python -m bench.containers
+	@$(BIN)/python -m bench.report containers
 
 .PHONY: bench-instructions
 bench-instructions: venv ## Machine instructions that a request takes, and whether they are in their budget
