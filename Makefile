@@ -58,13 +58,13 @@ bench: var/bench/venv/.installed ## Everything measured: requests beside others,
 	@$(BIN)/python -m bench.run
 	@$(BIN)/python -m bench.system
 	@$(BIN)/python -m bench.slow_clients
-	@$(BIN)/python -m bench.report
 	@$(BIN)/python -m bench.scheduler
 	@$(BIN)/python -m bench.messages
 	@$(BIN)/python -m bench.propagation
 	@$(BIN)/python -m bench.enmasse
 	@$(BIN)/python -m bench.webadmin
 	@$(BIN)/python -m bench.containers
+	@$(BIN)/python -m bench.report
 
 bench-short: var/bench/venv/.installed ## Our server beside others in two minutes, less exact
 	@$(BIN)/python -m bench.run --short

@@ -38,6 +38,7 @@ import pika
 import psutil
 import zmq
 
+from bench.figures import Figure, keep, show
 from zato.common.testing.connector_cluster import ConnectorCluster
 from zato.common.testing.processes import ServerProcess, free_port
 from zato.common.testing.programs import find_program
@@ -348,22 +349,25 @@ def _taken(ours: Ours, broker: Broker, count: int, turns: int, *, is_quiet: bool
     return taken
 
 
-def report(result: dict[str, Any]) -> None:
+def figures_of(result: dict[str, Any]) -> list[Figure]:
     taken = result["taken"]
-    middle = {name: statistics.median(each["rate"] for each in runs) for name, runs in taken.items()}
-    spent = {name: statistics.median(sum(each["spent_us"].values()) for each in runs) for name, runs in taken.items()}
-    for name, rate in middle.items():
-        print(
-            f"taken by {name:12} {rate:>8,.0f} messages/s, {spent[name]:>5,.0f} µs of processor each"
-            f"   ours is {middle['ours'] / rate:.2f} of it, with {spent['ours'] / spent[name]:.2f} of the processor time"
-        )
-    if "zmq" not in result:
-        return
-    together, one = statistics.median(result["published_together"]), statistics.median(result["published_one_by_one"])
-    print(f"published together    {together:>8,.0f} messages/s")
-    print(f"published one by one  {one:>8,.0f} messages/s   together is {together / one:.1f} of it")
-    print(f"zmq acknowledged      {result['zmq']:>8,.0f} messages/s")
-    print(f"an idle connector     {result['memory_mb']:>8} MB")
+    rate = {name: statistics.median(each["rate"] for each in runs) for name, runs in taken.items()}
+    spent_us = {name: statistics.median(sum(each["spent_us"].values()) for each in runs) for name, runs in taken.items()}
+    figures = []
+    for name in taken:
+        figures.append(Figure(f"taken from RabbitMQ, given to a service, and acknowledged by {name}", rate[name], "messages/s"))
+        figures.append(Figure("the same: processor time of each", spent_us[name], "µs"))
+    for name, target in (("pika", "≥ 0.3, aim 0.6"), ("faststream", "≥ 2"), ("celery", "≥ 4")):
+        figures.append(Figure(f"ours ÷ {name}", rate["ours"] / rate[name], "×", target))
+    if "zmq" in result:
+        together, one = statistics.median(result["published_together"]), statistics.median(result["published_one_by_one"])
+        figures += [
+            Figure("published and confirmed, many at a time", together, "messages/s"),
+            Figure("the same ÷ one after the other", together / one, "×", "≥ 6"),
+            Figure("taken by acknowledged ZeroMQ", result["zmq"], "messages/s"),
+            Figure("an idle connector", result["memory_mb"], "MB", "≤ 50"),
+        ]
+    return figures
 
 
 def main() -> int:
@@ -376,7 +380,9 @@ def main() -> int:
     result = measure(options.messages, options.turns, is_quiet=options.quiet, only_taken=options.taken)
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2))
-    report(result)
+    figures = figures_of(result)
+    keep("messages", figures)
+    show(figures)
     return 0
 
 
