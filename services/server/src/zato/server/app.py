@@ -171,31 +171,37 @@ class ServerApp:
         # What is wrong with its files shows now, rather than in each worker again and again.
         _opening(settings)
         defaults.use(defaults.read_defaults(settings.services_folder))
-        self._database = Database(settings.odb_url, settings.odb_limits)
-        rehearse(self._database, settings)
+        bus, database = RedisBus(settings.redis_url), Database(settings.odb_url, settings.odb_limits)
+        self._insides = WorkerApp(settings, self._metrics, bus, database)
+        self._insides.rehearse()
 
     @property
     def server_header(self) -> str:
         return self._settings.server_header
 
     def start_worker(self, worker: Worker | StockWorker) -> "WorkerApp":
-        """Build what a worker runs with. Called in the worker: no connection of any sort may be older than the fork."""
+        """Begin what a worker does. Called in it: no connection and no greenlet may be older than the fork."""
         # Requests leave few cycles behind: with Python's own threshold a tenth of the time would be spent looking for them.
         gc.set_threshold(_COLLECT_AFTER)
         gevent_psycopg2.install()
         gevent.get_hub().threadpool.maxsize = 64
-        app = WorkerApp(self._settings, self._metrics, RedisBus(self._settings.redis_url), self._database)
-        app.start()
-        return app
+        self._insides.start()
+        return self._insides
 
 
 class WorkerApp:
+    """
+    What a worker runs with. It is made in the master, so that all workers share it; it connects to nothing before `start`.
+
+    The pages of memory that a worker writes to, were it to count one more reference, are its own from then on: what it need
+    not do again is the better half of what it shares.
+    """
+
     def __init__(self, settings: ServerSettings, metrics: Metrics, bus: Bus, database: Database | None = None) -> None:
         self._settings = settings
         self._metrics = metrics
         self._bus = bus
         self._topic = f"zato:{settings.cluster}:config"
-        self._pid = os.getpid()
         self._state = WorkerState()
         is_for_people = logs.is_for_people(settings.log_format, sys.stderr)
         stream = None if is_for_people else sys.stderr.buffer
@@ -208,7 +214,6 @@ class WorkerApp:
         self._unreported: list[Outcome] = []
         self._channels = Channels()
         self._registry_of_services: KindRegistry | None = None
-        # The master's has compiled our statements already. It has no connections: those come after the fork.
         self._database = database or Database(settings.odb_url, settings.odb_limits)
         self._refusals = RefusalsLog(self._database, settings.name)
         self._kinds = Kinds(own_kinds())
@@ -223,7 +228,7 @@ class WorkerApp:
         security = SecurityContext.connect(settings.cluster, settings.secret_keys, settings.redis_url)
         self._gate = Gate(security)
         box = SecretBox(settings.secret_keys)
-        objects = Objects(self._database, self._kinds, box, bus, self._topic)
+        objects = self._objects = Objects(self._database, self._kinds, box, bus, self._topic)
         tasks = Tasks(settings.redis_url, f"zato:{settings.cluster}:async", _task_settings(settings))
         sets = ObjectSets(self._database, self._kinds, box, bus, self._topic)
         recordings = Recordings(tasks.conn, f"zato:{settings.cluster}:runs", settings.name)
@@ -254,7 +259,7 @@ class WorkerApp:
             bus,
             self._topic,
             settings.name,
-            self._pid,
+            os.getpid,
             self._follower.catch_up_with,
             limits=settings.package_limits,
             keep_versions=settings.package_keep_versions,
@@ -263,7 +268,7 @@ class WorkerApp:
         self._broadcasts = tasks.broadcasts
         self._hear_broadcast = BroadcastListener(tasks, invoker.rules, partial(run_task, invoker))
         self._overseer = Overseer(max_busy_s=settings.max_busy_s, turn_s=settings.turn_s)
-        self._job_runs = Runs(self._database, bus, self._topic, settings.name, self._pid, Callbacks(tasks).tell)
+        self._job_runs = Runs(self._database, bus, self._topic, settings.name, os.getpid, Callbacks(tasks).tell)
         leadership, runner = Leadership(self._database), Runner(self._job_runs, invoker, self._overseer, metrics)
         jobs = Jobs(objects, leadership, self._job_runs, runner, History(self._database))
         self._admin = Admin(self._database, self._kinds, objects, deployments, self._store, tasks, jobs)
@@ -271,7 +276,7 @@ class WorkerApp:
         shown = NamePatterns(settings.docs_patterns_allowed)
         self.documents = Documents(settings.cluster, self._kinds, self._store, lambda: self._state.configuration, shown)
         self._other_actions |= document_actions(self.documents)
-        self._task_consumer = TaskConsumer(tasks, f"{settings.name}:{self._pid}:{new_cid()}", run_in_time)
+        self._task_consumer = TaskConsumer(tasks, run_in_time)
         self._usage = Usage(tasks.conn, f"zato:{settings.cluster}:usage")
         self._outbox = Outbox(tasks.conn, f"zato:{settings.cluster}:outbox")
         self._connectors = {
@@ -280,7 +285,7 @@ class WorkerApp:
             "jms-wmq": self._connector("jms-wmq", settings.connector_mq_addresses, ("definition", "outgoing")),
         }
         senders = {each.outgoing_kind: each for each in self._connectors.values()}
-        self._forwarder = Forwarder(self._outbox, senders, f"{settings.name}/{self._pid}")
+        self._forwarder = Forwarder(self._outbox, senders)
         invoker.context = self._make_context(invoker, box, tasks)
         self._local_counter, self._shared_counter = LocalCounter(), _shared_counter(settings)
         self._reset_topic = f"zato:{settings.cluster}:rate-reset"
@@ -321,7 +326,7 @@ class WorkerApp:
             lambda: self._follower.configuration,
             self._local_counter,
             self._shared_counter,
-            f"{settings.name}/{self._pid}",
+            lambda: f"{settings.name}/{os.getpid()}",
             partial(self._bus.publish, self._reset_topic),
         )
         return {
@@ -340,6 +345,11 @@ class WorkerApp:
     @property
     def graceful_timeout_s(self) -> float:
         return self._settings.graceful_timeout_s
+
+    def rehearse(self) -> None:
+        """Do in the master what each worker would have to do first."""
+        rehearse(self._database, self._settings, self._kinds, self._objects)
+        self._offer_own_services()
 
     def start(self) -> None:
         """Load the configuration. While the ODB can't be reached the worker runs, is not ready, and tries again."""
@@ -411,7 +421,7 @@ class WorkerApp:
         self._traffic.flush()
         try:
             with self._database.transaction() as session:
-                forget_worker(session, self._settings.name, self._pid)
+                forget_worker(session, self._settings.name, os.getpid())
         except ZatoError as exc:
             log.warning("worker_not_signed_off", error=exc.message)
         self.flush_log()
@@ -495,8 +505,9 @@ class WorkerApp:
         except ZatoError as exc:
             log.warning("configuration_not_loaded", error=exc.message)
             return False
-        self._task_consumer.start()
-        self._forwarder.start()
+        name, pid = self._settings.name, os.getpid()
+        self._task_consumer.start(f"{name}:{pid}:{new_cid()}")
+        self._forwarder.start(f"{name}/{pid}")
         self._follower.listen(self._bus, self._topic)
         self._bus.subscribe(self._broadcasts, self._hear_broadcast)
         self._bus.subscribe(self._reset_topic, self._local_counter.reset)
@@ -521,9 +532,7 @@ class WorkerApp:
         # Before new services come: one that is switched off must not run in between.
         self._store.replace_states(service_states(configuration))
         outcomes = self._deployer.apply(update.changed_files, removed)
-        if self._kinds.registry is not self._registry_of_services:
-            self._store.replace_internal(self._own_services())
-            self._registry_of_services = self._kinds.registry
+        self._offer_own_services()
         old = self._state
         gate = self._gate = self._gate.follow(configuration)
         own_channels = document_channels(self._settings, gate.guard)
@@ -546,15 +555,20 @@ class WorkerApp:
         )
         self._report(configuration.version, outcomes)
 
-    def _own_services(self) -> list[ServiceEntry]:
+    def _offer_own_services(self) -> None:
         """Hundreds of classes are made for these: not with each change, only when kinds have come."""
+        if self._kinds.registry is not self._registry_of_services:
+            self._store.replace_internal(self._own_services())
+            self._registry_of_services = self._kinds.registry
+
+    def _own_services(self) -> list[ServiceEntry]:
         log_in_services = security_services(lambda: self._gate.log_in)
         own_services = [*internal_services(), *log_in_services, *admin_services(self._admin, self._other_actions)]
         own_services += [made_with(each, self._sign_in) for each in (AdminOverJSON, AdminOverSOAP)]
         return [*own_services, *document_services(self.documents, self._settings)]
 
     def _report(self, version: int, outcomes: list[Outcome]) -> None:
-        self._metrics.set_config_version(version, self._pid)
+        self._metrics.set_config_version(version, os.getpid())
         for outcome in outcomes:
             self._metrics.count_deployment(is_ok=outcome.is_ok)
             fields = {"file_name": outcome.file_name, "version": outcome.version, "version_running": outcome.version_running}
@@ -596,7 +610,7 @@ class WorkerApp:
 
     def _report_worker(self, session: Session, version: int) -> None:
         """Whoever deployed waits for the outcomes: what could not be written while the ODB was away is written now."""
-        report_worker(session, self._settings.name, self._pid, version, self._unreported)
+        report_worker(session, self._settings.name, os.getpid(), version, self._unreported)
 
     def _say_how_connections_fare(self) -> None:
         while True:

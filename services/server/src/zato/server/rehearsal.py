@@ -2,17 +2,14 @@
 
 import contextlib
 
-from zato.common.bus import MemoryBus
 from zato.common.errors import Unavailable
 from zato.common.logs import get_logger
-from zato.common.secrets import SecretBox
 from zato.server.config import ServerSettings
 from zato.server.control.follower import Follower
 from zato.server.control.kinds import Kinds
 from zato.server.control.objects import Objects
 from zato.server.control.status import cluster_status
 from zato.server.control.workers import forget_dead_workers, forget_silent_workers, report_worker
-from zato.server.kinds import own_kinds
 from zato.server.odb.database import Database
 
 log = get_logger(__name__)
@@ -22,14 +19,12 @@ class _Rehearsed(Exception):
     """Takes back what was only written to see how."""
 
 
-def rehearse(database: Database, settings: ServerSettings) -> None:
+def rehearse(database: Database, settings: ServerSettings, kinds: Kinds, objects: Objects) -> None:
     """
-    Do once in the master what every worker does first: read the configuration, say so, and render a metric.
+    Do once in the master what every worker does first: read kinds and configuration, and say so.
 
     What is imported, compiled and cached meanwhile is then shared by all workers instead of made by each.
     """
-    kinds = Kinds(own_kinds())
-    objects = Objects(database, kinds, SecretBox(settings.secret_keys), MemoryBus(), "")
     try:
         for kind in kinds.registry:
             objects.get_list(kind.name)
