@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent
 from sqlalchemy.orm import Session
@@ -19,7 +19,6 @@ from zato.common.cid import new_cid
 from zato.common.errors import Unavailable, ZatoError
 from zato.common.kinds import KindRegistry
 from zato.common.logs import get_logger
-from zato.common.rpc.client import Client
 from zato.common.secrets import SecretBox
 from zato.proto.control_plane.v1.control_plane_pb2 import RegisterKindsRequest
 from zato.server.accounts.accounts import Accounts
@@ -147,6 +146,9 @@ from zato.server.services.task_consumer import TaskConsumer
 from zato.server.services.tasks import Task, Tasks, TaskSettings
 from zato.server.services.usage import Usage
 from zato.server.worker_state import WorkerState, begin_with, running_state
+
+if TYPE_CHECKING:
+    from zato.common.rpc.client import Client
 
 log = get_logger(__name__)
 
@@ -394,15 +396,20 @@ class WorkerApp:
         )
 
     def _connector(self, protocol: str, addresses: tuple[str, ...], pinged: tuple[str, ...]) -> ConnectorClient:
-        settings = self._settings
         return ConnectorClient(
             protocol,
             addresses,
-            lambda address: Client(address, token=settings.token, tls=settings.tls(), on_refusal=self._refusals.take),
+            self._connect,
             self._outbox,
             options_of(lambda: self._state.configuration),
             pinged,
         )
+
+    def _connect(self, address: str) -> "Client":
+        from zato.common.rpc.client import Client  # not for workers that send nothing through connectors: see rehearsal.py
+
+        settings = self._settings
+        return Client(address, token=settings.token, tls=settings.tls(), on_refusal=self._refusals.take)
 
     def is_ready(self) -> bool:
         return self._is_loaded and not self._is_stopping
