@@ -23,6 +23,7 @@ _BY_SOME = {
     "oauthlib",
     "oracledb",
     "paramiko",
+    "psycopg2",
     "pymysql",
     "requests",
     "smtplib",

@@ -112,7 +112,7 @@ from zato.server.messaging.publishing import AMQPSender, ConnectorClient, IBMMQS
 from zato.server.messaging.queues import connector_queues, options_of
 from zato.server.messaging.tries import Tries
 from zato.server.metrics import Metrics
-from zato.server.odb import gevent_psycopg2
+from zato.server.odb import psycopg2_import
 from zato.server.odb.database import Database
 from zato.server.odb.tables import utc_now
 from zato.server.rehearsal import rehearse
@@ -185,7 +185,7 @@ class ServerApp:
         """Begin what a worker does. Called in it: no connection and no greenlet may be older than the fork."""
         # Requests leave few cycles behind: with Python's own threshold a tenth of the time would be spent looking for them.
         gc.set_threshold(_COLLECT_AFTER)
-        gevent_psycopg2.install()
+        psycopg2_import.wait_with_gevent()
         gevent.get_hub().threadpool.maxsize = 64
         self._insides.start()
         return self._insides
