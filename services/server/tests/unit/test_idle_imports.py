@@ -21,6 +21,7 @@ _BY_SOME = {
     "oauthlib",
     "oracledb",
     "paramiko",
+    "psycopg2",
     "pymysql",
     "requests",
     "smtplib",
@@ -33,6 +34,7 @@ _BY_SOME = {
     "zeep",
     "zato.server.packages.wheels",
 }
+_BY_SENDERS = {"grpc"}
 _BY_THE_SERVER = {"argon2", "gevent", "gunicorn", "jwt", "lxml", "packaging", "prometheus_client", "redis", "sqlalchemy"}
 _BY_OTHER_COMMANDS = {
     "cryptography",
@@ -52,7 +54,7 @@ _BY_OTHER_COMMANDS = {
 @pytest.mark.parametrize(
     ("statements", "unneeded"),
     [
-        ("from gevent import monkey; monkey.patch_all(); import zato.server.arbiter", _BY_SOME),
+        ("from gevent import monkey; monkey.patch_all(); import zato.server.arbiter", _BY_SOME | _BY_SENDERS),
         ("import zato.server.sidecar.__main__", _BY_SOME | _BY_THE_SERVER),
         ("from zato.common.cli.main import main; main(['--help'])", _BY_SOME | _BY_OTHER_COMMANDS),
     ],

@@ -1,6 +1,5 @@
 """What a worker tells the others of itself, in a real ODB on SQLite."""
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,7 +17,7 @@ from zato.server.odb.limits import Limits
 from zato.server.odb.tables import DeploymentStatusRow, WorkerRow
 from zato.server.services.deployer import Outcome
 
-SERVER, PID = "server1", os.getpid()
+SERVER = "server1"
 FIRST, SECOND = (Outcome("orders.py", version, version, "") for version in (1, 2))
 
 
@@ -40,7 +39,7 @@ def reported(database: Database) -> tuple[list[int], list[int]]:
 def test_what_could_not_be_said_while_the_odb_was_locked_is_said_with_the_next_report(
     database: Database, tmp_path: Path
 ) -> None:
-    made = Presence(database, SERVER, PID, ())
+    made = Presence(database, SERVER, ())
     with closing(sqlite3.connect(tmp_path / "odb.db")) as other:
         other.execute("BEGIN EXCLUSIVE")
         made.report(5, [FIRST])
@@ -55,7 +54,7 @@ def test_workers_of_this_server_that_were_killed_are_forgotten_by_the_first_repo
     with database.transaction() as session:
         session.add(WorkerRow(server=SERVER, pid=2**22 + 1, config_version=3))
         session.add(WorkerRow(server="another", pid=2**22 + 1, config_version=4))
-    made = Presence(database, SERVER, PID, ())
+    made = Presence(database, SERVER, ())
     made.report(5, [])
     assert sorted(reported(database)[0]) == [4, 5]
     made.end()
@@ -65,7 +64,7 @@ def test_workers_of_this_server_that_were_killed_are_forgotten_by_the_first_repo
 def test_a_chore_that_fails_keeps_no_other_from_being_done(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presence, "REPORT_EVERY_S", 0.01)
     done: list[int] = []
-    made = Presence(database, SERVER, PID, (lambda: 1 / 0, lambda: done.append(1)))
+    made = Presence(database, SERVER, (lambda: 1 / 0, lambda: done.append(1)))
     greenlet = gevent.spawn(made.report_for_ever)
     try:
         with gevent.Timeout(30):

@@ -1,5 +1,6 @@
 """What a worker tells the others of itself: that it lives, and which versions it runs."""
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -30,10 +31,9 @@ class Presence:
         chores: Done after each sign of life.
     """
 
-    def __init__(self, database: Database, server: str, pid: int, chores: Sequence[Callable[[], object]]) -> None:
+    def __init__(self, database: Database, server: str, chores: Sequence[Callable[[], object]]) -> None:
         self._database = database
         self._server = server
-        self._pid = pid
         self._chores = chores
         self._version = 0
         self._unreported: list[Outcome] = []
@@ -68,7 +68,7 @@ class Presence:
         """Say that this worker runs no more."""
         try:
             with self._database.transaction() as session:
-                forget_worker(session, self._server, self._pid)
+                forget_worker(session, self._server, os.getpid())
         except ZatoError as exc:
             log.warning("worker_not_signed_off", error=exc.message)
 
@@ -78,7 +78,7 @@ class Presence:
     def _write(self, forget: Callable[[Session], None]) -> None:
         reported = list(self._unreported)
         with self._database.transaction() as session:
-            report_worker(session, self._server, self._pid, self._version, reported)
+            report_worker(session, self._server, os.getpid(), self._version, reported)
             forget(session)
         self._unreported = [outcome for outcome in self._unreported if outcome not in reported]
 
