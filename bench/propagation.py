@@ -56,11 +56,12 @@ class Server(ServerProcess):
     def __init__(self, folder: Path, name: str, odb_url: str, redis_url: str) -> None:
         folder.mkdir()
         self.name = name
-        self._http_port, grpc_port = free_port(), free_port()
+        self._http_port = free_port()
+        self.grpc_address = f"127.0.0.1:{free_port()}"
         settings = {
             "name": name,
             "http_address": f"127.0.0.1:{self._http_port}",
-            "grpc_address": f"127.0.0.1:{grpc_port}",
+            "grpc_address": self.grpc_address,
             "odb_url": odb_url,
             "redis_url": redis_url,
             "token": TOKEN,
@@ -75,7 +76,7 @@ class Server(ServerProcess):
         self.log = folder / "server.log"
         command = [sys.executable, "-m", "zato.server", "--folder", str(folder)]
         super().__init__(command, log=self.log, is_ready=self._answers)
-        self._client = Client(f"127.0.0.1:{grpc_port}", token=TOKEN)
+        self._client = Client(self.grpc_address, token=TOKEN)
 
     def admin(self, service: str, /, **values: Any) -> Any:
         request = InvokeRequest(service=service, payload=json.dumps(values).encode())
