@@ -3,6 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
+from zato.common.testing.processes import free_port
+
 OPENS = ("/", "/services/", "/scheduler/", "/objects/channel-http/", "/files/", "/queues/", "/account/settings")
 
 
@@ -68,3 +70,22 @@ def test_without_another_part_every_page_opens(ann, without, part):
     if part == "scheduler":
         page.goto(f"{ann.url}/scheduler/")
         expect(page.locator("#now .notice.note")).to_contain_text("What comes next is not known")
+
+
+def test_without_a_connector_its_objects_and_queues_say_so(ann, cluster, without):
+    address = f"tcp://127.0.0.1:{free_port()}"
+    cluster.invoke("zato.channel-zmq.create", {"name": "lonely", "address": address, "service": "zato.ping"})
+    page = ann.open("/objects/channel-zmq/?q=lonely")
+    state = page.locator("tbody td[data-label='State']")
+    expect(state).to_have_text("Live")
+    without("connector-zmq")
+    expect(state).to_have_text("connector-zmq does not answer")
+    ann.open("/queues/")
+    connector = page.locator("section", has=page.get_by_role("heading", name="connector-zmq"))
+    expect(connector.locator(".badge")).to_have_text("Does not answer")
+    expect(connector.locator(".notice.problem")).to_contain_text("Nobody answers at")
+    expect(page.locator("tr", has_text="lonely").locator("td[data-label='Dead letters']")).to_have_text("unknown")
+    assert ann.serious_findings() == []
+    cluster.zato("start", str(cluster.folder / "connector-zmq"))
+    expect(connector.locator("header .badge")).to_have_text("Running")
+    cluster.invoke("zato.channel-zmq.delete", {"name": "lonely"})
