@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from zato.common.errors import BadRequest
+from zato.common.errors import BadRequest, Unavailable
 from zato.webadmin.context import tell, webadmin
 from zato.webadmin.highlighting import coloured, pretty
 from zato.webadmin.menu import Entry
@@ -22,9 +22,11 @@ _STATES = {"dead": "Dead letters", "waiting": "Waiting", "delayed": "Delayed", "
 def index() -> ResponseReturnValue:
     connectors = person().ask("zato.connector.get-list")
     template = "queues/now.html" if request.headers.get("HX-Request") else "queues/list.html"
+    queues, problem = _queues()
     return render_template(
         template,
-        queues=person().ask("zato.queue.get-list"),
+        queues=queues,
+        problem=problem,
         connectors=connectors,
         rates=_rates(connectors),
         kinds=webadmin().kinds.all(person()),
@@ -67,6 +69,14 @@ def settle() -> ResponseReturnValue:
         count = person().do("zato.queue.purge", {"queue": queue, "state": state, **which})["deleted"]
         tell(person(), f"{count} deleted")
     return redirect(url_for("queues.show", queue=queue, state=state))
+
+
+def _queues() -> tuple[list[Mapping[str, Any]], str]:
+    """Return the queues, and why they are not known when Redis, which has them, does not answer."""
+    try:
+        return person().ask("zato.queue.get-list"), ""
+    except Unavailable as exc:
+        return [], exc.message
 
 
 def _rates(connectors: list[Mapping[str, Any]]) -> dict[Hashable, float | None]:
