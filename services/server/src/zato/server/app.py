@@ -95,6 +95,7 @@ from zato.server.jobs.rpc import JobsRPC
 from zato.server.jobs.runner import Runner
 from zato.server.jobs.runs import Runs
 from zato.server.kinds import own_kinds
+from zato.server.messaging.connectors import connector_actions
 from zato.server.messaging.delivery import Deliveries, MessageLog
 from zato.server.messaging.forwarding import Forwarder
 from zato.server.messaging.inbox import Inbox
@@ -333,6 +334,7 @@ class WorkerApp:
             **cache_actions(lambda: context().cache),
             **queue_actions(lambda: [async_queue, *find_queues()]),
             **connector_ping_actions(self._connectors.values()),
+            **connector_actions(self._connectors.values, self._kinds),
             **rate_limit_actions(limits),
             **server_actions(settings.cluster, settings.name),
             **service_source_actions(settings.name, lambda: self._follower.configuration),
