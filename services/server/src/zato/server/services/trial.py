@@ -16,6 +16,7 @@ import os  # noqa: E402
 import resource  # noqa: E402
 import signal  # noqa: E402
 import sys  # noqa: E402
+import time  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import msgspec  # noqa: E402
@@ -31,7 +32,6 @@ from zato.server.services.store import ServiceStore  # noqa: E402
 # The loop of gevent is the forked process's own: this one never has any.
 _fork = monkey.get_original("os", "fork")
 _waitpid = monkey.get_original("os", "waitpid")
-_select = monkey.get_original("select", "select")
 
 _MB = 1024 * 1024
 # The alarm of the forked process is given this long to end it before this one does.
@@ -39,6 +39,7 @@ _GRACE_S = 5.0
 
 
 def main() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
     for line in sys.stdin:
         timeout_s, _, folder = line.rstrip("\n").partition(" ")
         sys.stdout.write(f"{run_forked(Path(folder), float(timeout_s))}\n")
@@ -50,17 +51,24 @@ def run_forked(folder: Path, timeout_s: float) -> int:
     pid: int = _fork()
     if pid == 0:
         _run(folder)
-    process = os.pidfd_open(pid)
-    try:
-        has_ended, _, _ = _select([process], [], [], timeout_s + _GRACE_S)
-    finally:
-        os.close(process)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
-        # Until it has a session of its own, it is in ours.
-        os.kill(pid, signal.SIGKILL)
-        _, status = _waitpid(pid, 0)
+    has_ended = _ends_within(timeout_s + _GRACE_S, pid)
+    # While it is not reaped nobody else can have its number.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    # Until it has a session of its own, it is in ours.
+    os.kill(pid, signal.SIGKILL)
+    _, status = _waitpid(pid, 0)
     return os.waitstatus_to_exitcode(status) if has_ended else -signal.SIGALRM
+
+
+def _ends_within(seconds: float, pid: int) -> bool:
+    ends_at = time.monotonic() + seconds
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+        remaining_s = ends_at - time.monotonic()
+        if remaining_s <= 0:
+            return False
+        signal.sigtimedwait([signal.SIGCHLD], remaining_s)
+    return True
 
 
 def _run(folder: Path) -> None:
@@ -68,6 +76,7 @@ def _run(folder: Path) -> None:
     status = 1
     try:
         os.setsid()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
         nothing = os.open(os.devnull, os.O_RDWR)
         for stream in range(3):
             os.dup2(nothing, stream)
