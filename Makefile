@@ -96,6 +96,7 @@ bench-webadmin: venv ## How long pages take with 1,000 objects and 100,000 rows 
 .PHONY: bench-containers
 bench-containers: venv ## Idle memory, size of images and time to healthy of docker-compose.yml, where a Docker engine answers
 	@$(BIN)/python -m bench.containers
+	@$(BIN)/python -m bench.report
 
 .PHONY: bench-instructions
 bench-instructions: venv ## Machine instructions that a request takes, and whether they are in their budget
