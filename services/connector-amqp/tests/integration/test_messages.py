@@ -84,20 +84,6 @@ def test_effects_are_once_with_an_inbox_though_each_message_comes_twice(cluster:
 
 
 @pytest.mark.timeout(400)
-def test_a_poison_message_has_exactly_its_tries_though_its_connector_is_killed_between_them(cluster: "Cluster") -> None:
-    connector = cluster.connectors[0]
-    cluster.channel("tried", "amqp.fail", tries=4, retry_after_s=2.0)
-    cluster.put("tried", ["bad"])
-    eventually(lambda: cluster.status("tried").retried == 2, timeout_s=PATIENCE_S, what="the second try to have failed")
-    connector.kill()
-    connector.start()
-    cluster.await_connected("tried")
-    (letter,) = eventually(lambda: cluster.letters("tried"), timeout_s=PATIENCE_S, what="the dead letter")
-    assert (len(cluster.lines("tried")), letter["attempts"]) == (4, 4)
-    eventually(lambda: cluster.is_empty("tried"), timeout_s=PATIENCE_S)
-
-
-@pytest.mark.timeout(400)
 def test_what_is_sent_while_the_broker_is_away_is_refused_or_kept_and_sent_in_its_order(cluster: "Cluster") -> None:
     with cluster.amqp() as channel:
         channel.queue_declare("kept", durable=True)
