@@ -53,6 +53,22 @@ def test_a_service_sends_and_hears_of_what_reaches_nobody(cluster: "Cluster") ->
         cluster.server.invoke("amqp.send", {"body": "x", "queue": "nobody", "timeout_s": 10})
 
 
+def test_people_publish_by_the_service_of_that_name_over_http_and_by_the_command(cluster: "Cluster") -> None:
+    with cluster.amqp() as channel:
+        channel.queue_declare("published", durable=True)
+    values = {"conn_name": "out", "exchange": "", "routing_key": "published"}
+    ok = {"response_data": '{"result": "OK"}'}
+    assert cluster.over_http("zato.outgoing.amqp.publish", request_data="by HTTP", **values) == (200, ok)
+    assert cluster.by_command("zato.outgoing.amqp.publish", request_data={"by": "command"}, **values) == ok
+    with cluster.amqp() as channel:
+        assert [channel.basic_get("published", auto_ack=True)[2] for _ in range(2)] == [b"by HTTP", b'{"by":"command"}']
+    status, details = cluster.over_http("zato.outgoing.amqp.publish", request_data="x", **{**values, "routing_key": "nobody"})
+    assert (status, "reaches no queue" in details) == (400, True), details
+    assert cluster.over_http("zato.outgoing.amqp.publish", request_data="x", **{**values, "conn_name": "nobody"})[0] == 404
+    entries = cluster.server.invoke("zato.audit-log.get-list", {"action": "publish"})["data"]
+    assert {each["result"] for each in entries} == {"begun", "refused"} and "by HTTP" not in json.dumps(entries)
+
+
 def test_a_service_that_does_not_wait_has_its_messages_sent_in_their_order(cluster: "Cluster") -> None:
     with cluster.amqp() as channel:
         channel.queue_declare("later", durable=True)
