@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from running_cluster import Unreadable
 
 from zato.common.errors import ZatoError
 from zato.common.testing.connector_cluster import PATIENCE_S
+from zato.common.testing.partitions import await_back
 from zato.common.testing.steady import SteadySender
 from zato.common.testing.waiting import eventually
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from running_cluster import Cluster
 
 PREFETCH = 50
-# The promise is five seconds, on a machine that does nothing else.
-LONGEST_BACK_S = 20.0
 
 
 def bodies(start: str, count: int) -> list[str]:
@@ -218,24 +216,12 @@ def test_a_broker_that_ends_while_messages_are_sent_loses_none_that_it_confirmed
             each.await_failure()
         cluster.broker.start()
         eventually(cluster.answers, timeout_s=PATIENCE_S, what="the broker to answer")
-        began = time.monotonic()
-        for name in (plain, once):
-            cluster.await_connected(name)
-        back_s = time.monotonic() - began
-        print(f"{end}: consumers were back {back_s:.2f} s after the broker answered")
-        assert back_s < LONGEST_BACK_S
+        await_back(cluster, [plain, once])
         for each in senders:
             each.await_more(20)
-    for name, kept in ((plain, (theirs, ours)), (once, (theirs_once, ours_once))):
-        sent = [*waiting, *kept[0].confirmed, *kept[1].confirmed]
-        counts = cluster.await_all(name, sent)
-        eventually(lambda name=name: cluster.is_empty(name), timeout_s=PATIENCE_S)
-        counts = Counter(cluster.lines(name))
-        twice = sum(each.duplicates(counts) for each in kept) + sum(counts[body] - 1 for body in waiting)
-        print(f"{end}, {name}: {len(sent)} confirmed, none lost, {twice} done twice")
-        assert twice <= PREFETCH
-        if name == once:
-            assert set(counts.values()) == {1}
+    assert cluster.await_settled(plain, waiting, (theirs, ours)).total() <= PREFETCH
+    cluster.await_settled(once, waiting, (theirs_once, ours_once))
+    assert set(Counter(cluster.lines(once)).values()) == {1}
 
 
 def test_a_channel_is_edited_switched_off_and_deleted_under_load(cluster: "Cluster") -> None:

@@ -23,6 +23,7 @@ import redis
 from zato.common.errors import Unavailable, ZatoError
 from zato.common.testing.connector_parts import TOKEN, Connector, Server
 from zato.common.testing.processes import free_port
+from zato.common.testing.steady import SteadySender
 from zato.common.testing.waiting import eventually
 
 # On a machine that is busy with other things, and whose disk takes long to confirm what was written.
@@ -296,6 +297,23 @@ class ConnectorCluster:
     def lines(self, name: str) -> list[str]:
         path = self.folder / name
         return path.read_text().splitlines() if path.exists() else []
+
+    def await_settled(self, name: str, waiting: Sequence[str], senders: Sequence[SteadySender]) -> Counter[str]:
+        """
+        Wait until all that was confirmed is done and the peer has no more; return what was done more often than it was sent.
+
+        Args:
+            waiting: What was given beside the senders, each once.
+        """
+        sent = [*waiting, *(body for each in senders for body in each.confirmed)]
+        self.await_all(name, sent)
+        eventually(lambda: self.is_empty(name), timeout_s=PATIENCE_S, what=f"{name} to have nothing left")
+        attempts = Counter(waiting)
+        for each in senders:
+            attempts += each.attempts
+        twice = Counter(self.lines(name)) - attempts
+        print(f"{name}: {len(sent)} confirmed, none lost, {twice.total()} done twice")  # noqa: T201 (pytest shows it)
+        return twice
 
     def await_all(self, name: str, bodies: Sequence[str], timeout_s: float = PATIENCE_S) -> Counter[str]:
         """Wait until each of them was written at least once; return how often each was."""

@@ -56,10 +56,6 @@ class SteadySender:
         before = self.failures
         eventually(lambda: self.failures > before, timeout_s=timeout_s, what=f"{self._start} to notice that something broke")
 
-    def duplicates(self, counts: Counter[str]) -> int:
-        """Return how many of ours, in counts by body, are there more often than they were sent."""
-        return sum(max(0, counts[body] - sent) for body, sent in self.attempts.items())
-
     def _run(self) -> None:
         while not self._is_over.wait(_PAUSE_S):
             body = f"{self._start}-{len(self.confirmed)}"
