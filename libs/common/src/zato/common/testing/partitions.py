@@ -11,7 +11,7 @@ from zato.common.testing.waiting import eventually
 FAULTS = ("freeze", "half_open", "cut")
 # The promise is five seconds, on a machine that does nothing else.
 LONGEST_BACK_S = 20.0
-_PARTITION_S = 30.0
+PARTITION_S = 30.0
 
 
 def cut_off(
@@ -31,11 +31,14 @@ def cut_off(
         for each in senders[fault]:
             each.await_more(10)
         getattr(proxies[fault], fault)()
-    for name in names.values():
-        eventually(lambda name=name: not cluster.status(name).is_connected, timeout_s=PATIENCE_S, what="the loss to be noticed")
+
+    def are_lost() -> bool:
+        return not any(cluster.status(name).is_connected for name in names.values())
+
+    eventually(are_lost, timeout_s=PATIENCE_S, what="the loss to be noticed")
     for at_its_side, *_ in senders.values():
         at_its_side.await_more(10)
-    time.sleep(_PARTITION_S)
+    time.sleep(PARTITION_S)
     for proxy in proxies.values():
         proxy.restore()
     await_back(cluster, list(names.values()))
