@@ -58,12 +58,13 @@ bench: var/bench/venv/.installed ## Everything measured: requests beside others,
 	@$(BIN)/python -m bench.run
 	@$(BIN)/python -m bench.system
 	@$(BIN)/python -m bench.slow_clients
-	@$(BIN)/python -m bench.report
 	@$(BIN)/python -m bench.scheduler
 	@$(BIN)/python -m bench.messages
 	@$(BIN)/python -m bench.propagation
+	@$(BIN)/python -m bench.enmasse
 	@$(BIN)/python -m bench.webadmin
 	@$(BIN)/python -m bench.containers
+	@$(BIN)/python -m bench.report
 
 bench-short: var/bench/venv/.installed ## Our server beside others in two minutes, less exact
 	@$(BIN)/python -m bench.run --short
@@ -81,6 +82,11 @@ bench-messages: var/bench/venv/.installed ## Messages through connectors beside 
 bench-propagation: venv ## How soon changes and deployments are live on four servers, and the same after Redis restarts; about two minutes
 	@scripts/system-packages bench
 	@$(BIN)/python -m bench.propagation
+
+.PHONY: bench-enmasse
+bench-enmasse: venv ## How long a file of 1,000 objects takes to plan and to apply; about three minutes
+	@scripts/system-packages bench
+	@$(BIN)/python -m bench.enmasse
 
 .PHONY: bench-webadmin
 bench-webadmin: venv ## How long pages take with 1,000 objects and 100,000 rows in the audit log; about two minutes

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.figures import kept
 from bench.run import BASE, RESULT
-from bench.system import RESULT as SYSTEM_RESULT
 
 PAGE = Path("docs/benchmarks.md")
 _BEGINNING = """# Benchmarks
@@ -22,6 +22,16 @@ _BEGINNING = """# Benchmarks
 on a processor of its own, by wrk on the other one. Only ratios within one run mean something. More on how it is done is in
 [bench](../bench/README.md).
 """
+# What each benchmark's figures stand under, and how they were measured.
+_SECTIONS = {
+    "system": ("The system", "One server of two workers behind HAProxy; clients in Python, on the same processors."),
+    "slow_clients": ("Slow clients", "16 honest connections, alone and beside 1,000 that mean no good."),
+    "scheduler": ("The scheduler", "10,000 jobs, one scheduler, one server."),
+    "messages": ("Messages", "A real RabbitMQ; each rival does what our service does. Medians of turns within one run."),
+    "propagation": ("Changes and deployments", "Four servers of two workers, PostgreSQL, Redis and clients on one machine."),
+    "enmasse": ("Configuration in files", "`zato enmasse` as a person runs it, from its start until all workers run with it."),
+    "webadmin": ("The web admin", "1,000 objects of three kinds and 100,000 rows in the audit log, as a browser sees it."),
+}
 
 
 def main() -> int:
@@ -41,13 +51,12 @@ def _lines() -> Iterator[str]:
     for connections, rows in sorted(by_connections.items()):
         yield f"## {connections} connection{'s' if connections > 1 else ''}\n"
         yield from _table(rows)
-    if SYSTEM_RESULT.exists():
-        yield "## The system\n"
-        yield "One server with two workers behind HAProxy; clients are written in Python, on the same processors.\n"
-        yield "| What | Measured | Wanted |\n|---|---:|---|"
-        for figure in json.loads(SYSTEM_RESULT.read_text()):
-            yield f"| {figure['name']} | {figure['value']:,.2f} {figure['unit']} | {figure['target']} |"
-        yield ""
+    for benchmark, (title, how) in _SECTIONS.items():
+        if figures := kept(benchmark):
+            yield f"## {title}\n\n{how}\n\n| What | Measured | Wanted |\n|---|---:|---|"
+            for figure in figures:
+                yield f"| {figure.name} | {figure.value:,.2f} {figure.unit} | {figure.target} |"
+            yield ""
 
 
 def _table(rows: list[dict[str, Any]]) -> Iterator[str]:

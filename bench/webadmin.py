@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from bench.figures import Figure, keep
+
 BIN = Path(sys.executable).parent
-RESULT = Path("var/bench/webadmin.json")
 PASSWORD = "correct horse battery staple"  # noqa: S105 (of a cluster that is destroyed at the end)
 OBJECTS, AUDIT_ROWS, TIMES = 1_000, 100_000, 60
 PAGES = (
@@ -136,8 +137,7 @@ def main() -> int:
         cluster.zato("quickstart", "destroy", "--yes", str(folder))
     for each in results:
         print(f"{each['p50_ms']:8.1f} {each['p95_ms']:8.1f} ms  {each['bytes']:9,} bytes  {each['path']}")
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(results, indent=2))
+    keep("webadmin", [Figure(f"{each['path']} (p95)", each["p95_ms"], "ms", "≤ 100") for each in results])
     return 0
 
 

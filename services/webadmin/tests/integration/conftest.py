@@ -1,5 +1,5 @@
 """
-A cluster of one server, as `zato quickstart` starts it, with the web admin in it and a real browser before it.
+A cluster of two servers and a connector, as `zato quickstart` starts it, the web admin in it and a real browser before it.
 
 `page` is somebody's who is not signed in, `ann` an administrator's. Whatever a page says on its console, or fails to
 load, fails the test, unless it is among what the test expects: `Watched.expected`.
@@ -173,7 +173,7 @@ class Watched:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory, haproxy_program: str) -> Iterator[Cluster]:
     made = Cluster(tmp_path_factory.mktemp("cluster") / "c")
-    made.zato("quickstart", "create", str(made.folder), "--servers", "1")
+    made.zato("quickstart", "create", str(made.folder), "--servers", "2", "--with", "connector-zmq")
     give_free_ports(made.folder / "cluster.toml")
     try:
         made.zato("quickstart", "start", str(made.folder))

@@ -12,15 +12,18 @@ from zato.common.errors import Unavailable, ZatoError
 from zato.connector_mq.config import MQSettings
 from zato.connector_mq.kinds import DefinitionOptions
 from zato.connector_mq.messages import MQMessage
-from zato.connector_mq.tls import read_stores
 
 try:
+    import proton._reactor
     from proton import Delivery, Message, ProtonException, SSLDomain, Timeout, symbol
     from proton.handlers import MessagingHandler
     from proton.reactor import LinkOption
     from proton.utils import BlockingConnection, LinkDetached, SendException
 except ImportError as exc:
     raise Unavailable("The provider amqp10 is not installed: pip install 'zato-connector-mq[amqp10]'") from exc
+
+# Each connection would have the machine's authorities read, twice, 1.7 MB: those with TLS have a domain of their own.
+proton._reactor.SSLConfig = lambda: None
 
 _MOST_SENDERS = 100
 _LOOK_S = 0.5
@@ -248,6 +251,9 @@ class AMQP10Session:
 
 
 def _domain(options: DefinitionOptions) -> Any:
+    # With a library of 12 MB, which those without TLS have no use for.
+    from zato.connector_mq.tls import read_stores
+
     # Proton itself says of a file only that something is wrong.
     read_stores(options)
     domain = SSLDomain(SSLDomain.MODE_CLIENT)

@@ -4,13 +4,12 @@ import json
 import time
 from typing import Any
 
-import redis
-
 from zato.common.connectors.channels import intake_settings
 from zato.common.connectors.intake import Intake, IntakeSettings
 from zato.common.connectors.messages import DeadLetter, Fate, Message, Outcome
 from zato.common.connectors.objects import Configured
 from zato.common.connectors.running import Context
+from zato.common.errors import Unavailable
 from zato.common.logs import get_logger
 from zato.connector_zmq import acknowledged
 from zato.connector_zmq.acknowledged import ACK, MSG, NAK, Frames
@@ -86,7 +85,7 @@ class ZMQChannel:
         Put a message among the dead letters.
 
         Raises:
-            redis.RedisError: Redis does not take it.
+            Unavailable: Redis does not take it.
         """
         self._letters.add(self._configured.name, message, reason or outcome.reason, outcome.cid, outcome.count)
 
@@ -137,9 +136,9 @@ class _OneWay:
         if outcome.fate is Fate.DEAD:
             try:
                 self._channel.bury(message, outcome)
-            except redis.RedisError as exc:
+            except Unavailable as exc:
                 # Nobody else has it: it stays in memory, and is tried again, until Redis is back.
-                log.error("dead_letter_not_kept", error=str(exc))
+                log.error("dead_letter_not_kept", error=exc.message)
                 self._channel.submit(message, lambda outcome: self._settle(message, outcome))
         elif outcome.fate is Fate.RETURNED:
             # No peer has it any more.

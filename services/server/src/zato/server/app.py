@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gevent
-from sqlalchemy.orm import Session
 
 from zato.common import logs
 from zato.common.bus import Bus, RedisBus
@@ -54,16 +53,10 @@ from zato.server.control.deployments import Deployments, older_versions
 from zato.server.control.follower import Follower, Update
 from zato.server.control.kinds import Kinds, register_kinds
 from zato.server.control.objects import Objects
+from zato.server.control.presence import Presence
 from zato.server.control.refusals import RefusalsLog, RefusalsRPC
 from zato.server.control.sets import ObjectSets
 from zato.server.control.watch import Watch
-from zato.server.control.workers import (
-    REPORT_EVERY_S,
-    forget_dead_workers,
-    forget_silent_workers,
-    forget_worker,
-    report_worker,
-)
 from zato.server.describe.documents import Documents
 from zato.server.describe.serving import document_channels, document_services
 from zato.server.http.access_log import AccessLog, make_access_log_step
@@ -102,6 +95,7 @@ from zato.server.jobs.rpc import JobsRPC
 from zato.server.jobs.runner import Runner
 from zato.server.jobs.runs import Runs
 from zato.server.kinds import own_kinds
+from zato.server.messaging.connectors import connector_actions
 from zato.server.messaging.delivery import Deliveries, MessageLog
 from zato.server.messaging.forwarding import Forwarder
 from zato.server.messaging.inbox import Inbox
@@ -213,7 +207,6 @@ class WorkerApp:
         self._is_loaded = False
         self._is_stopping = False
         self._stop_by = 0.0
-        self._unreported: list[Outcome] = []
         self._channels = Channels()
         self._registry_of_services: KindRegistry | None = None
         self._database = database or Database(settings.odb_url, settings.odb_limits)
@@ -242,7 +235,7 @@ class WorkerApp:
             **audit_actions(),
         }
         author = Entry(settings.name, "", PRUNE, CHAIN_KIND, "")
-        self._audit_retention = Retention(self._database, settings.audit_days, author)
+        audit_retention = Retention(self._database, settings.audit_days, author)
         throttle = LogInThrottle(security.redis, f"zato:{settings.cluster}:sign-in:")
         self._sign_in = SignIn(self._database, box, throttle)
         self._other_actions |= account_actions(Accounts(self._database, box, settings.cluster))
@@ -280,6 +273,9 @@ class WorkerApp:
         self._other_actions |= document_actions(self.documents)
         self._task_consumer = TaskConsumer(tasks, run_in_time)
         self._usage = Usage(tasks.conn, f"zato:{settings.cluster}:usage")
+        sweep_runs = partial(self._job_runs.sweep, settings.job_runs_days * _DAY_S)
+        chores = (self._usage.flush, sweep_runs, audit_retention.sweep)
+        self._presence = Presence(self._database, settings.name, chores)
         self._outbox = Outbox(tasks.conn, f"zato:{settings.cluster}:outbox")
         self._connectors = {
             "amqp": self._connector("amqp", settings.connector_amqp_addresses, ("definition", "outgoing")),
@@ -338,6 +334,7 @@ class WorkerApp:
             **cache_actions(lambda: context().cache),
             **queue_actions(lambda: [async_queue, *find_queues()]),
             **connector_ping_actions(self._connectors.values()),
+            **connector_actions(self._connectors.values, self._kinds),
             **rate_limit_actions(limits),
             **server_actions(settings.cluster, settings.name),
             **service_source_actions(settings.name, lambda: self._follower.configuration),
@@ -357,7 +354,7 @@ class WorkerApp:
         """Load the configuration. While the ODB can't be reached the worker runs, is not ready, and tries again."""
         if not self._try_to_load():
             gevent.spawn(self._load_at_last)
-        gevent.spawn(self._say_that_we_live)
+        gevent.spawn(self._presence.report_for_ever)
         gevent.spawn(self._say_how_connections_fare)
         gevent.spawn(flush_for_ever, (self._statistics, self._traffic), _WRITE_SECONDS_EVERY_S, _SECONDS_UNTIL_ALL)
         self._overseer.start()
@@ -426,11 +423,7 @@ class WorkerApp:
         self._usage.flush()
         self._statistics.flush()
         self._traffic.flush()
-        try:
-            with self._database.transaction() as session:
-                forget_worker(session, self._settings.name, os.getpid())
-        except ZatoError as exc:
-            log.warning("worker_not_signed_off", error=exc.message)
+        self._presence.end()
         self.flush_log()
         self._overseer.stop()
         self._shared_counter.close()
@@ -583,41 +576,7 @@ class WorkerApp:
                 log.info("deployment_taken_up", **fields)
             else:
                 log.warning("deployment_not_taken_up", reason=outcome.reason, **fields)
-        self._unreported += outcomes
-        try:
-            with self._database.transaction() as session:
-                self._report_worker(session, version)
-                if not self._is_loaded:
-                    forget_dead_workers(session, self._settings.name)
-        except ZatoError as exc:
-            log.warning("worker_report_failed", error=exc.message)
-        else:
-            self._unreported = []
-
-    def _say_that_we_live(self) -> None:
-        while True:
-            gevent.sleep(REPORT_EVERY_S)
-            # Whatever the database says of one report, there has to be a next one.
-            try:
-                self._report_life()
-            except ZatoError as exc:
-                log.warning("worker_report_failed", error=exc.message)
-            except Exception:
-                log.exception("worker_report_failed")
-
-    def _report_life(self) -> None:
-        self._usage.flush()
-        reported = list(self._unreported)
-        with self._database.transaction() as session:
-            self._report_worker(session, self._follower.configuration.version)
-            forget_silent_workers(session)
-        self._unreported = [outcome for outcome in self._unreported if outcome not in reported]
-        self._job_runs.sweep(self._settings.job_runs_days * _DAY_S)
-        self._audit_retention.sweep()
-
-    def _report_worker(self, session: Session, version: int) -> None:
-        """Whoever deployed waits for the outcomes: what could not be written while the ODB was away is written now."""
-        report_worker(session, self._settings.name, os.getpid(), version, self._unreported)
+        self._presence.report(version, outcomes)
 
     def _say_how_connections_fare(self) -> None:
         while True:
