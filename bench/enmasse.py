@@ -14,21 +14,21 @@ A change has taken as long as said when each worker runs with it.
 """
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from bench.figures import Figure, keep
 from bench.propagation import TOKEN, Cluster, cluster
 
-RESULT = Path("var/bench/enmasse.json")
 ZATO = Path(sys.executable).parent / "zato"
 
 
@@ -88,6 +88,15 @@ def measure_turn(operator: Operator, count: int) -> dict[str, float]:
     }
 
 
+def figures_of(results: Mapping[str, Mapping[str, float]], objects: int) -> list[Figure]:
+    targets = {"plan": "≤ 1", "unchanged": "≤ 1", "apply": "≤ 10", "edit": "≤ 10"}
+    return [
+        Figure(f"{action}, {objects:,} objects, {database}", taken, "s", targets.get(action, ""))
+        for database, seconds in results.items()
+        for action, taken in seconds.items()
+    ]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench.enmasse", description=__doc__)
     parser.add_argument("--database", choices=("postgresql", "sqlite"), help="only on this one (default: on both)")
@@ -104,8 +113,7 @@ def main() -> int:
                     seconds[action].append(taken)
         results[database] = {action: round(statistics.median(each), 2) for action, each in seconds.items()}
         print(database.ljust(12), "  ".join(f"{action} {taken} s" for action, taken in results[database].items()), flush=True)
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps({"objects": arguments.objects, "median_s": results}, indent=1))
+    keep("enmasse", figures_of(results, arguments.objects))
     return 0
 
 

@@ -11,7 +11,7 @@ for part in "${ours[@]}"; do
 	name=$(sed -nE 's/^name = "(.*)"/\1/p' "${part%/}/pyproject.toml" | head -n 1)
 	not_ours+=(--no-emit-package "$name")
 done
-# Compiled for a minute: whoever wants the provider amqp10 of connector-mq installs it, in the release that its extra names.
+# Compiled for a minute, so it is in a file of its own, below: for images of connector-mq, and whoever wants its provider amqp10.
 not_ours+=(--no-emit-package python-qpid-proton)
 uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url \
 	--all-extras "${parts[@]}" requirements/*.in "${not_ours[@]}" --output-file requirements/lock.txt "$@"
@@ -26,6 +26,8 @@ for part in services/*/; do
 		"${part}pyproject.toml" "${wanted[@]}" "${not_ours[@]}" --constraint requirements/lock.txt \
 		--output-file "requirements/parts/$name.txt"
 done
+sed -nE 's/^amqp10 = \["(.*)"\]/\1/p' services/connector-mq/pyproject.toml | uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-annotate --no-header --no-emit-index-url --no-deps - --output-file requirements/parts/connector-mq-compiled.txt
 # What their wheels are made with.
 echo hatchling | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	--no-emit-index-url - --constraint requirements/lock.txt --output-file requirements/parts/build.txt

@@ -70,7 +70,7 @@ def test_what_grpc_says_of_a_handshake_is_understood(said: str, reason: str) -> 
 
 
 def test_other_lines_are_no_refusals() -> None:
-    assert refusal_in(b"W1124 18:30:31.5 4919 log.cc:102] certificate has expired") == ""
+    assert refusal_in(b"W1124 18:30:31.5 4919 log.cc:102] certificate has expired") is None
 
 
 _SERVES = """

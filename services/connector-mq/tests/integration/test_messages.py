@@ -56,6 +56,28 @@ def test_a_service_sends_by_its_own_words_or_the_connections(cluster: "Cluster")
     assert (came.body, came.priority, came.is_persistent, came.expiration_ms) == (b'{"a":1}', 5, True, 0)
 
 
+def test_people_send_and_ping_by_the_published_services_over_http_and_by_the_command(cluster: "Cluster") -> None:
+    (found,) = [each for each in cluster.over_http("zato.outgoing.jms-wmq.get-list")[1] if each["name"] == "out"]
+    # As a form sends it: texts, empty where the connection is to decide.
+    form = {"delivery_mode": "1", "priority": "", "expiration": "", "reply_to": "answers", "msg_id": "", "correl_id": "c"}
+    send = "zato.outgoing.jms-wmq.send-message"
+    status, sent = cluster.over_http(send, id=str(found["id"]), queue_name="by-hand", data="by HTTP", **form)
+    came = cluster.take("by-hand")
+    assert (status, sent["msg_id"], came.body, came.correlation_id) == (200, came.message_id, b"by HTTP", "c")
+    assert (came.is_persistent, came.priority, came.reply_to) == (False, 5, "answers")
+    assert cluster.by_command(send, name="out", queue_name="by-hand", data="by command")["msg_id"].startswith("ID:")
+    assert cluster.take("by-hand").body == b"by command"
+    assert cluster.over_http(send, id=999_999, queue_name="by-hand", data="x")[0] == 404
+    assert cluster.over_http(send, name="out", queue_name="by-hand", data="x", priority="high")[0] == 400
+
+    definitions = {each["name"]: each["id"] for each in cluster.over_http("zato.definition.jms-wmq.get-list")[1]}
+    status, pinged = cluster.over_http("zato.definition.jms-wmq.ping", id=definitions["broker"])
+    assert (status, "'broker' answered after" in pinged["info"]) == (200, True)
+    assert "'broker' answered" in cluster.by_command("zato.definition.jms-wmq.ping", id=definitions["broker"])["info"]
+    status, details = cluster.over_http("zato.definition.jms-wmq.ping", id=definitions["nobody"])
+    assert (status, "127.0.0.1:1 does not let us in" in details) == (503, True), details
+
+
 def test_what_is_sent_while_the_broker_is_away_is_kept_and_arrives_later(cluster: "Cluster") -> None:
     cluster.create("outgoing-jms-wmq", "kept", definition="nobody", queue="kept", when_away="store")
     eventually(lambda: cluster.status("kept"), timeout_s=PATIENCE_S)

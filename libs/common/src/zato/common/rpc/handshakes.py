@@ -49,10 +49,10 @@ _REASONS = (
 )
 
 
-def refusal_in(line: bytes) -> str:
-    """Return why we refused a connection, "" where a line of gRPC's says nothing of that."""
+def refusal_in(line: bytes) -> str | None:
+    """Return why we refused a connection, "" when the other side broke off, None for lines that are about no handshake."""
     if _FAILED not in line:
-        return ""
+        return None
     text = line.decode(errors="replace")
     return next((reason for sign, reason in _REASONS if sign in text), "")
 
@@ -93,19 +93,19 @@ def _read(reading: int, original: int, take: Callable[[Refusal], None]) -> None:
     while piece := os.read(reading, _READ_BYTES):
         *lines, rest = (rest + piece).split(b"\n")
         for line in lines:
-            if _FAILED in line:
-                _tell(line, take)
-            else:
+            reason = refusal_in(line)
+            if reason is None:
                 os.write(original, line + b"\n")
+            else:
+                _tell(reason, line, take)
     os.write(original, rest)
     os.close(reading)
 
 
-def _tell(line: bytes, take: Callable[[Refusal], None]) -> None:
+def _tell(reason: str, line: bytes, take: Callable[[Refusal], None]) -> None:
     said = line.partition(b"] ")[2].decode(errors="replace")
-    reason = refusal_in(line)
     if not reason:
-        # The other side broke off, for its own reasons, and tells of them itself.
+        # The other side tells of its reasons itself.
         log.info("handshake_failed", error=said)
         return
     log.warning("handshake_refused", reason=reason, error=said)

@@ -29,16 +29,23 @@ class Kinds:
         self._own = tuple(own)
         self.registry = KindRegistry(self._own)
         self.parts: Mapping[str, str] = {}
+        self._descriptions: list[bytes] = []
 
     def refresh(self, session: Session) -> None:
+        """Of descriptions that are as they were the registry stays the same object."""
+        rows = session.execute(select(KindRow).order_by(KindRow.name)).scalars().all()
+        descriptions = [row.description for row in rows]
+        if descriptions == self._descriptions:
+            return
         registered, parts = [], {}
-        for row in session.execute(select(KindRow)).scalars():
+        for row in rows:
             try:
                 registered.append(Kind.from_description(KindDescription.FromString(row.description)))
                 parts[row.name] = row.part
             except BadRequest as exc:
                 # One of a newer release for instance: it must not keep all others from being known.
                 log.error("kind_not_usable", kind=row.name, part=row.part, error=exc.message)
+        self._descriptions = descriptions
         self.registry, self.parts = KindRegistry([*registered, *self._own]), parts
 
 
