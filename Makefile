@@ -58,13 +58,13 @@ bench: var/bench/venv/.installed ## Everything measured: requests beside others,
 	@$(BIN)/python -m bench.run
 	@$(BIN)/python -m bench.system
 	@$(BIN)/python -m bench.slow_clients
-	@$(BIN)/python -m bench.report requests system
 	@$(BIN)/python -m bench.scheduler
 	@$(BIN)/python -m bench.messages
 	@$(BIN)/python -m bench.propagation
+	@$(BIN)/python -m bench.enmasse
 	@$(BIN)/python -m bench.webadmin
 	@$(BIN)/python -m bench.containers
-	@$(BIN)/python -m bench.report containers
+	@$(BIN)/python -m bench.report
 
 bench-short: var/bench/venv/.installed ## Our server beside others in two minutes, less exact
 	@$(BIN)/python -m bench.run --short
@@ -79,19 +79,24 @@ bench-messages: var/bench/venv/.installed ## Messages through connectors beside 
 	@$(BIN)/python -m bench.messages
 
 .PHONY: bench-propagation
-bench-propagation: venv ## How soon changes and deployments are live on four servers, and the same after Redis restarts; about two minutes
+bench-propagation: venv ## How soon changes and deployments are live on four servers, and the same after Redis restarts; about three minutes
 	@scripts/system-packages bench
 	@$(BIN)/python -m bench.propagation
 
+.PHONY: bench-enmasse
+bench-enmasse: venv ## How long a file of 1,000 objects takes to plan and to apply; about three minutes
+	@scripts/system-packages bench
+	@$(BIN)/python -m bench.enmasse
+
 .PHONY: bench-webadmin
-bench-webadmin: venv ## How long pages take with 1,000 objects and 100,000 rows in the audit log; about two minutes
+bench-webadmin: venv ## How long pages take with 1,000 objects and 100,000 rows in the audit log; about three minutes
 	@scripts/system-packages quickstart
 	@$(BIN)/python -m bench.webadmin
 
 .PHONY: bench-containers
 bench-containers: venv ## Idle memory, size of images and time to healthy of docker-compose.yml, where a Docker engine answers
 	@$(BIN)/python -m bench.containers
-	@$(BIN)/python -m bench.report containers
+	@$(BIN)/python -m bench.report
 
 .PHONY: bench-instructions
 bench-instructions: venv ## Machine instructions that a request takes, and whether they are in their budget

@@ -3,7 +3,7 @@ Messages through a connector and a service, beside what else takes them: `make b
 
     taken       broker → service → acknowledged, at most 50 unacknowledged; JSON objects of 1 kB, persistent, from quorum queues
     published   service's side → connector → broker's confirmation; in batches, and one by one
-    memory      of a connector that has one channel and nothing to do
+    memory      of connectors that have nothing to do, see bench/idle_connectors.py
     zmq         the acknowledged protocol, 200 messages on their way at a time
 
 All take the same messages from the same broker, one after the other, several times in turns; the numbers are medians, and only
@@ -38,6 +38,8 @@ import pika
 import psutil
 import zmq
 
+from bench import idle_connectors
+from bench.figures import Figure, keep, show
 from zato.common.testing.connector_cluster import ConnectorCluster
 from zato.common.testing.processes import ServerProcess, free_port
 from zato.common.testing.programs import find_program
@@ -248,9 +250,6 @@ class Ours:
             assert not any(each.HasField("error") for each in answer.results), answer
         return count / (time.perf_counter() - began)
 
-    def memory_mb(self) -> float:
-        return float(psutil.Process(self._cluster.connectors[0].process.pid).memory_info().rss) / 1e6
-
 
 def zmq_rate(cluster: ZMQCluster, count: int) -> float:
     """Return messages per second that are acknowledged, 200 on their way at a time."""
@@ -287,8 +286,7 @@ def measure(count: int, turns: int, *, is_quiet: bool, only_taken: bool) -> dict
         clusters.append(amqp)
         amqp.start()
         ours = Ours(amqp, broker)
-        result: dict[str, Any] = {"memory_mb": round(ours.memory_mb(), 1)}
-        result["taken"] = _taken(ours, broker, count, turns, is_quiet=is_quiet)
+        result: dict[str, Any] = {"taken": _taken(ours, broker, count, turns, is_quiet=is_quiet)}
         if only_taken:
             return result
         with broker.channel() as channel:
@@ -348,22 +346,26 @@ def _taken(ours: Ours, broker: Broker, count: int, turns: int, *, is_quiet: bool
     return taken
 
 
-def report(result: dict[str, Any]) -> None:
+def figures_of(result: dict[str, Any]) -> list[Figure]:
     taken = result["taken"]
-    middle = {name: statistics.median(each["rate"] for each in runs) for name, runs in taken.items()}
-    spent = {name: statistics.median(sum(each["spent_us"].values()) for each in runs) for name, runs in taken.items()}
-    for name, rate in middle.items():
-        print(
-            f"taken by {name:12} {rate:>8,.0f} messages/s, {spent[name]:>5,.0f} µs of processor each"
-            f"   ours is {middle['ours'] / rate:.2f} of it, with {spent['ours'] / spent[name]:.2f} of the processor time"
-        )
-    if "zmq" not in result:
-        return
-    together, one = statistics.median(result["published_together"]), statistics.median(result["published_one_by_one"])
-    print(f"published together    {together:>8,.0f} messages/s")
-    print(f"published one by one  {one:>8,.0f} messages/s   together is {together / one:.1f} of it")
-    print(f"zmq acknowledged      {result['zmq']:>8,.0f} messages/s")
-    print(f"an idle connector     {result['memory_mb']:>8} MB")
+    rate = {name: statistics.median(each["rate"] for each in runs) for name, runs in taken.items()}
+    spent_us = {name: statistics.median(sum(each["spent_us"].values()) for each in runs) for name, runs in taken.items()}
+    figures = []
+    for name in taken:
+        figures.append(Figure(f"taken from RabbitMQ, given to a service, and acknowledged by {name}", rate[name], "messages/s"))
+        figures.append(Figure("the same: processor time of each", spent_us[name], "µs"))
+    for name, target in (("pika", "≥ 0.3, aim 0.6"), ("faststream", "≥ 2"), ("celery", "≥ 4")):
+        figures.append(Figure(f"ours ÷ {name}", rate["ours"] / rate[name], "×", target))
+    if "zmq" in result:
+        together, one = statistics.median(result["published_together"]), statistics.median(result["published_one_by_one"])
+        figures += [
+            Figure("published and confirmed, many at a time", together, "messages/s"),
+            Figure("the same ÷ one after the other", together / one, "×", "≥ 6"),
+            Figure("taken by acknowledged ZeroMQ", result["zmq"], "messages/s"),
+        ]
+        idle = {name: idle_connectors.Memory(**each) for name, each in result["idle"].items()}
+        figures += idle_connectors.figures_of(idle)
+    return figures
 
 
 def main() -> int:
@@ -374,9 +376,13 @@ def main() -> int:
     parser.add_argument("--taken", action="store_true", help="Only how fast messages are taken")
     options = parser.parse_args()
     result = measure(options.messages, options.turns, is_quiet=options.quiet, only_taken=options.taken)
+    if not options.taken:
+        result["idle"] = {name: asdict(each) for name, each in idle_connectors.measure_all().items()}
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2))
-    report(result)
+    figures = figures_of(result)
+    keep("messages", figures)
+    show(figures)
     return 0
 
 

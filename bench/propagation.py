@@ -17,12 +17,13 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from bench.figures import Figure, keep
 from zato.common.errors import Unavailable
 from zato.common.rpc.client import Client
 from zato.common.secrets import generate_key
@@ -36,7 +37,6 @@ from zato.proto.control_plane.v1.control_plane_pb2_grpc import ControlPlaneStub
 from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest
 from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
 
-RESULT = Path("var/bench/propagation.json")
 TOKEN = generate_key()
 SECRET_KEY = generate_key()
 EDITS_A_SECOND = 10.0
@@ -56,11 +56,12 @@ class Server(ServerProcess):
     def __init__(self, folder: Path, name: str, odb_url: str, redis_url: str) -> None:
         folder.mkdir()
         self.name = name
-        self._http_port, grpc_port = free_port(), free_port()
+        self._http_port = free_port()
+        self.grpc_address = f"127.0.0.1:{free_port()}"
         settings = {
             "name": name,
             "http_address": f"127.0.0.1:{self._http_port}",
-            "grpc_address": f"127.0.0.1:{grpc_port}",
+            "grpc_address": self.grpc_address,
             "odb_url": odb_url,
             "redis_url": redis_url,
             "token": TOKEN,
@@ -75,7 +76,7 @@ class Server(ServerProcess):
         self.log = folder / "server.log"
         command = [sys.executable, "-m", "zato.server", "--folder", str(folder)]
         super().__init__(command, log=self.log, is_ready=self._answers)
-        self._client = Client(f"127.0.0.1:{grpc_port}", token=TOKEN)
+        self._client = Client(self.grpc_address, token=TOKEN)
 
     def admin(self, service: str, /, **values: Any) -> Any:
         request = InvokeRequest(service=service, payload=json.dumps(values).encode())
@@ -224,6 +225,23 @@ def _percentiles(seconds: list[float]) -> dict[str, float]:
     return {name: round(1000 * ordered[min(len(ordered) - 1, int(len(ordered) * part))], 1) for name, part in found.items()}
 
 
+def figures_of(results: Mapping[str, Mapping[str, float]]) -> list[Figure]:
+    wanted = {
+        ("change", "p50_ms"): ("a change is live on all workers after (p50)", ""),
+        ("change", "p99_ms"): ("the same (p99)", "≤ 250"),
+        ("redis", "equal_after_max_ms"): ("all workers are equal again after Redis came back, at the longest", "≤ 2,000"),
+        ("deploy", "p50_ms"): ("a deployed file runs on all workers after (p50)", ""),
+        ("deploy", "max_ms"): ("the same at the longest", ""),
+    }
+    return [
+        Figure(f"{database}: {name}", results[row][key], "ms", target)
+        for row in results
+        for measurement, database in [row.split()]
+        for (measured, key), (name, target) in wanted.items()
+        if measured == measurement
+    ]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench.propagation", description=__doc__)
     parser.add_argument("--database", choices=("postgresql", "sqlite"), help="only on this one (default: on both)")
@@ -242,8 +260,7 @@ def main() -> int:
                 row = f"{name} {database}"
                 results[row] = measure(made)
                 print(row.ljust(20), "  ".join(f"{key} {value:,}" for key, value in results[row].items()), flush=True)
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(results, indent=1))
+    keep("propagation", figures_of(results))
     return 0
 
 

@@ -1,11 +1,9 @@
 """
-Writes docs/benchmarks.md from what was measured last: `python -m bench.report`, a step of `make bench`.
+Writes docs/benchmarks.md from what was measured here last: `python -m bench.report`, the last step of `make bench`.
 
-    python -m bench.report               all that was measured here
-    python -m bench.report containers    what docker-compose.yml takes; the other sections stay as they are
+Sections of what was not measured here stay as they are.
 """
 
-import argparse
 import json
 import os
 import platform
@@ -17,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.containers import RESULT as CONTAINERS_RESULT
+from bench.figures import file_of, kept
 from bench.run import BASE, RESULT
-from bench.system import RESULT as SYSTEM_RESULT
 
 PAGE = Path("docs/benchmarks.md")
 _BEGINNING = """# Benchmarks
@@ -29,22 +27,38 @@ on a processor of its own, by wrk on the other one. Only ratios within one run m
 """
 
 
+# What each benchmark's figures stand under, and how they were measured.
+_FIGURES = {
+    "system": ("The system", "One server of two workers behind HAProxy; clients in Python, on the same processors."),
+    "slow_clients": ("Slow clients", "16 honest connections, alone and beside 1,000 that mean no good."),
+    "scheduler": ("The scheduler", "10,000 jobs, one scheduler, one server."),
+    "messages": ("Messages", "A real RabbitMQ; each rival does what our service does. Medians of turns within one run."),
+    "propagation": ("Changes and deployments", "Four servers of two workers, PostgreSQL, Redis and clients on one machine."),
+    "enmasse": ("Configuration in files", "`zato enmasse` as a person runs it, from its start until all workers run with it."),
+    "webadmin": ("The web admin", "1,000 objects of three kinds and 100,000 rows in the audit log, as a browser sees it."),
+}
+Section = tuple[str, Iterable[str]]
+
+
 def main() -> int:
-    makers = {
-        "requests": (RESULT, _requests),
-        "system": (SYSTEM_RESULT, _system),
-        "containers": (CONTAINERS_RESULT, _containers),
-    }
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("wanted", nargs="*", choices=[[], *makers], metavar="|".join(makers))
     sections = _sections(PAGE.read_text()) if PAGE.exists() else {}
-    for name in parser.parse_args().wanted or makers:
-        result, made = makers[name]
-        if result.exists():
-            sections |= {title: "\n".join(lines) for title, lines in made(json.loads(result.read_text()))}
+    for title, lines in _measured():
+        sections[title] = "\n".join(lines)
     PAGE.write_text("\n".join(f"## {title}\n\n{text}" if title else text for title, text in sections.items()))
     print(f"{PAGE} written")
     return 0
+
+
+def _measured() -> Iterator[Section]:
+    if RESULT.exists():
+        yield from _requests(json.loads(RESULT.read_text()))
+    for benchmark, (title, how) in _FIGURES.items():
+        if figures := kept(benchmark):
+            rows = [f"| {each.name} | {each.value:,.2f} {each.unit} | {each.target} |" for each in figures]
+            measured = f"Measured on {_day(file_of(benchmark))}.\n"
+            yield title, [how, measured, "| What | Measured | Wanted |\n|---|---:|---|", *rows, ""]
+    if CONTAINERS_RESULT.exists():
+        yield _containers(json.loads(CONTAINERS_RESULT.read_text()))
 
 
 def _sections(page: str) -> dict[str, str]:
@@ -53,7 +67,7 @@ def _sections(page: str) -> dict[str, str]:
     return {"": beginning} | {title: text for title, _, text in (section.partition("\n\n") for section in sections)}
 
 
-def _requests(measured: list[dict[str, Any]]) -> Iterator[tuple[str, Iterable[str]]]:
+def _requests(measured: list[dict[str, Any]]) -> Iterator[Section]:
     machine = (
         f"Measured on {_day(RESULT)}: {_machine()}. Load of the machine at its end, over 1, 5 and 15 minutes: {_load()}.\n"
     )
@@ -65,17 +79,11 @@ def _requests(measured: list[dict[str, Any]]) -> Iterator[tuple[str, Iterable[st
         yield f"{connections} connection{'s' if connections > 1 else ''}", _table(rows)
 
 
-def _system(figures: list[dict[str, Any]]) -> Iterator[tuple[str, Iterable[str]]]:
-    rows = [f"| {each['name']} | {each['value']:,.2f} {each['unit']} | {each['target']} |" for each in figures]
-    how = "One server with two workers behind HAProxy; clients are written in Python, on the same processors.\n"
-    yield "The system", [how, "| What | Measured | Wanted |\n|---|---:|---|", *rows, ""]
-
-
-def _containers(measured: list[dict[str, Any]]) -> Iterator[tuple[str, Iterable[str]]]:
+def _containers(measured: list[dict[str, Any]]) -> Section:
     """What operations have of their own, PostgreSQL and the like, is listed and not added up."""
     ours = [row for row in measured if row["is_ours"]]
     memory = sum(row["memory_mb"] for row in ours)
-    yield (
+    return (
         "Containers",
         [
             f"`make bench-containers` on {_day(CONTAINERS_RESULT)}: `docker-compose.yml` with messaging, images built.",

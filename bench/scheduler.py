@@ -18,18 +18,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
 
+from bench.figures import Figure, keep
 from zato.common.testing.waiting import eventually
 
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
-RESULT = Path("var/bench/scheduler.json")
 SERVICE = "bench.nothing"
 SOURCE = """
 from zato.server.service import Service
@@ -172,6 +172,22 @@ def measure_load(count: int) -> dict[str, float]:
         }
 
 
+def figures_of(results: Mapping[str, Mapping[str, float]]) -> list[Figure]:
+    figures = []
+    for name, what in (("spread", "100 fires a second"), ("bursts", "100 fires at the same moment each second")):
+        if measured := results.get(name):
+            figures += [
+                Figure(f"{what}: a run begins late by (p50)", measured["drift_p50_ms"], "ms"),
+                Figure("the same (p99)", measured["drift_p99_ms"], "ms"),
+                Figure("the same: processors that the scheduler takes", measured["scheduler_cpu"], ""),
+                Figure("the same: its memory", measured["scheduler_pss_mb"], "MB PSS"),
+            ]
+    if measured := results.get("load"):
+        figures.append(Figure(f"{measured['jobs']:,.0f} jobs are loaded after", measured["seconds"], "s"))
+        figures.append(Figure("the same: its memory", measured["scheduler_pss_mb"], "MB PSS"))
+    return figures
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench.scheduler", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="how long jobs fire (default: 60)")
@@ -187,8 +203,7 @@ def main() -> int:
         if arguments.only in (None, name):
             results[name] = measure()
             print(name.ljust(8), "  ".join(f"{key} {value:,}" for key, value in results[name].items()), flush=True)
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(results, indent=1))
+    keep("scheduler", figures_of(results))
     return 0
 
 

@@ -8,15 +8,13 @@ The other part of the machine's work is the client here, written in Python: its 
 import argparse
 import http.client
 import itertools
-import json
 import re
 import socket
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
@@ -24,6 +22,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from bench.cluster import Cluster, running_cluster
+from bench.figures import Figure, keep, show
 from zato.common.lifecycle.probes import http_status, is_listening
 from zato.common.rpc.client import Client
 from zato.common.testing.waiting import eventually
@@ -33,7 +32,6 @@ from zato.proto.invoker.v1.invoker_pb2 import InvokeManyRequest, InvokeRequest
 from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
 from zato.server.config import read_settings
 
-RESULT = Path("var/bench/system.json")
 _SETTLING_S = 5.0
 _CALLERS = 16
 _IN_ONE_MESSAGE, _MESSAGES = 16, 20
@@ -48,19 +46,6 @@ class Version(Service):
     def handle(self):
         self.response.payload = {{"version": {}}}
 """
-
-
-@dataclass(frozen=True)
-class Figure:
-    """
-    Args:
-        target: What it is to be, in words; "" where nothing was asked for.
-    """
-
-    name: str
-    value: float
-    unit: str
-    target: str = ""
 
 
 def measure_system(*, is_short: bool = False) -> list[Figure]:
@@ -265,19 +250,12 @@ def _durations(call: Callable[[], object], callers: int, seconds: float) -> list
         return [duration for durations in pool.map(run, range(callers)) for duration in durations]
 
 
-def print_figures(figures: Sequence[Figure]) -> None:
-    for figure in figures:
-        target = f"  (target {figure.target})" if figure.target else ""
-        print(f"{figure.name:66} {figure.value:10,.2f} {figure.unit}{target}")
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.system", description=__doc__)
     parser.add_argument("--short", action="store_true", help="less exact, about half a minute")
     figures = measure_system(is_short=parser.parse_args().short)
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps([asdict(figure) for figure in figures], indent=1, ensure_ascii=False))
-    print_figures(figures)
+    keep("system", figures)
+    show(figures)
     return 0
 
 

@@ -11,7 +11,8 @@ from zato.connector_mq.tls import read_stores
 
 
 def test_a_definition_without_files_has_no_stores() -> None:
-    assert not read_stores(DefinitionOptions(host="h", ssl=True))
+    stores = read_stores(DefinitionOptions(host="h", ssl=True))
+    assert (stores.trusted, stores.identity) == (None, None)
 
 
 def test_a_key_of_another_certificate_is_refused_by_its_name(tmp_path: Path) -> None:
@@ -29,4 +30,4 @@ def test_a_key_goes_with_a_certificate() -> None:
 
 def test_stores_do_not_show_their_password(tmp_path: Path) -> None:
     stores = read_stores(DefinitionOptions(host="h", ssl_ca_file=str(CertificateAuthority(tmp_path).file)))
-    assert stores and stores.trusted and stores.password not in repr(stores)
+    assert stores.trusted and stores.password not in repr(stores)

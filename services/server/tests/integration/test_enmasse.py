@@ -253,6 +253,17 @@ channel-http:
     assert "b.yaml:9: channel-http 'two': 'security' takes the name of a security-basic-auth, " in said
 
 
+def test_a_service_that_nobody_has_deployed_is_a_warning_with_its_line(enmasse: Enmasse) -> None:
+    text = "channel-http:\n- name: a\n  url_path: /a\n  service: zato.pinf\n- name: b\n  url_path: /b\n  service: zato.ping\n"
+    enmasse.write("f.yaml", text)
+    planned, applied = enmasse.run("enmasse", "plan", "f.yaml"), enmasse.run("enmasse", "apply", "f.yaml")
+    warning = "f.yaml:4: channel-http 'a': 'service' there is no service 'zato.pinf' yet, did you mean 'zato.ping'?"
+    assert warning in planned.stderr
+    assert warning in applied.stderr
+    assert "'b'" not in planned.stderr
+    assert "2 created" in applied.stdout
+
+
 def test_a_kind_or_a_flag_that_is_misspelt_is_no_warning_but_an_error(enmasse: Enmasse) -> None:
     text = "chanel-http:\n- name: one\n  url_path: /x\n"
     text += "channel-http:\n- name: two\n  url_path: /y\n  service: s\n  is_active: perhaps\n"

@@ -48,7 +48,7 @@ class Books:
         kinds, bus = Kinds([Kind(KIND, "Job", JobOptions)]), MemoryBus()
         objects = Objects(self.database, kinds, SecretBox([generate_key()]), bus, "config")
         self.leadership, self.claims = Leadership(self.database), Claims(self.database)
-        self.runs = Runs(self.database, bus, "config", "server1", 1, lambda *_told: None)
+        self.runs = Runs(self.database, bus, "config", "server1", lambda: 1, lambda *_told: None)
         self.job = objects.create(KIND, {"name": "job", "overlap": "queue"}, Author("ann", "cid"))
         self.queue_free = objects.create(KIND, {"name": "beside"}, Author("ann", "cid"))
 

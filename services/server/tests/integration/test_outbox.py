@@ -55,9 +55,9 @@ def broker() -> Broker:
 @pytest.fixture
 def forwarders(redis_url: str, outbox: Outbox, broker: Broker) -> Iterator[list[Forwarder]]:
     others = Outbox(redis.Redis.from_url(redis_url), "test:outbox")
-    made = [Forwarder(each, {OUT.kind: broker}, "test") for each in (outbox, others)]
+    made = [Forwarder(each, {OUT.kind: broker}) for each in (outbox, others)]
     for each in made:
-        each.start()
+        each.start("test")
     yield made
     for each in made:
         each.stop()

@@ -223,8 +223,6 @@ def test_versions_are_compared_restored_and_undeployed(server: Server, deployer:
 
 
 @pytest.mark.any_odb
-@pytest.mark.any_odb
-@pytest.mark.any_odb
 @pytest.mark.parametrize(
     ("name", "data", "status", "says"),
     [
@@ -285,6 +283,7 @@ def test_who_may_not_deploy_does_not(server: Server, deployer: Client) -> None:
 # What new code could do to a server
 
 
+@pytest.mark.any_odb
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
@@ -366,7 +365,7 @@ def test_a_server_that_joins_later_has_the_package_too(server: Server, deployer:
     deployer.deploy(orders(3))
     late.start()
     assert found(late) == [["3"] * 4]
-    late.end()
+    late.stop()
 
 
 # The command

@@ -82,7 +82,7 @@ class Plane:
         self.box = SecretBox([generate_key()])
         self.objects = Objects(self.database, self.kinds, self.box, self.bus, TOPIC)
         self.deployer = Deployer(ServiceStore(), self.folder)
-        self.deployments = Deployments(self.database, self.deployer.check, self.bus, TOPIC, "server1", 1)
+        self.deployments = Deployments(self.database, self.deployer.check, self.bus, TOPIC, "server1", lambda: 1)
 
     def follower(self, take_up: Callable[[Update], None] = lambda update: None, poll_interval_s: float = 0.02) -> Follower:
         return Follower(self.database, self.kinds, self.objects, take_up, poll_interval_s=poll_interval_s)
@@ -756,12 +756,12 @@ def test_a_file_that_waits_for_a_sibling_is_accepted(plane: Plane) -> None:
 
 def test_a_file_is_tried_beside_what_other_workers_took_before(plane: Plane) -> None:
     """Another worker has taken models.py, and this one hears of it only when it asks."""
-    other = Deployments(plane.database, Deployer(ServiceStore(), plane.folder).check, MemoryBus(), TOPIC, "server1", 2)
+    other = Deployments(plane.database, Deployer(ServiceStore(), plane.folder).check, MemoryBus(), TOPIC, "server1", lambda: 2)
     take_up = lambda update: plane.deployer.apply(update.changed_files, update.removed_files)  # noqa: E731
     follower = plane.follower(take_up, poll_interval_s=3600)
     follower.load()
     follower.listen(MemoryBus(), TOPIC)
-    mine = Deployments(plane.database, plane.deployer.check, MemoryBus(), TOPIC, "server1", 1, follower.catch_up_with)
+    mine = Deployments(plane.database, plane.deployer.check, MemoryBus(), TOPIC, "server1", lambda: 1, follower.catch_up_with)
     other.deploy("models.py", b"OLD = 1", AUTHOR)
     mine.deploy("a.py", b"from models import OLD\n" + GOOD, AUTHOR)
     other.deploy("models.py", b"NEW = 1\nOLD = 1", AUTHOR)

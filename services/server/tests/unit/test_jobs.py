@@ -112,7 +112,7 @@ class Books:
             bus,
             "config",
             "server1",
-            11,
+            lambda: 11,
             lambda service, row: self.told.append((service, row.state, row.attempt)),
         )
         self.told: list[tuple[str, str, int]] = []

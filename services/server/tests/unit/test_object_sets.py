@@ -101,7 +101,7 @@ def test_what_a_file_leaves_out_is_at_its_default_but_secrets_stay(sets, objects
     assert [change.action for change in plan.changes] == ["edit"]
     with database.reading() as session:
         row = session.execute(select(ObjectRow).where(ObjectRow.name == "b")).scalar_one()
-        loaded = objects.load(session, row).options
+        loaded = objects.load(session, [row.id])[row.id].options
     assert (loaded.realm, loaded.password) == ("API", "hush")
 
 

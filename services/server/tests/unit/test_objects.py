@@ -3,7 +3,7 @@
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from zato.common.bus import MemoryBus
 from zato.common.errors import AlreadyExists, Conflict, InvalidOptions, NotFound
@@ -53,7 +53,7 @@ def test_a_secret_is_encrypted_at_rest_and_never_shown(objects, database):
         row = session.execute(select(ObjectRow)).scalar_one()
         audited = session.execute(select(AuditRow)).scalar_one()
         assert "hush" not in str(row.data) + str(row.secrets) + str(audited.after)
-        assert objects.load(session, row).options.password == "hush"
+        assert objects.load(session)[row.id].options.password == "hush"
         assert (audited.actor, audited.cid, audited.action) == ("ada", "cid1", "create")
     assert "password" not in objects.get(BASIC, {"name": "b"})
 
@@ -94,3 +94,28 @@ def test_two_channels_may_not_share_path_method_and_accept(objects):
         objects.create(CHANNEL, {"name": "d", "url_path": "/c", "service": "s"}, AUTHOR)
     with pytest.raises(NotFound):
         objects.get(CHANNEL, {"name": "d"})
+
+
+def test_reading_many_objects_takes_as_many_looks_as_reading_few(objects, database):
+    def looks() -> int:
+        statements = []
+        event.listen(database.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+        with database.reading() as session:
+            loaded = objects.load(session)
+        assert {each.options.security for each in loaded.values() if each.kind == CHANNEL} == {"b"}
+        return len(statements)
+
+    objects.create(BASIC, {"name": "b", "username": "u", "password": "p"}, AUTHOR)
+    objects.create(CHANNEL, {"name": "c", "url_path": "/c", "service": "s", "security": "b"}, AUTHOR)
+    few = looks()
+    for number in range(20):
+        objects.create(CHANNEL, {"name": f"c{number}", "url_path": f"/c/{number}", "service": "s", "security": "b"}, AUTHOR)
+    assert looks() == few
+
+
+def test_an_object_that_cannot_be_read_keeps_no_others_from_loading(objects, database):
+    objects.create(BASIC, {"name": "b", "username": "u", "password": "p"}, AUTHOR)
+    with database.transaction() as session:
+        session.add(ObjectRow(kind="gone", name="g", is_active=True, version=1, data={}, secrets={}))
+    with database.reading() as session:
+        assert [each.name for each in objects.load(session).values()] == ["b"]

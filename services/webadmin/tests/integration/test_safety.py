@@ -12,51 +12,13 @@ from zato.common.cli.operator import operator_tls
 from zato.common.rpc.client import Client
 from zato.proto.invoker.v1.invoker_pb2 import InvokeRequest
 from zato.proto.invoker.v1.invoker_pb2_grpc import InvokerStub
+from zato.webadmin.app import create_app
+from zato.webadmin.config import WebAdminSettings
 
-# Pages, the least role that sees them, and whether they are in the menu.
-PAGES = {
-    "/": "viewer",
-    "/services/": "viewer",
-    "/services/zato.ping": "viewer",
-    "/services/zato.ping/invoke": "developer",
-    "/scheduler/": "viewer",
-    "/queues/": "viewer",
-    "/queues/async": "operator",
-    "/objects/channel-http/": "viewer",
-    "/objects/channel-http/new": "viewer",
-    "/objects/security-basic-auth/": "viewer",
-    "/files/": "viewer",
-    "/audit/": "operator",
-    "/accounts/": "admin",
-    "/account/settings": "viewer",
-    "/account/security": "viewer",
-    "/cluster/": "viewer",
-    "/load-balancer/": "viewer",
-    "/load-balancer/configuration": "viewer",
-    "/load-balancer/commands": "viewer",
-    "/services/new": "deployer",
-    "/services/zato.ping/kept/errors": "developer",
-    "/accounts/new": "admin",
-    "/certificates/": "viewer",
-    "/dictionary/": "viewer",
-    "/dictionary/translations": "viewer",
-    "/dictionary/translate": "viewer",
-    "/kvdb/": "deployer",
-    "/traffic?span=hour": "viewer",
-    "/account/password": "viewer",
-    "/files/export": "viewer",
-}
-# What is done with a form, and the least role that may.
-ACTIONS = {
-    "/scheduler/paused": ("operator", {"is_paused": "false"}),
-    "/audit/verify": ("operator", {}),
-    "/services/zato.ping/invoke": ("developer", {"as": "raw", "payload": "{}"}),
-    "/objects/message-namespace/new": ("deployer", {"name": "n-{role}", "o-value": "urn:n"}),
-    "/files/plan": ("viewer", {"text": "{}"}),
-    "/files/apply": ("deployer", {"text": "{}", "planned_at": ""}),
-    "/accounts/new": ("admin", {"name": "made-by-{role}", "role": "viewer"}),
-}
-ROLES = ("viewer", "operator", "developer", "deployer", "admin")
+from .matrix import ACTS, LOOKS, ROLES, served, things_in
+
+# What stands in the paths of the matrix.
+_NAMED = ("connection", "namespace", "security", "cid", "sample", "version")
 
 
 def requests_of(browser, cluster, signed_in, role) -> APIRequestContext:
@@ -67,18 +29,36 @@ def csrf_of(requests: APIRequestContext) -> str:
     return re.search(r'name="csrf" value="(\w+)"', requests.get("/account/settings").text())[1]
 
 
+def test_every_page_and_form_is_in_the_matrix():
+    app = create_app(WebAdminSettings(token="t", redis_url="redis://127.0.0.1:1"))
+    assert served(app) == (LOOKS.keys(), ACTS.keys())
+
+
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("role", ROLES)
 def test_each_role_sees_and_does_what_it_may_and_no_more(browser, cluster, signed_in, role):
     requests = requests_of(browser, cluster, signed_in, role)
-    rank = ROLES.index(role)
-    seen = {path: requests.get(path).status for path in PAGES}
-    assert seen == {path: 200 if rank >= ROLES.index(least) else 403 for path, least in PAGES.items()}
-    token = csrf_of(requests)
-    for path, (least, fields) in ACTIONS.items():
-        form = {name: value.replace("{role}", role) for name, value in fields.items()} | {"csrf": token}
-        status = requests.post(path, form=form, max_redirects=0).status
-        assert (status != 403) == (rank >= ROLES.index(least)), f"{role} at {path}: {status}"
-        assert status < 500
+    things, rank = things_in(cluster), ROLES.index(role)
+
+    def may(wanted: str) -> bool:
+        return rank >= ROLES.index(wanted)
+
+    seen = {name: requests.get(look.path.format(**things)).status for name, look in LOOKS.items()}
+    assert seen == {name: 200 if may(look.role) else 403 for name, look in LOOKS.items()}
+    token, wrong = csrf_of(requests), {}
+    for name, act in ACTS.items():
+        form = {field: value.replace("{role}", role) for field, value in act.form.items()} | {"csrf": token}
+        status = requests.post(act.path.format(**things), form=form, max_redirects=0).status
+        if status >= 500 or (status != 403) != may(act.role):
+            wrong[name] = status
+    assert wrong == {}
+
+
+def test_no_form_is_taken_without_the_token_of_its_session(browser, cluster, signed_in):
+    requests = requests_of(browser, cluster, signed_in, "admin")
+    paths = [act.path.format(**dict.fromkeys(_NAMED, "1")) for act in ACTS.values()] + ["/sign-out"]
+    statuses = {path: requests.post(path, form={"csrf": "0" * 64}, max_redirects=0).status for path in paths}
+    assert statuses == dict.fromkeys(paths, 400)
 
 
 def test_what_is_shown_in_the_menu_may_be_opened(browser, cluster, signed_in):
@@ -92,11 +72,13 @@ def test_what_is_shown_in_the_menu_may_be_opened(browser, cluster, signed_in):
 
 def test_strangers_see_nothing_but_the_door(browser, cluster):
     requests = browser.new_context(base_url=cluster.url).request
-    for path in (*PAGES, "/objects/pick?kind=service", "/scheduler/now", "/services/nothing"):
+    paths = [look.path.format(**dict.fromkeys(_NAMED, "1")) for look in LOOKS.values()]
+    for path in (*paths, "/traffic/live", "/services/nothing"):
         answer = requests.get(path, max_redirects=0)
         assert answer.status == 302, path
         assert answer.headers["location"].startswith("/sign-in")
-    for path in ACTIONS:
+    for act in ACTS.values():
+        path = act.path.format(**dict.fromkeys(_NAMED, "1"))
         assert requests.post(path, max_redirects=0).status in (302, 400), path
 
 

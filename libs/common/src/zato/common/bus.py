@@ -13,6 +13,7 @@ from typing import Protocol
 import redis
 
 from zato.common.logs import get_logger
+from zato.common.redis_clients import redis_client
 
 log = get_logger(__name__)
 
@@ -58,9 +59,9 @@ class RedisBus:
     """
 
     def __init__(self, url: str) -> None:
-        self._publisher = redis.Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0, retry=None)
+        self._publisher = redis_client(url, socket_timeout=1.0, socket_connect_timeout=1.0, retry=None)
         # The timeout is for the greeting of a new connection: waiting for messages has its own.
-        self._subscriber = redis.Redis.from_url(url, socket_timeout=_PING_EVERY_S, socket_connect_timeout=1.0, retry=None)
+        self._subscriber = redis_client(url, socket_timeout=_PING_EVERY_S, socket_connect_timeout=1.0, retry=None)
         self._is_closed = threading.Event()
 
     def publish(self, topic: str, message: str) -> None:

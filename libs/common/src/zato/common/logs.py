@@ -13,12 +13,14 @@ import sys
 from contextvars import ContextVar
 from typing import Any, TextIO
 
-# structlog takes rich in, 10 MB in every process, to paint tracebacks; ours are plain.
-sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
+# structlog takes in, where others have installed it, what is of no use to us: rich, 10 MB in every process, to paint
+# tracebacks, colorama for Windows, and greenlet for a module that it has given up.
+_OF_NO_USE = [name for name in ("rich", "colorama", "greenlet") if name not in sys.modules]
+sys.modules.update(dict.fromkeys(_OF_NO_USE))  # type: ignore[arg-type]
 import structlog  # noqa: E402
 
-if sys.modules["rich"] is None:
-    del sys.modules["rich"]
+for _name in _OF_NO_USE:
+    del sys.modules[_name]
 
 _MAX_FIELD_CHARACTERS = 1500
 # Two surrogates, of six characters each: the most that JSON makes of one.

@@ -12,15 +12,18 @@ from zato.common.errors import Unavailable, ZatoError
 from zato.connector_mq.config import MQSettings
 from zato.connector_mq.kinds import DefinitionOptions
 from zato.connector_mq.messages import MQMessage
-from zato.connector_mq.tls import read_stores
 
 try:
+    import proton._reactor
     from proton import Delivery, Message, ProtonException, SSLDomain, Timeout, symbol
     from proton.handlers import MessagingHandler
     from proton.reactor import LinkOption
     from proton.utils import BlockingConnection, LinkDetached, SendException
 except ImportError as exc:
     raise Unavailable("The provider amqp10 is not installed: pip install 'zato-connector-mq[amqp10]'") from exc
+
+# Each connection would have the machine's authorities read, twice, 1.7 MB: those with TLS have a domain of their own.
+proton._reactor.SSLConfig = lambda: None
 
 _MOST_SENDERS = 100
 _LOOK_S = 0.5
@@ -248,6 +251,9 @@ class AMQP10Session:
 
 
 def _domain(options: DefinitionOptions) -> Any:
+    # With a library of 12 MB, which those without TLS have no use for.
+    from zato.connector_mq.tls import read_stores
+
     # Proton itself says of a file only that something is wrong.
     read_stores(options)
     domain = SSLDomain(SSLDomain.MODE_CLIENT)
@@ -311,6 +317,7 @@ def _read(message: Any) -> MQMessage:
         expiration_ms=expires_ms or (sent_ms + int(message.ttl * 1000) if message.ttl and sent_ms else 0),
         timestamp_ms=sent_ms,
         delivery_count=int(message.delivery_count or 0) + 1,
+        is_redelivered=not message.first_acquirer,
         group_id=_text(message.group_id),
         group_sequence=int(message.group_sequence or 0),
         properties={str(name): _plain(value) for name, value in (message.properties or {}).items()},

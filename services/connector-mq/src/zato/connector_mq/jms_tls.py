@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from zato.common.errors import InvalidOptions
 from zato.connector_mq.kinds import DefinitionOptions
-from zato.connector_mq.tls import Stores, read_stores
 
 if TYPE_CHECKING:
     from zato.connector_mq.jms import Java
+    from zato.connector_mq.tls import Stores
 
 _KEY_STORE = "java.security.KeyStore"
 
@@ -20,9 +20,11 @@ def secure(java: "Java", factory: Any, options: DefinitionOptions) -> None:
     Raises:
         InvalidOptions: A file cannot be used, or the factory takes none.
     """
-    stores = read_stores(options)
-    if not stores:
+    if not options.ssl_ca_file and not options.ssl_certificate_file:
         return
+    from zato.connector_mq.tls import read_stores
+
+    stores = read_stores(options)
     if hasattr(factory, "setKeyAndTrustManagers"):  # ActiveMQ's
         factory.setKeyAndTrustManagers(*_managers(java, stores), None)
     elif hasattr(factory, "setSSLSocketFactory"):  # IBM's, and others
@@ -42,6 +44,8 @@ def distrust(java: "Java", options: DefinitionOptions) -> str:
     """
     if not options.ssl or options.factory_properties or "(" in options.host:
         return ""
+    from zato.connector_mq.tls import read_stores
+
     timeout_ms = int(options.connect_timeout_s * 1000)
     try:
         with closing(java.of("java.net.Socket")()) as plain:
@@ -58,13 +62,13 @@ def distrust(java: "Java", options: DefinitionOptions) -> str:
     return ""
 
 
-def _context(java: "Java", stores: Stores) -> Any:
+def _context(java: "Java", stores: "Stores") -> Any:
     context = java.of("javax.net.ssl.SSLContext").getInstance("TLS")
     context.init(*_managers(java, stores), None)
     return context
 
 
-def _managers(java: "Java", stores: Stores) -> tuple[Any, Any]:
+def _managers(java: "Java", stores: "Stores") -> tuple[Any, Any]:
     """Return those of keys, or None, and those of trust: Java's own without a store of ours."""
     keys = None
     if stores.identity is not None:

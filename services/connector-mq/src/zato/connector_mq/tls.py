@@ -32,9 +32,6 @@ class Stores:
     identity: bytes | None
     password: str = field(repr=False)
 
-    def __bool__(self) -> bool:
-        return self.trusted is not None or self.identity is not None
-
 
 def read_stores(options: DefinitionOptions) -> Stores:
     """

@@ -4,13 +4,12 @@ import json
 import time
 from typing import Any
 
-import redis
-
 from zato.common.connectors.channels import intake_settings
 from zato.common.connectors.intake import Intake, IntakeSettings
 from zato.common.connectors.messages import DeadLetter, Fate, Message, Outcome
 from zato.common.connectors.objects import Configured
 from zato.common.connectors.running import Context
+from zato.common.errors import Unavailable
 from zato.common.logs import get_logger
 from zato.connector_zmq import acknowledged
 from zato.connector_zmq.acknowledged import ACK, MSG, NAK, Frames
@@ -21,6 +20,8 @@ from zato.connector_zmq.kinds import ChannelOptions
 log = get_logger(__name__)
 
 _POLL_S = 0.02
+# Peers send what a predecessor had again within seconds of our start; to look up what comes later would be for nothing.
+_SENT_AGAIN_S = 60.0
 
 
 class ZMQChannel:
@@ -86,7 +87,7 @@ class ZMQChannel:
         Put a message among the dead letters.
 
         Raises:
-            redis.RedisError: Redis does not take it.
+            Unavailable: Redis does not take it.
         """
         self._letters.add(self._configured.name, message, reason or outcome.reason, outcome.cid, outcome.count)
 
@@ -137,9 +138,9 @@ class _OneWay:
         if outcome.fate is Fate.DEAD:
             try:
                 self._channel.bury(message, outcome)
-            except redis.RedisError as exc:
+            except Unavailable as exc:
                 # Nobody else has it: it stays in memory, and is tried again, until Redis is back.
-                log.error("dead_letter_not_kept", error=str(exc))
+                log.error("dead_letter_not_kept", error=exc.message)
                 self._channel.submit(message, lambda outcome: self._settle(message, outcome))
         elif outcome.fate is Fate.RETURNED:
             # No peer has it any more.
@@ -198,6 +199,7 @@ class _Acknowledged:
         self._channel = channel
         # Its predecessor's too.
         self._memory = channel.memory
+        self._sent_again_until = time.monotonic() + _SENT_AGAIN_S
 
     def take(self, frames: list[bytes]) -> None:
         identity = frames[0]
@@ -219,7 +221,8 @@ class _Acknowledged:
         if answered is not None:
             self._channel.answer([identity, *answered.encode()])
         elif not is_under_way:
-            message = Message(decoded.id, decoded.content, self._channel.context_of(id=decoded.id))
+            may_be_again = time.monotonic() < self._sent_again_until
+            message = Message(decoded.id, decoded.content, self._channel.context_of(id=decoded.id), is_redelivered=may_be_again)
             self._channel.submit(message, lambda outcome: self._settle(message, outcome))
 
     def _settle(self, message: Message, outcome: Outcome) -> None:

@@ -11,7 +11,7 @@ from zato.connector_zmq.pinging import ping_channel, ping_outgoing
 
 
 def make_protocol(settings: ZMQSettings) -> Protocol:
-    engines, letters = Engines(), DeadLetters.at(settings.redis_url)
+    engines, letters = Engines(), DeadLetters(settings.redis_url)
     return Protocol(
         part=PART_NAME,
         channel_type="zmq",

@@ -8,10 +8,9 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent
-from sqlalchemy.orm import Session
 
 from zato.common import logs
 from zato.common.bus import Bus, RedisBus
@@ -19,7 +18,6 @@ from zato.common.cid import new_cid
 from zato.common.errors import Unavailable, ZatoError
 from zato.common.kinds import KindRegistry
 from zato.common.logs import get_logger
-from zato.common.rpc.client import Client
 from zato.common.secrets import SecretBox
 from zato.proto.control_plane.v1.control_plane_pb2 import RegisterKindsRequest
 from zato.server.accounts.accounts import Accounts
@@ -55,16 +53,10 @@ from zato.server.control.deployments import Deployments, older_versions
 from zato.server.control.follower import Follower, Update
 from zato.server.control.kinds import Kinds, register_kinds
 from zato.server.control.objects import Objects
+from zato.server.control.presence import Presence
 from zato.server.control.refusals import RefusalsLog, RefusalsRPC
 from zato.server.control.sets import ObjectSets
 from zato.server.control.watch import Watch
-from zato.server.control.workers import (
-    REPORT_EVERY_S,
-    forget_dead_workers,
-    forget_silent_workers,
-    forget_worker,
-    report_worker,
-)
 from zato.server.describe.documents import Documents
 from zato.server.describe.serving import document_channels, document_services
 from zato.server.http.access_log import AccessLog, make_access_log_step
@@ -103,6 +95,7 @@ from zato.server.jobs.rpc import JobsRPC
 from zato.server.jobs.runner import Runner
 from zato.server.jobs.runs import Runs
 from zato.server.kinds import own_kinds
+from zato.server.messaging.connectors import connector_actions
 from zato.server.messaging.delivery import Deliveries, MessageLog
 from zato.server.messaging.forwarding import Forwarder
 from zato.server.messaging.inbox import Inbox
@@ -111,9 +104,10 @@ from zato.server.messaging.outbox import Outbox
 from zato.server.messaging.pings import connector_ping_actions
 from zato.server.messaging.publishing import AMQPSender, ConnectorClient, IBMMQSender, JMSWMQSender, ZMQSender
 from zato.server.messaging.queues import connector_queues, options_of
+from zato.server.messaging.sending import sending_actions
 from zato.server.messaging.tries import Tries
 from zato.server.metrics import Metrics
-from zato.server.odb import gevent_psycopg2
+from zato.server.odb import psycopg2_import
 from zato.server.odb.database import Database
 from zato.server.odb.tables import utc_now
 from zato.server.rehearsal import rehearse
@@ -148,6 +142,9 @@ from zato.server.services.tasks import Task, Tasks, TaskSettings
 from zato.server.services.usage import Usage
 from zato.server.worker_state import WorkerState, begin_with, running_state
 
+if TYPE_CHECKING:
+    from zato.common.rpc.client import Client
+
 log = get_logger(__name__)
 
 _RPC_MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -171,31 +168,37 @@ class ServerApp:
         # What is wrong with its files shows now, rather than in each worker again and again.
         _opening(settings)
         defaults.use(defaults.read_defaults(settings.services_folder))
-        self._database = Database(settings.odb_url, settings.odb_limits)
-        rehearse(self._database, settings)
+        bus, database = RedisBus(settings.redis_url), Database(settings.odb_url, settings.odb_limits)
+        self._insides = WorkerApp(settings, self._metrics, bus, database)
+        self._insides.rehearse()
 
     @property
     def server_header(self) -> str:
         return self._settings.server_header
 
     def start_worker(self, worker: Worker | StockWorker) -> "WorkerApp":
-        """Build what a worker runs with. Called in the worker: no connection of any sort may be older than the fork."""
+        """Begin what a worker does. Called in it: no connection and no greenlet may be older than the fork."""
         # Requests leave few cycles behind: with Python's own threshold a tenth of the time would be spent looking for them.
         gc.set_threshold(_COLLECT_AFTER)
-        gevent_psycopg2.install()
+        psycopg2_import.wait_with_gevent()
         gevent.get_hub().threadpool.maxsize = 64
-        app = WorkerApp(self._settings, self._metrics, RedisBus(self._settings.redis_url), self._database)
-        app.start()
-        return app
+        self._insides.start()
+        return self._insides
 
 
 class WorkerApp:
+    """
+    What a worker runs with. It is made in the master, so that all workers share it; it connects to nothing before `start`.
+
+    The pages of memory that a worker writes to, were it to count one more reference, are its own from then on: what it need
+    not do again is the better half of what it shares.
+    """
+
     def __init__(self, settings: ServerSettings, metrics: Metrics, bus: Bus, database: Database | None = None) -> None:
         self._settings = settings
         self._metrics = metrics
         self._bus = bus
         self._topic = f"zato:{settings.cluster}:config"
-        self._pid = os.getpid()
         self._state = WorkerState()
         is_for_people = logs.is_for_people(settings.log_format, sys.stderr)
         stream = None if is_for_people else sys.stderr.buffer
@@ -205,10 +208,8 @@ class WorkerApp:
         self._is_loaded = False
         self._is_stopping = False
         self._stop_by = 0.0
-        self._unreported: list[Outcome] = []
         self._channels = Channels()
         self._registry_of_services: KindRegistry | None = None
-        # The master's has compiled our statements already. It has no connections: those come after the fork.
         self._database = database or Database(settings.odb_url, settings.odb_limits)
         self._refusals = RefusalsLog(self._database, settings.name)
         self._kinds = Kinds(own_kinds())
@@ -223,7 +224,7 @@ class WorkerApp:
         security = SecurityContext.connect(settings.cluster, settings.secret_keys, settings.redis_url)
         self._gate = Gate(security)
         box = SecretBox(settings.secret_keys)
-        objects = Objects(self._database, self._kinds, box, bus, self._topic)
+        objects = self._objects = Objects(self._database, self._kinds, box, bus, self._topic)
         tasks = Tasks(settings.redis_url, f"zato:{settings.cluster}:async", _task_settings(settings))
         sets = ObjectSets(self._database, self._kinds, box, bus, self._topic)
         recordings = Recordings(tasks.conn, f"zato:{settings.cluster}:runs", settings.name)
@@ -235,7 +236,7 @@ class WorkerApp:
             **audit_actions(),
         }
         author = Entry(settings.name, "", PRUNE, CHAIN_KIND, "")
-        self._audit_retention = Retention(self._database, settings.audit_days, author)
+        audit_retention = Retention(self._database, settings.audit_days, author)
         throttle = LogInThrottle(security.redis, f"zato:{settings.cluster}:sign-in:")
         self._sign_in = SignIn(self._database, box, throttle)
         self._other_actions |= account_actions(Accounts(self._database, box, settings.cluster))
@@ -254,7 +255,7 @@ class WorkerApp:
             bus,
             self._topic,
             settings.name,
-            self._pid,
+            os.getpid,
             self._follower.catch_up_with,
             limits=settings.package_limits,
             keep_versions=settings.package_keep_versions,
@@ -263,7 +264,7 @@ class WorkerApp:
         self._broadcasts = tasks.broadcasts
         self._hear_broadcast = BroadcastListener(tasks, invoker.rules, partial(run_task, invoker))
         self._overseer = Overseer(max_busy_s=settings.max_busy_s, turn_s=settings.turn_s)
-        self._job_runs = Runs(self._database, bus, self._topic, settings.name, self._pid, Callbacks(tasks).tell)
+        self._job_runs = Runs(self._database, bus, self._topic, settings.name, os.getpid, Callbacks(tasks).tell)
         leadership, runner = Leadership(self._database), Runner(self._job_runs, invoker, self._overseer, metrics)
         jobs = Jobs(objects, leadership, self._job_runs, runner, History(self._database))
         self._admin = Admin(self._database, self._kinds, objects, deployments, self._store, tasks, jobs)
@@ -271,8 +272,11 @@ class WorkerApp:
         shown = NamePatterns(settings.docs_patterns_allowed)
         self.documents = Documents(settings.cluster, self._kinds, self._store, lambda: self._state.configuration, shown)
         self._other_actions |= document_actions(self.documents)
-        self._task_consumer = TaskConsumer(tasks, f"{settings.name}:{self._pid}:{new_cid()}", run_in_time)
+        self._task_consumer = TaskConsumer(tasks, run_in_time)
         self._usage = Usage(tasks.conn, f"zato:{settings.cluster}:usage")
+        sweep_runs = partial(self._job_runs.sweep, settings.job_runs_days * _DAY_S)
+        chores = (self._usage.flush, sweep_runs, audit_retention.sweep)
+        self._presence = Presence(self._database, settings.name, chores)
         self._outbox = Outbox(tasks.conn, f"zato:{settings.cluster}:outbox")
         self._connectors = {
             "amqp": self._connector("amqp", settings.connector_amqp_addresses, ("definition", "outgoing")),
@@ -280,7 +284,7 @@ class WorkerApp:
             "jms-wmq": self._connector("jms-wmq", settings.connector_mq_addresses, ("definition", "outgoing")),
         }
         senders = {each.outgoing_kind: each for each in self._connectors.values()}
-        self._forwarder = Forwarder(self._outbox, senders, f"{settings.name}/{self._pid}")
+        self._forwarder = Forwarder(self._outbox, senders)
         invoker.context = self._make_context(invoker, box, tasks)
         self._local_counter, self._shared_counter = LocalCounter(), _shared_counter(settings)
         self._reset_topic = f"zato:{settings.cluster}:rate-reset"
@@ -321,7 +325,7 @@ class WorkerApp:
             lambda: self._follower.configuration,
             self._local_counter,
             self._shared_counter,
-            f"{settings.name}/{self._pid}",
+            lambda: f"{settings.name}/{os.getpid()}",
             partial(self._bus.publish, self._reset_topic),
         )
         return {
@@ -331,6 +335,8 @@ class WorkerApp:
             **cache_actions(lambda: context().cache),
             **queue_actions(lambda: [async_queue, *find_queues()]),
             **connector_ping_actions(self._connectors.values()),
+            **connector_actions(self._connectors.values, self._kinds),
+            **sending_actions(AMQPSender(self._connectors["amqp"], settings.name), JMSWMQSender(self._connectors["jms-wmq"])),
             **rate_limit_actions(limits),
             **server_actions(settings.cluster, settings.name),
             **service_source_actions(settings.name, lambda: self._follower.configuration),
@@ -341,11 +347,16 @@ class WorkerApp:
     def graceful_timeout_s(self) -> float:
         return self._settings.graceful_timeout_s
 
+    def rehearse(self) -> None:
+        """Do in the master what each worker would have to do first."""
+        rehearse(self._database, self._settings, self._kinds, self._objects)
+        self._offer_own_services()
+
     def start(self) -> None:
         """Load the configuration. While the ODB can't be reached the worker runs, is not ready, and tries again."""
         if not self._try_to_load():
             gevent.spawn(self._load_at_last)
-        gevent.spawn(self._say_that_we_live)
+        gevent.spawn(self._presence.report_for_ever)
         gevent.spawn(self._say_how_connections_fare)
         gevent.spawn(flush_for_ever, (self._statistics, self._traffic), _WRITE_SECONDS_EVERY_S, _SECONDS_UNTIL_ALL)
         self._overseer.start()
@@ -384,15 +395,20 @@ class WorkerApp:
         )
 
     def _connector(self, protocol: str, addresses: tuple[str, ...], pinged: tuple[str, ...]) -> ConnectorClient:
-        settings = self._settings
         return ConnectorClient(
             protocol,
             addresses,
-            lambda address: Client(address, token=settings.token, tls=settings.tls(), on_refusal=self._refusals.take),
+            self._connect,
             self._outbox,
             options_of(lambda: self._state.configuration),
             pinged,
         )
+
+    def _connect(self, address: str) -> "Client":
+        from zato.common.rpc.client import Client  # not for workers that send nothing through connectors: see rehearsal.py
+
+        settings = self._settings
+        return Client(address, token=settings.token, tls=settings.tls(), on_refusal=self._refusals.take)
 
     def is_ready(self) -> bool:
         return self._is_loaded and not self._is_stopping
@@ -409,11 +425,7 @@ class WorkerApp:
         self._usage.flush()
         self._statistics.flush()
         self._traffic.flush()
-        try:
-            with self._database.transaction() as session:
-                forget_worker(session, self._settings.name, self._pid)
-        except ZatoError as exc:
-            log.warning("worker_not_signed_off", error=exc.message)
+        self._presence.end()
         self.flush_log()
         self._overseer.stop()
         self._shared_counter.close()
@@ -495,8 +507,9 @@ class WorkerApp:
         except ZatoError as exc:
             log.warning("configuration_not_loaded", error=exc.message)
             return False
-        self._task_consumer.start()
-        self._forwarder.start()
+        name, pid = self._settings.name, os.getpid()
+        self._task_consumer.start(f"{name}:{pid}:{new_cid()}")
+        self._forwarder.start(f"{name}/{pid}")
         self._follower.listen(self._bus, self._topic)
         self._bus.subscribe(self._broadcasts, self._hear_broadcast)
         self._bus.subscribe(self._reset_topic, self._local_counter.reset)
@@ -521,9 +534,7 @@ class WorkerApp:
         # Before new services come: one that is switched off must not run in between.
         self._store.replace_states(service_states(configuration))
         outcomes = self._deployer.apply(update.changed_files, removed)
-        if self._kinds.registry is not self._registry_of_services:
-            self._store.replace_internal(self._own_services())
-            self._registry_of_services = self._kinds.registry
+        self._offer_own_services()
         old = self._state
         gate = self._gate = self._gate.follow(configuration)
         own_channels = document_channels(self._settings, gate.guard)
@@ -546,15 +557,20 @@ class WorkerApp:
         )
         self._report(configuration.version, outcomes)
 
-    def _own_services(self) -> list[ServiceEntry]:
+    def _offer_own_services(self) -> None:
         """Hundreds of classes are made for these: not with each change, only when kinds have come."""
+        if self._kinds.registry is not self._registry_of_services:
+            self._store.replace_internal(self._own_services())
+            self._registry_of_services = self._kinds.registry
+
+    def _own_services(self) -> list[ServiceEntry]:
         log_in_services = security_services(lambda: self._gate.log_in)
         own_services = [*internal_services(), *log_in_services, *admin_services(self._admin, self._other_actions)]
         own_services += [made_with(each, self._sign_in) for each in (AdminOverJSON, AdminOverSOAP)]
         return [*own_services, *document_services(self.documents, self._settings)]
 
     def _report(self, version: int, outcomes: list[Outcome]) -> None:
-        self._metrics.set_config_version(version, self._pid)
+        self._metrics.set_config_version(version, os.getpid())
         for outcome in outcomes:
             self._metrics.count_deployment(is_ok=outcome.is_ok)
             fields = {"file_name": outcome.file_name, "version": outcome.version, "version_running": outcome.version_running}
@@ -562,41 +578,7 @@ class WorkerApp:
                 log.info("deployment_taken_up", **fields)
             else:
                 log.warning("deployment_not_taken_up", reason=outcome.reason, **fields)
-        self._unreported += outcomes
-        try:
-            with self._database.transaction() as session:
-                self._report_worker(session, version)
-                if not self._is_loaded:
-                    forget_dead_workers(session, self._settings.name)
-        except ZatoError as exc:
-            log.warning("worker_report_failed", error=exc.message)
-        else:
-            self._unreported = []
-
-    def _say_that_we_live(self) -> None:
-        while True:
-            gevent.sleep(REPORT_EVERY_S)
-            # Whatever the database says of one report, there has to be a next one.
-            try:
-                self._report_life()
-            except ZatoError as exc:
-                log.warning("worker_report_failed", error=exc.message)
-            except Exception:
-                log.exception("worker_report_failed")
-
-    def _report_life(self) -> None:
-        self._usage.flush()
-        reported = list(self._unreported)
-        with self._database.transaction() as session:
-            self._report_worker(session, self._follower.configuration.version)
-            forget_silent_workers(session)
-        self._unreported = [outcome for outcome in self._unreported if outcome not in reported]
-        self._job_runs.sweep(self._settings.job_runs_days * _DAY_S)
-        self._audit_retention.sweep()
-
-    def _report_worker(self, session: Session, version: int) -> None:
-        """Whoever deployed waits for the outcomes: what could not be written while the ODB was away is written now."""
-        report_worker(session, self._settings.name, self._pid, version, self._unreported)
+        self._presence.report(version, outcomes)
 
     def _say_how_connections_fare(self) -> None:
         while True:

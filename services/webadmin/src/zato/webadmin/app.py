@@ -15,6 +15,7 @@ from zato.webadmin.live import live_traffic
 from zato.webadmin.pages import PAGES
 from zato.webadmin.parts import Parts
 from zato.webadmin.preferences import PreferenceStore
+from zato.webadmin.rates import Rates
 from zato.webadmin.sessions import Sessions
 
 _REDIS_S = 1.0
@@ -42,6 +43,7 @@ def create_app(settings: WebAdminSettings) -> Flask:
         Parts(settings),
         Lifetime(),
         live_traffic(app.jinja_env),
+        Rates(),
     )
     if settings.trusted_proxies:
         count = settings.trusted_proxies

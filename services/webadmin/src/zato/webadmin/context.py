@@ -12,6 +12,7 @@ from zato.webadmin.live import LiveTraffic
 from zato.webadmin.parts import Parts
 from zato.webadmin.person import Person
 from zato.webadmin.preferences import PreferenceStore
+from zato.webadmin.rates import Rates
 from zato.webadmin.sessions import Sessions
 
 KEY = "zato"
@@ -38,6 +39,7 @@ class WebAdmin:
     parts: Parts
     lifetime: Lifetime
     live: LiveTraffic
+    rates: Rates
 
 
 def webadmin() -> WebAdmin:

@@ -47,10 +47,16 @@ _REPEATED = ("channel", "outgoing", "connection", "definition")
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind, as its part declared it, and which services there are for it."""
+    """
+    One kind, as its part declared it, and which services there are for it.
+
+    Args:
+        part: Who brings it, e.g. connector-amqp; "" for the servers themselves.
+    """
 
     description: KindDescription
     operations: frozenset[str]
+    part: str = ""
 
     @property
     def name(self) -> str:
@@ -138,7 +144,10 @@ class Kinds:
     def _learn(self, person: Person) -> Mapping[str, Kind]:
         described = person.ask("zato.kind.get-list")
         services = [each["name"] for each in person.ask("zato.service.get-list")]
-        known = {each["name"]: Kind(_description(each), _operations(each["name"], services)) for each in described}
+        known = {
+            each["name"]: Kind(_description(each), _operations(each["name"], services), each.get("part", ""))
+            for each in described
+        }
         with self._lock:
             self._known, self._asked_at = known, time.monotonic()
         return known

@@ -32,11 +32,13 @@ class Live:
     Args:
         workers: How many workers there are, and `ahead` how many of them have its version.
         reports: What those say who connect it with something.
+        away: The part that would, when it does not answer: what it reported before is no news.
     """
 
     workers: int
     ahead: int
     reports: tuple[Report, ...] = ()
+    away: str = ""
 
     @property
     def is_everywhere(self) -> bool:
@@ -49,12 +51,14 @@ class Live:
     @property
     def state(self) -> str:
         """One word for a colour: ok, waiting or problem."""
-        if self.failures:
+        if self.failures or self.away:
             return "problem"
         return "ok" if self.is_everywhere else "waiting"
 
     @property
     def sentence(self) -> str:
+        if self.away:
+            return f"{self.away} does not answer"
         if self.failures:
             return f"{len(self.failures)} of {len(self.reports)} not connected"
         if not self.workers:
@@ -67,6 +71,7 @@ def live_states(person: Person, kind: Kind, objects: Sequence[Mapping[str, Any]]
     try:
         workers = person.ask("zato.cluster.get-status")["workers"]
         statuses = person.ask(kind.service("get-status")) if kind.can("get-status") else ()
+        away = kind.part if _is_away(person, kind.part) else ""
     except Unavailable:
         return {}
     versions = [worker["config_version"] for worker in workers]
@@ -76,10 +81,16 @@ def live_states(person: Person, kind: Kind, objects: Sequence[Mapping[str, Any]]
         reports.setdefault(each["name"], []).append(report)
     return {
         each["name"]: Live(
-            len(versions), sum(version >= each["version"] for version in versions), tuple(reports.get(each["name"], ()))
+            len(versions), sum(version >= each["version"] for version in versions), tuple(reports.get(each["name"], ())), away
         )
         for each in objects
     }
+
+
+def _is_away(person: Person, part: str) -> bool:
+    """Whether it is one of those that servers send to, and none of it answers them."""
+    found = [each for each in person.ask("zato.connector.get-list") if each["part"] == part] if part else []
+    return bool(found) and not any(each["is_running"] for each in found)
 
 
 @dataclass(frozen=True)

@@ -94,12 +94,15 @@ class App:
         self._http = self._make_http(settings.http_address) if settings.http_address else None
 
     def _make_http(self, address: str) -> "PublicServer":
-        # Only where somebody wants numbers: an idle connector is small.
-        from zato.common.connectors.metrics import Metrics
+        # Only where somebody wants to know: an idle connector is small.
         from zato.common.plain_http import PublicServer
 
-        metrics = Metrics(self._keeper, lambda: self._objects.version, lambda: self._servers.is_reachable)
-        pages = {"/metrics": ("text/plain; version=0.0.4", metrics.render), "/health/ready": ("text/plain", lambda: b"ready\n")}
+        def render() -> bytes:
+            from zato.common.connectors.metrics import Metrics
+
+            return Metrics(self._keeper, lambda: self._objects.version, lambda: self._servers.is_reachable).render()
+
+        pages = {"/metrics": ("text/plain; version=0.0.4", render), "/health/ready": ("text/plain", lambda: b"ready\n")}
         return PublicServer(address, pages)
 
     def run(self, stop: threading.Event) -> None:

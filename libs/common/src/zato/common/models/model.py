@@ -47,6 +47,11 @@ class Model:
         if "_zato_namespace" not in vars(cls):
             cls._zato_namespace = sys._getframe(1).f_globals
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # The decorator writes the class's signature into its description. Of a class without an `__init__` in Python it looks
+        # for one in every module there is, which costs each worker of a server megabytes of memory that all could share.
+        super().__init__(*args, **kwargs)
+
     def __getattr__(self, name: str) -> Any:
         # Without an `__init__` nobody has made the lists and the like that fields have as their default.
         fields: Mapping[str, Any] = getattr(type(self), "__dataclass_fields__", {})

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from zato.common.errors import Forbidden, Unauthorized, ZatoError
 from zato.common.logs import get_logger
-from zato.common.rpc.peers import check_peer, peer_certificate
+from zato.common.rpc.peers import check_peer, peer_certificate, peer_role
 from zato.common.rpc.refusals import Refusal
 from zato.common.rpc.roles import CONNECTOR, OPERATOR, SCHEDULER, SERVER, WEBADMIN, name_of, role_of
 
 if TYPE_CHECKING:
-    from cryptography.x509 import Certificate
-
     from zato.common.rpc.material import MaterialReader
 
 log = get_logger(__name__)
@@ -103,7 +101,7 @@ class Doorkeeper:
         """Raise Unauthorized or Forbidden when the caller is not let in."""
         try:
             check_peer(self._reader, context)
-            if self._checks_roles and not may_call(role := _role(context), method):
+            if self._checks_roles and not may_call(role := peer_role(context), method):
                 raise Forbidden(f"{_described(role)} may not call {method}")
         except (Unauthorized, Forbidden) as exc:
             self._refuse(exc, method, context, cid)
@@ -111,14 +109,14 @@ class Doorkeeper:
 
     def check_service(self, method: str, service: str, context: Any, cid: str) -> None:
         """Raise Forbidden when the caller may not invoke that service."""
-        if self._checks_roles and not may_invoke(role := _role(context), service):
+        if self._checks_roles and not may_invoke(role := peer_role(context), service):
             error = Forbidden(f"{_described(role)} may not invoke {service[:200]!r}")
             self._refuse(error, method, context, cid)
             raise error
 
     def is_called_by(self, role: str, context: Any) -> bool:
         """Whether the caller is of this role for certain: its certificate says so, and those are checked here."""
-        return self._checks_roles and _role(context) == role
+        return self._checks_roles and peer_role(context) == role
 
     @property
     def checks_roles(self) -> bool:
@@ -131,11 +129,6 @@ class Doorkeeper:
         log.warning("call_refused", method=method, caller=caller, role=role, peer=context.peer(), reason=error.message)
         if self._on_refusal is not None:
             self._on_refusal(refusal)
-
-
-def _role(context: Any) -> str:
-    certificate: Certificate | None = peer_certificate(context)
-    return role_of(certificate) if certificate is not None else ""
 
 
 def _described(role: str) -> str:

@@ -64,9 +64,9 @@ class AioServer:
         self.door = Doorkeeper(reader, checks_roles=checks_roles, on_refusal=on_refusal)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
         limits = [("grpc.max_receive_message_length", max_message_bytes), ("grpc.max_send_message_length", max_message_bytes)]
-        guard = _AioGuard(token, self.door, lets_in)
-        self._server = aio.server(interceptors=[guard], options=[("grpc.so_reuseport", 0), *limits])
-        add(self._server)
+        guard = _Guard(token, self.door, lets_in)
+        self._server = aio.server(handlers=[guard], options=[("grpc.so_reuseport", 0), *limits])
+        add(cast("aio.Server", guard))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection([*services, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
         try:
@@ -90,25 +90,37 @@ class AioServer:
         await self._server.stop(grace_s)
 
 
-class _AioGuard(aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
-    """Refuses calls without the token, whatever they call, and stands around those that it lets in."""
+class _Guard(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic in its stubs only
+    """
+    Refuses calls without the token, whatever they call, and stands around those that it lets in.
+
+    It has the methods itself, as a server has, and is asked for them: an interceptor would cost each call two coroutines more.
+    """
 
     def __init__(self, token: str, door: Doorkeeper, lets_in: LetsIn) -> None:
         self._token = token
         self._door = door
         self._lets_in = lets_in
+        self._handlers: list[grpc.GenericRpcHandler[Any, Any]] = []
 
-    async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+    def add_generic_rpc_handlers(self, handlers: Iterable["grpc.GenericRpcHandler[Any, Any]"]) -> None:
+        self._handlers += handlers
+
+    def add_registered_method_handlers(self, _service: str, _methods: Mapping[str, Any]) -> None:
+        """Generated code adds its methods in both ways; servers of asyncio use the other."""
+
+    def service(self, handler_call_details: Any) -> Any:
         method, metadata = handler_call_details.method, handler_call_details.invocation_metadata
+        if method.startswith(OPEN_SERVICES):
+            return None
         call = _Call(method, metadata, self._door)
         try:
             check_token(method, metadata, self._token, self._lets_in)
         except Unauthorized as exc:
             return call.refusal(exc)
-        handler = await continuation(handler_call_details)
-        if handler is None or method.startswith(OPEN_SERVICES):
-            return handler
-        return guarded(handler, call.unary, call.stream)
+        found = (each.service(handler_call_details) for each in self._handlers)
+        handler = next((each for each in found if each is not None), None)
+        return None if handler is None else guarded(handler, call.unary, call.stream)
 
 
 class _KnownContext:
@@ -126,6 +138,10 @@ class _KnownContext:
         if self._auth_context is None:
             self._auth_context = self._context.auth_context()
         return self._auth_context
+
+    def time_remaining(self) -> float | None:
+        remaining: float | None = self._context.time_remaining()
+        return remaining
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._context, name)

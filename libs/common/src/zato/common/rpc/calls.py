@@ -77,11 +77,28 @@ def guarded(handler: Any, unary: Callable[[Any], Any], stream: Callable[[Any], A
     Args:
         unary, stream: Make the behavior of a method that answers once, or with a stream, from the one that it had.
     """
-    asks, answers = ("stream" if is_many else "unary" for is_many in (handler.request_streaming, handler.response_streaming))
-    make = getattr(grpc, f"{asks}_{answers}_rpc_method_handler")
-    replace = stream if handler.response_streaming else unary
-    behavior = replace(getattr(handler, f"{asks}_{answers}"))
-    return make(behavior, handler.request_deserializer, handler.response_serializer)
+    return _Handler(handler, unary, stream)
+
+
+class _Handler(grpc.RpcMethodHandler):  # type: ignore[type-arg]  # generic in its stubs only
+    """Made for each call, and made faster than gRPC's own functions make one."""
+
+    unary_unary = unary_stream = stream_unary = stream_stream = None
+
+    def __init__(self, handler: Any, unary: Callable[[Any], Any], stream: Callable[[Any], Any]) -> None:
+        self.request_streaming = handler.request_streaming
+        self.response_streaming = handler.response_streaming
+        self.request_deserializer = handler.request_deserializer
+        self.response_serializer = handler.response_serializer
+        if self.response_streaming:
+            if self.request_streaming:
+                self.stream_stream = stream(handler.stream_stream)
+            else:
+                self.unary_stream = stream(handler.unary_stream)
+        elif self.request_streaming:
+            self.stream_unary = unary(handler.stream_unary)
+        else:
+            self.unary_unary = unary(handler.unary_unary)
 
 
 def status_of(error: ZatoError) -> grpc.StatusCode:

@@ -1,12 +1,16 @@
 """Refusals on their way to the audit log, which servers have and other parts have not."""
 
 import threading
+from typing import TYPE_CHECKING
 
 from zato.common.errors import Forbidden, NotImplementedHere, ZatoError
 from zato.common.logs import get_logger
 from zato.common.rpc.refusals import Kept, Refusal, Refusals
-from zato.common.rpc.servers import Servers
 from zato.proto.control_plane.v1.control_plane_pb2 import RefusalReport, ReportRefusalsRequest
+
+if TYPE_CHECKING:
+    # Servers read reports without calling anybody, and so without gRPC.
+    from zato.common.rpc.servers import Servers
 
 log = get_logger(__name__)
 
@@ -22,7 +26,7 @@ class RefusalReporter:
         reporter: e.g. "connector-amqp/1".
     """
 
-    def __init__(self, servers: Servers, refusals: Refusals, reporter: str) -> None:
+    def __init__(self, servers: "Servers", refusals: Refusals, reporter: str) -> None:
         self._servers = servers
         self._refusals = refusals
         self._reporter = reporter

@@ -4,7 +4,6 @@ What a part is, as its certificate says: a URI among the alternative names, e.g.
 The authority puts it there, whatever a request asks for.
 """
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,8 +21,6 @@ def role_uri(role: str) -> str:
     return f"{_PREFIX}{role}"
 
 
-# Certificates come with each call, and there are as many as there are parts.
-@lru_cache(maxsize=256)
 def role_of(certificate: "Certificate") -> str:
     """Return the role of whoever has the certificate, "" when it says none, or several."""
     from cryptography import x509

@@ -6,13 +6,13 @@ from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from zato.common.errors import Unauthorized, Unavailable, ZatoError
 from zato.common.logs import bind_cid, get_logger
 from zato.common.rpc.access import Doorkeeper
 from zato.common.rpc.calls import ERROR_KEY, OPEN_SERVICES, check_token, cid_of, guarded, status_of
 from zato.common.rpc.details import as_zato_error, error_detail, sent_message
+from zato.common.rpc.reflection import Reflection
 from zato.common.rpc.refusals import Refusal
 from zato.common.rpc.tls import TLSFiles, server_credentials
 
@@ -57,7 +57,7 @@ class ThreadedServer:
         )
         add(self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection([*services, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
+        self._server.add_generic_rpc_handlers((Reflection([*services, health.SERVICE_NAME]),))
         try:
             if reader is not None:
                 credentials = server_credentials(reader, demands_certificates=demands_certificates)

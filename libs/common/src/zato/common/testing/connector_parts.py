@@ -8,8 +8,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from zato.common.errors import ZatoError
 from zato.common.rpc.client import Client
 from zato.common.secrets import generate_key
@@ -47,19 +45,15 @@ class Part:
         self.process.start(60)
 
     def kill(self) -> None:
-        """End it at once, with all its processes."""
-        family = [psutil.Process(self.process.pid)]
-        family += family[0].children(recursive=True)
-        for process in family:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-        self.process.kill()
+        """End it at once, with all its processes. Does nothing when it has ended."""
+        self.process.kill_family()
 
     def end(self) -> None:
+        """Kill it, for how parts stop in order is a test of its own, and remove its files."""
         # pytest shows it when the test failed.
         print(f"--- {self.name}\n{self.log.read_text(errors='replace')[-3000:] if self.log.exists() else ''}")  # noqa: T201
         self.client.close()
-        self.process.stop(20)
+        self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -70,12 +64,13 @@ class Server(Part):
     """
 
     def __init__(self, name: str, odb_url: str, redis_url: str, cluster: str, **settings: Any) -> None:
+        self.http_address = f"127.0.0.1:{free_port()}"
         super().__init__(
             "zato.server",
             {
                 "name": name,
                 "cluster": cluster,
-                "http_address": f"127.0.0.1:{free_port()}",
+                "http_address": self.http_address,
                 "grpc_address": f"127.0.0.1:{free_port()}",
                 "odb_url": odb_url,
                 "redis_url": redis_url,

@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import psutil
+
 # Below the ports that the kernel gives to outgoing connections, above those of the platform's conventions:
 # nobody else takes one of these between our look and the server's start.
 _PORTS = range(20200, 32000)
@@ -137,6 +139,15 @@ class ServerProcess:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+
+    def kill_family(self) -> None:
+        """End it at once, and all that it has started. Does nothing when it has ended."""
+        if self._process is not None and self._process.poll() is None:
+            children = psutil.Process(self._process.pid).children(recursive=True)
+            self.kill()
+            for process in children:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
 
     def pause(self) -> None:
         """Let it keep its connections but answer nobody, as a machine does that hangs."""

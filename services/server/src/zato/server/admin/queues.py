@@ -93,6 +93,7 @@ _STATUS = record(
         "delayed": integer("How many wait for their time or their next try"),
         "dead": integer("How many were given up"),
         "oldest_s": nullable(number("Seconds that the oldest one that waits has waited; null when none does")),
+        "error": text("Why the numbers are not known now; empty when they are"),
     }
 )
 _SHOWN = record(
@@ -121,8 +122,8 @@ def queue_actions(queues: Callable[[], Sequence[Queue]]) -> dict[str, Action]:
 
     def get_list(_admin: "Admin", _values: Values, _author: Author) -> list[dict[str, Any]]:
         # Each asks somebody else, who may take a while to say that a broker is away.
-        greenlets = [gevent.spawn(each.status) for each in queues()]
-        return [asdict(each.get()) for each in gevent.joinall(greenlets)]
+        asked = [gevent.spawn(each.status) for each in queues()]
+        return [asdict(each.get()) for each in asked]
 
     def get_messages(_admin: "Admin", values: Values, _author: Author) -> dict[str, Any]:
         page, state = read_page(values), _state(values, STATES)

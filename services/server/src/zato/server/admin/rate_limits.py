@@ -39,14 +39,14 @@ class RateLimits:
     """
     Args:
         current: Returns the configuration that runs now.
-        server: Name of this one, and the process, that APPROXIMATE limits are counted by.
+        counter: Returns the name of this server, and the process, that APPROXIMATE limits are counted by.
         tell: Tells all processes to count an owner's uses anew.
     """
 
     current: Callable[[], Configuration]
     local: LocalCounter
     shared: RedisCounter
-    server: str
+    counter: Callable[[], str]
     tell: Callable[[str], object]
 
     def find(self) -> Iterator[_Limit]:
@@ -133,7 +133,7 @@ def _rows(limits: RateLimits, limit: _Limit) -> Iterator[dict[str, Any]]:
             "window_s": ticket.window_s,
             "used": used,
             "is_exact": limit.limit.is_exact,
-            "counted_by": "cluster" if limit.limit.is_exact else limits.server,
+            "counted_by": "cluster" if limit.limit.is_exact else limits.counter(),
         }
 
 

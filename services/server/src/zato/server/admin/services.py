@@ -189,6 +189,7 @@ _KIND = record(
             )
         ),
         "unique": array(text(), "Options whose values together no two objects may share"),
+        "part": text("The part that brings it, e.g. connector-amqp; empty for the servers themselves"),
     },
 )
 _DEFINITION = {
@@ -222,7 +223,7 @@ _CLUSTER = record(
 
 
 def _describe_kinds(admin: Admin, _values: Values, _author: Author) -> list[dict[str, Any]]:
-    return [_described(kind) for kind in admin.kinds.registry]
+    return [{**_described(kind), "part": admin.kinds.parts.get(kind.name, "")} for kind in admin.kinds.registry]
 
 
 # Kinds never change, others come in their place; web admins ask for all of them again and again.

@@ -1,17 +1,29 @@
 """Admin services for whole sets of objects: `zato.enmasse.plan`, `zato.enmasse.apply` and `zato.enmasse.export`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zato.common.errors import BadRequest
+from zato.common.options import declared_options
 from zato.common.secrets import MASK
+from zato.common.spelling import did_you_mean
 from zato.server.accounts.roles import Role
 from zato.server.admin.actions import Action, Area
 from zato.server.admin.waiting import changing
 from zato.server.control.changes import Author
-from zato.server.control.planning import ObjectState, Plan, PlannedChange, Pruning, WantedObject, is_of_the_platform
+from zato.server.control.planning import (
+    MOST_HINTS,
+    ObjectState,
+    Plan,
+    PlannedChange,
+    Problem,
+    Pruning,
+    WantedObject,
+    is_of_the_platform,
+)
 from zato.server.control.sets import ObjectSets
 from zato.server.describe.schemas import anything, array, boolean, integer, nullable, record, text
+from zato.server.services.store import ServiceStore
 
 if TYPE_CHECKING:
     from zato.server.admin.services import Admin
@@ -67,6 +79,7 @@ _PLAN = record(
         "is_applied": boolean("Whether it was done"),
         "changes": array(_CHANGE, "What would be done, or was"),
         "problems": array(_PROBLEM, "What does not fit; with any, nothing is done"),
+        "warnings": array(_PROBLEM, "What may be as it is, but does not work yet: services that nobody has deployed"),
         "protected": array(record({"kind": text("Kind"), "name": text("Name")}), "What would be deleted, but is protected"),
         "total": integer("Objects that there are afterwards"),
     }
@@ -85,13 +98,13 @@ _EXPORTED = record(
 def set_actions(sets: ObjectSets) -> dict[str, Action]:
     """Return the actions by the names of their services."""
 
-    def plan(_admin: "Admin", values: Mapping[str, Any], _author: Author) -> dict[str, Any]:
+    def plan(admin: "Admin", values: Mapping[str, Any], _author: Author) -> dict[str, Any]:
         version, made = sets.plan(_wanted(values), _pruning(values))
-        return _described(version, made, is_applied=False)
+        return _described(version, made, admin.store, is_applied=False)
 
-    def apply(_admin: "Admin", values: Mapping[str, Any], author: Author) -> dict[str, Any]:
+    def apply(admin: "Admin", values: Mapping[str, Any], author: Author) -> dict[str, Any]:
         version, made = sets.apply(_wanted(values), _pruning(values), author, values.get("planned_at"))
-        return _described(version, made, is_applied=bool(made.changes and not made.problems))
+        return _described(version, made, admin.store, is_applied=bool(made.changes and not made.problems))
 
     def export(_admin: "Admin", _values: Mapping[str, Any], _author: Author) -> dict[str, Any]:
         snapshot = sets.read()
@@ -142,17 +155,34 @@ def _pruning(values: Mapping[str, Any]) -> Pruning:
     return Pruning(is_on, tuple(protected))
 
 
-def _described(version: int, plan: Plan, *, is_applied: bool) -> dict[str, Any]:
+def _described(version: int, plan: Plan, services: ServiceStore, *, is_applied: bool) -> dict[str, Any]:
     return {
         "config_version": version,
         "is_applied": is_applied,
         "changes": [_described_change(change) for change in plan.changes],
-        "problems": [
-            {"kind": each.kind, "name": each.name, "option": each.option, "message": each.message} for each in plan.problems
-        ],
+        "problems": _described_problems(plan.problems),
+        "warnings": _described_problems(list(_services_to_come(plan, services))),
         "protected": [{"kind": kind, "name": name} for kind, name in plan.protected],
         "total": len(plan.states),
     }
+
+
+def _described_problems(problems: Sequence[Problem]) -> list[dict[str, str]]:
+    return [{"kind": each.kind, "name": each.name, "option": each.option, "message": each.message} for each in problems]
+
+
+def _services_to_come(plan: Plan, services: ServiceStore) -> Iterator[Problem]:
+    """A service may be deployed after what invokes it was made: who does the reverse by mistake is told."""
+    names = [entry.name for entry in services.entries()]
+    hinted = 0
+    for change in plan.changes:
+        state = change.after
+        for option in declared_options(state.kind.options) if state else ():
+            name = state.options.get(option.name) if state and "service" in option.references else ""
+            if state and name and name not in services:
+                hinted += 1
+                hint = did_you_mean(name, names if hinted <= MOST_HINTS else ())
+                yield Problem(*state.key, option.name, f"there is no service '{name}' yet{hint}")
 
 
 def _described_change(change: PlannedChange) -> dict[str, Any]:

@@ -153,11 +153,12 @@ def _report(console: Console, wanted: Wanted, answer: Mapping[str, Any]) -> bool
 
     findings = wanted.findings
     by_key = {(each.kind, each.name): each for each in wanted.objects}
-    for problem in answer["problems"]:
-        each = by_key.get((problem["kind"], problem["name"]))
-        option = f" '{problem['option']}'" if problem["option"] else ""
-        place = each.place_of(problem["option"]) if each else None
-        findings.add(ERROR, place, f"{problem['kind']} '{problem['name']}':{option} {problem['message']}")
+    for severity, problems in ((ERROR, answer["problems"]), (WARNING, answer.get("warnings", ()))):
+        for problem in problems:
+            each = by_key.get((problem["kind"], problem["name"]))
+            option = f" '{problem['option']}'" if problem["option"] else ""
+            place = each.place_of(problem["option"]) if each else None
+            findings.add(severity, place, f"{problem['kind']} '{problem['name']}':{option} {problem['message']}")
     console.data({**answer, "findings": findings.as_data()})
     if not console.is_json:
         for finding in findings.of(WARNING):

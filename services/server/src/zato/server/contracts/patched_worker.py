@@ -20,12 +20,12 @@ import gevent  # noqa: E402
 from zato.server.connections.types import connection_types  # noqa: E402
 from zato.server.contracts.connection_contract import make_object  # noqa: E402
 from zato.server.control.state import Configuration  # noqa: E402
-from zato.server.odb import gevent_psycopg2  # noqa: E402
+from zato.server.odb import psycopg2_import  # noqa: E402
 
 
 def main() -> None:
     port, kind, values, code = sys.argv[1:]
-    gevent_psycopg2.install()
+    psycopg2_import.wait_with_gevent()
     connection_type = connection_types()[kind]
     config_object = make_object(connection_type, json.loads(values))
     connection = connection_type.connect(config_object, Configuration(1, {1: config_object}))

@@ -79,7 +79,7 @@ class Deployments:
     Args:
         check: Tries a version before anybody is told of it.
         server: Name of this server.
-        pid: Of this worker.
+        pid: Returns the process id of this worker.
         wait_for_version: Returns when this worker runs a version of the configuration, or soon all the same. A package is tried
             beside the siblings of that version: those that another worker has just taken must not be missed.
         limits: Of what is uploaded.
@@ -93,7 +93,7 @@ class Deployments:
         bus: Bus,
         topic: str,
         server: str,
-        pid: int,
+        pid: Callable[[], int],
         wait_for_version: Callable[[int], object] = lambda version: None,
         *,
         limits: PackageLimits | None = None,
@@ -180,7 +180,7 @@ class Deployments:
             return self._result(self._store(candidate, DEPLOY, origin, author), wait_s)
         row = self._store(candidate, REJECT, origin, author, outcome)
         log.warning("deployment_rejected", file_name=name, version=row.version, reason=outcome.reason)
-        refused = WorkerResult(self._server, self._pid, outcome.version_running, False, outcome.reason, outcome.traceback)
+        refused = WorkerResult(self._server, self._pid(), outcome.version_running, False, outcome.reason, outcome.traceback)
         return Deployed(name, row.version, row.id, False, (refused,))
 
     def _store(

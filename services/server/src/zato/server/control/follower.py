@@ -17,7 +17,7 @@ from zato.server.control.changes import DEPLOYMENT, KIND, changes_since, current
 from zato.server.control.deployments import load_live, load_newest, load_removed
 from zato.server.control.kinds import Kinds
 from zato.server.control.objects import Objects
-from zato.server.control.state import ConfigObject, Configuration
+from zato.server.control.state import Configuration
 from zato.server.odb.database import Database
 from zato.server.odb.tables import ObjectRow
 from zato.server.packages.package import Package
@@ -84,9 +84,7 @@ class Follower:
         """
         with self._database.reading() as session:
             self._kinds.refresh(session)
-            rows = session.execute(select(ObjectRow)).scalars()
-            objects = {row.id: loaded for row in rows if (loaded := self._load_object(session, row)) is not None}
-            configuration = Configuration(current_version(session), objects)
+            configuration = Configuration(current_version(session), self._objects.load(session))
             files = tuple(load_live(session))
             # Who undeploys waits for every worker to say so, also for one that starts meanwhile or has to read all anew.
             removed = load_removed(session)
@@ -167,23 +165,12 @@ class Follower:
         if registered:
             # Its objects are read by the new declaration, those that the old one could not read included.
             ids.update(session.execute(select(ObjectRow.id).where(ObjectRow.kind.in_(registered))).scalars())
-        for object_id in ids:
-            row = session.get(ObjectRow, object_id)
-            loaded = self._load_object(session, row) if row is not None else None
-            if loaded is None:
-                objects.pop(object_id, None)
-            else:
-                objects[object_id] = loaded
+        loaded = self._objects.load(session, sorted(ids))
+        for object_id in ids.difference(loaded):
+            objects.pop(object_id, None)
+        objects.update(loaded)
         changed_at = tuple(change.created_at for change in changes)
         return Update(Configuration(newest, objects), tuple(changed.values()), removed, changed_at=changed_at)
-
-    def _load_object(self, session: Session, row: ObjectRow) -> ConfigObject | None:
-        """An object that can't be read, of a kind nobody declares any more for one, must not keep all others from loading."""
-        try:
-            return self._objects.load(session, row)
-        except ZatoError as exc:
-            log.error("object_not_usable", kind=row.kind, name=row.name, error=exc.message)
-            return None
 
     def _apply(self, update: Update) -> None:
         self._take_up(update)

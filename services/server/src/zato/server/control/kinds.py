@@ -1,7 +1,7 @@
 """Which kinds there are: the server's own, and those that other parts registered."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -19,21 +19,34 @@ log = get_logger(__name__)
 
 
 class Kinds:
-    """The kinds known now; `refresh` takes up those that were registered since."""
+    """
+    The kinds known now; `refresh` takes up those that were registered since.
+
+    `parts` says of these which part brought each, by the kind's name.
+    """
 
     def __init__(self, own: Iterable[Kind]) -> None:
         self._own = tuple(own)
         self.registry = KindRegistry(self._own)
+        self.parts: Mapping[str, str] = {}
+        self._descriptions: list[bytes] = []
 
     def refresh(self, session: Session) -> None:
-        registered = []
-        for row in session.execute(select(KindRow)).scalars():
+        """Of descriptions that are as they were the registry stays the same object."""
+        rows = session.execute(select(KindRow).order_by(KindRow.name)).scalars().all()
+        descriptions = [row.description for row in rows]
+        if descriptions == self._descriptions:
+            return
+        registered, parts = [], {}
+        for row in rows:
             try:
                 registered.append(Kind.from_description(KindDescription.FromString(row.description)))
+                parts[row.name] = row.part
             except BadRequest as exc:
                 # One of a newer release for instance: it must not keep all others from being known.
                 log.error("kind_not_usable", kind=row.name, part=row.part, error=exc.message)
-        self.registry = KindRegistry([*registered, *self._own])
+        self._descriptions = descriptions
+        self.registry, self.parts = KindRegistry([*registered, *self._own]), parts
 
 
 def register_kinds(

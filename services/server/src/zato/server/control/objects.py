@@ -1,15 +1,16 @@
 """Creating, changing and deleting objects: one transaction for each change, then a nudge to everyone who follows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, aliased
 
 from zato.common.bus import Bus
-from zato.common.errors import AlreadyExists, Conflict, InvalidOptions, NotFound
+from zato.common.errors import AlreadyExists, Conflict, InvalidOptions, NotFound, ZatoError
 from zato.common.kinds import Kind
+from zato.common.logs import get_logger
 from zato.common.options import option_values, parse_options
 from zato.common.secrets import MASK, SecretBox
 from zato.common.spelling import did_you_mean
@@ -19,11 +20,16 @@ from zato.server.control.state import ConfigObject
 from zato.server.odb.database import Database
 from zato.server.odb.tables import ObjectRow, ReferenceRow
 
+log = get_logger(__name__)
+
 _MAX_NAME_CHARACTERS = 200
 _MAX_ID = 2**31 - 1
 
 # Lists of so many kinds are kept at hand.
 _KEPT_LISTS = 8
+
+# SQLite takes so many parameters in one statement, and more.
+_AT_ONCE = 500
 
 Values = Mapping[str, Any]
 
@@ -174,8 +180,9 @@ class Objects:
 
     def _read_list(self, session: Session, kind: Kind) -> list[dict[str, Any]]:
         rows = session.execute(select(ObjectRow).where(ObjectRow.kind == kind.name).order_by(ObjectRow.name)).scalars()
-        references = _all_references(session, kind)
-        return [_shown(row, {**dict.fromkeys(kind.references, ""), **references.get(row.id, {})}) for row in rows]
+        sources = select(ObjectRow.id).where(ObjectRow.kind == kind.name)
+        references = load_references(session, ReferenceRow.source_id.in_(sources)) if kind.references else {}
+        return [_shown(row, _references_of(kind, references.get(row.id, {}))) for row in rows]
 
     def get_users(self, kind_name: str, values: Values) -> list[dict[str, Any]]:
         """Return the objects that refer to this one, which can't be deleted while they do. Raises NotFound."""
@@ -184,10 +191,30 @@ class Objects:
             found = _users(session, _get(session, kind, values))
         return [{"id": id, "kind": user_kind, "name": name} for id, user_kind, name in found]
 
-    def load(self, session: Session, row: ObjectRow) -> ConfigObject:
-        """Return what a worker or another part runs with: options checked, secrets decrypted."""
+    def load(self, session: Session, ids: Sequence[int] | None = None) -> dict[int, ConfigObject]:
+        """
+        Return what workers and other parts run with, by ids: options checked, secrets decrypted.
+
+        An object that can't be read, of a kind nobody declares any more for one, is logged and keeps no others from loading.
+
+        Args:
+            ids: Only these objects, as far as they exist; None for all.
+        """
+        loaded: dict[int, ConfigObject] = {}
+        for some in [None] if ids is None else in_parts(ids):
+            rows = select(ObjectRow) if some is None else select(ObjectRow).where(ObjectRow.id.in_(some))
+            references = load_references(session, None if some is None else ReferenceRow.source_id.in_(some))
+            for row in session.execute(rows).scalars():
+                try:
+                    loaded[row.id] = self._loaded(row, references.get(row.id, {}))
+                except ZatoError as exc:
+                    log.error("object_not_usable", kind=row.kind, name=row.name, error=exc.message)
+        return loaded
+
+    def _loaded(self, row: ObjectRow, references: Mapping[str, str]) -> ConfigObject:
         kind = self._kinds.registry.get(row.kind)
-        return ConfigObject(row.id, row.kind, row.name, row.is_active, row.version, self._options(session, kind, row))
+        options = self._parsed(kind, row, self._stored_options(row, _references_of(kind, references)))
+        return ConfigObject(row.id, row.kind, row.name, row.is_active, row.version, options)
 
     def _changed(self, row: ObjectRow, version: int) -> dict[str, Any]:
         self._bus.publish(self._topic, str(version))
@@ -203,7 +230,9 @@ class Objects:
         _store_references(session, kind, row, references)
 
     def _options(self, session: Session, kind: Kind, row: ObjectRow) -> object:
-        values = self._current_options(session, kind, row)
+        return self._parsed(kind, row, self._current_options(session, kind, row))
+
+    def _parsed(self, kind: Kind, row: ObjectRow, values: Values) -> object:
         options: object = parse_options(kind.options, values, what=f"{row.kind} '{row.name}'")
         return options
 
@@ -211,8 +240,11 @@ class Objects:
         return {"is_active": row.is_active, **self._current_options(session, kind, row)}
 
     def _current_options(self, session: Session, kind: Kind, row: ObjectRow) -> dict[str, Any]:
+        return self._stored_options(row, _references(session, kind, row))
+
+    def _stored_options(self, row: ObjectRow, references: Mapping[str, str]) -> dict[str, Any]:
         secrets = {name: self._box.decrypt(token) for name, token in row.secrets.items()}
-        return {**row.data, **secrets, **_references(session, kind, row)}
+        return {**row.data, **secrets, **references}
 
 
 def stored_after(options: Any, stored: object | None, kind: Kind, name: str) -> object:
@@ -282,26 +314,34 @@ def _audited(session: Session, kind: Kind, row: ObjectRow) -> dict[str, Any]:
     return {**_public(session, kind, row), **dict.fromkeys(row.secrets, MASK)}
 
 
+def load_references(session: Session, which: ColumnElement[bool] | None = None) -> dict[int, dict[str, str]]:
+    """
+    Return the names that options refer to, by the ids of the objects that refer: in one look, however many there are.
+
+    Args:
+        which: Condition on rows of `ReferenceRow`; None for all.
+    """
+    statement = select(ReferenceRow.source_id, ReferenceRow.option, ObjectRow.name)
+    statement = statement.join(ObjectRow, ObjectRow.id == ReferenceRow.target_id)
+    found: dict[int, dict[str, str]] = {}
+    for source_id, option, name in session.execute(statement if which is None else statement.where(which)):
+        found.setdefault(source_id, {})[option] = name
+    return found
+
+
 def _references(session: Session, kind: Kind, row: ObjectRow) -> dict[str, str]:
-    if not kind.references:
-        return {}
-    statement = select(ReferenceRow.option, ObjectRow.name).join(ObjectRow, ObjectRow.id == ReferenceRow.target_id)
-    found = {each.option: each.name for each in session.execute(statement.where(ReferenceRow.source_id == row.id))}
+    found = load_references(session, ReferenceRow.source_id == row.id) if kind.references else {}
+    return _references_of(kind, found.get(row.id, {}))
+
+
+def _references_of(kind: Kind, found: Mapping[str, str]) -> dict[str, str]:
+    """Return what each option that refers says: "" when it names nothing. Of one that the kind has no more nothing is said."""
     return {option: found.get(option, "") for option in kind.references}
 
 
-def _all_references(session: Session, kind: Kind) -> dict[int, dict[str, str]]:
-    """Return those of all objects of a kind, by their ids: in one look, however many there are."""
-    found: dict[int, dict[str, str]] = {}
-    if kind.references:
-        source = aliased(ObjectRow)
-        statement = select(ReferenceRow.source_id, ReferenceRow.option, ObjectRow.name)
-        statement = statement.join(ObjectRow, ObjectRow.id == ReferenceRow.target_id)
-        statement = statement.join(source, source.id == ReferenceRow.source_id).where(source.kind == kind.name)
-        for source_id, option, name in session.execute(statement):
-            if option in kind.references:
-                found.setdefault(source_id, {})[option] = name
-    return found
+def in_parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Yield ids in parts that a statement can take."""
+    return (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
 
 
 def _store_references(session: Session, kind: Kind, row: ObjectRow, names: Mapping[str, str]) -> None:
@@ -354,10 +394,15 @@ def _users(session: Session, row: ObjectRow) -> list[tuple[int, str, str]]:
 
 
 def _check_unique(session: Session, kind: Kind, row: ObjectRow, values: Values) -> None:
+    """What has to be unique are texts, so the database compares them: there may be many objects."""
     if not kind.unique:
         return
-    for other in session.execute(select(ObjectRow).where(ObjectRow.kind == kind.name)).scalars():
-        if other is not row and all(other.data.get(name) == values[name] for name in kind.unique):
+    same = [ObjectRow.data[name].as_string() == values[name] for name in kind.unique]
+    # The row itself, when it is a new one, is not to be written for this.
+    with session.no_autoflush:
+        others = session.execute(select(ObjectRow.id, ObjectRow.name).where(ObjectRow.kind == kind.name, *same))
+    for other in others:
+        if other.id != row.id:
             shared = ", ".join(f"{name}={values[name]!r}" for name in kind.unique)
             raise AlreadyExists(
                 f"{kind.name} '{other.name}' already has {shared}: no two may share these", kind=kind.name, name=other.name

@@ -19,7 +19,7 @@ CREATE, EDIT, DELETE = "create", "edit", "delete"
 # Objects that parts of the platform make for themselves: no set of files knows them, so none may delete them.
 _PLATFORM_PREFIX = "zato."
 # For so many names that there are none of, a similar one is looked for, which takes a while among many.
-_MOST_HINTS = 20
+MOST_HINTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ def _bad_references(states: Mapping[Key, ObjectState], changed: set[Key]) -> Ite
             # One that is stored refers to its target by id, whatever others of that name there are now.
             if count == 0 or (count > 1 and key in changed):
                 hinted += 1
-                possible = kinds_by_name if hinted <= _MOST_HINTS else {}
+                possible = kinds_by_name if hinted <= MOST_HINTS else {}
                 names = [name for name, there in possible.items() if not set(there).isdisjoint(kinds)]
                 yield Problem(*key, option, bad_reference(target, kinds, names, count))
 

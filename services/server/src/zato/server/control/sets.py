@@ -1,6 +1,6 @@
 """Whole sets of objects: what would change, and changing it in one transaction, all or nothing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from zato.common.errors import Conflict
 from zato.common.secrets import MASK, SecretBox
 from zato.server.control.changes import Author, current_version, lock_changes, next_version, record
 from zato.server.control.kinds import Kinds
+from zato.server.control.objects import in_parts, load_references
 from zato.server.control.planning import (
     CREATE,
     DELETE,
@@ -26,9 +27,6 @@ from zato.server.control.planning import (
 )
 from zato.server.odb.database import Database
 from zato.server.odb.tables import ObjectRow, ReferenceRow
-
-# SQLite takes so many parameters in one statement, and more.
-_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +97,7 @@ class ObjectSets:
         return {(row.kind, row.name): row for row in rows if row.kind in self._kinds.registry}
 
     def _states(self, session: Session, rows: Mapping[Key, ObjectRow]) -> dict[Key, ObjectState]:
-        statement = select(ReferenceRow.source_id, ReferenceRow.option, ObjectRow.name)
-        references: dict[int, dict[str, str]] = {}
-        for source_id, option, name in session.execute(statement.join(ObjectRow, ObjectRow.id == ReferenceRow.target_id)):
-            references.setdefault(source_id, {})[option] = name
+        references = load_references(session)
         return {key: self._state(row, references.get(row.id, {})) for key, row in rows.items()}
 
     def _state(self, row: ObjectRow, references: Mapping[str, str]) -> ObjectState:
@@ -123,9 +118,9 @@ class ObjectSets:
         _write_references(session, plan, [(written[state.key].id, state) for state in kept], written)
         # By now nothing that stays refers to what goes.
         gone = [written[change.state.key].id for change in plan.changes if change.action == DELETE]
-        for ids in _parts(gone):
+        for ids in in_parts(gone):
             session.execute(delete(ReferenceRow).where(ReferenceRow.source_id.in_(ids)))
-        for ids in _parts(gone):
+        for ids in in_parts(gone):
             session.execute(delete(ObjectRow).where(ObjectRow.id.in_(ids)))
         for version, change in versioned:
             _record(session, author, version, change, written[change.state.key])
@@ -151,7 +146,7 @@ class ObjectSets:
 def _write_references(
     session: Session, plan: Plan, changed: Sequence[tuple[int, ObjectState]], rows: Mapping[Key, ObjectRow]
 ) -> None:
-    for ids in _parts([source_id for source_id, _ in changed]):
+    for ids in in_parts([source_id for source_id, _ in changed]):
         session.execute(delete(ReferenceRow).where(ReferenceRow.source_id.in_(ids)))
     for source_id, state in changed:
         for option, kinds in state.kind.references.items():
@@ -159,10 +154,6 @@ def _write_references(
                 (target,) = (rows[kind, name] for kind in kinds if (kind, name) in plan.states)
                 session.add(ReferenceRow(source_id=source_id, option=option, target_id=target.id))
     session.flush()
-
-
-def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
 
 
 def _record(session: Session, author: Author, version: int, change: PlannedChange, row: ObjectRow) -> None:

@@ -10,6 +10,7 @@ from gevent.event import AsyncResult
 
 from zato.common.errors import Unavailable
 from zato.common.logs import get_logger
+from zato.common.redis_clients import redis_client
 from zato.server.http.rate_limits import Counter, Ticket
 
 log = get_logger(__name__)
@@ -60,7 +61,7 @@ class RedisCounter:
     """
 
     def __init__(self, url: str, prefix: str, fallback: Counter | None) -> None:
-        self._client = redis.Redis.from_url(url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S, retry=None)
+        self._client = redis_client(url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S, retry=None)
         self._script = self._client.register_script(_TAKE)
         self._prefix = prefix
         self._fallback = fallback

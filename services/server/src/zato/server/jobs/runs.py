@@ -61,12 +61,13 @@ Tell = Callable[[str, JobRunRow], None]
 class Runs:
     """
     Args:
-        server, pid: Of this worker.
+        server: Name of this one.
+        pid: Returns the process id of this worker.
         topic: Of the bus; told when a one-time job was switched off after its run.
         tell: Given the service that a job wants told, and its run that ended.
     """
 
-    def __init__(self, database: Database, bus: Bus, topic: str, server: str, pid: int, tell: Tell) -> None:
+    def __init__(self, database: Database, bus: Bus, topic: str, server: str, pid: Callable[[], int], tell: Tell) -> None:
         self._database = database
         self._bus = bus
         self._topic = topic
@@ -101,7 +102,7 @@ class Runs:
                 return row.state
             if options.overlap == "queue" and row.trigger != "manual" and _another_runs(session, row):
                 return "waiting"
-            row.state, row.started_at, row.server, row.pid = "running", utc_now(), self._server, self._pid
+            row.state, row.started_at, row.server, row.pid = "running", utc_now(), self._server, self._pid()
             row.drift_s = (to_us(row.started_at) - row.planned_us) / 1e6
             return _started(row, options)
 

@@ -31,16 +31,21 @@ class Forwarder:
         senders: By kind, e.g. outgoing-amqp.
     """
 
-    def __init__(self, outbox: Outbox, senders: Mapping[str, Sender], owner: str) -> None:
+    def __init__(self, outbox: Outbox, senders: Mapping[str, Sender]) -> None:
         self._outbox = outbox
         self._senders = senders
-        self._owner = f"{owner}/{os.urandom(4).hex()}"
+        self._owner = ""
         self._woken = Event()
         self._greenlets: dict[Connection, gevent.Greenlet[..., None]] = {}
         self._looking: gevent.Greenlet[..., None] | None = None
         outbox.added = self._woken.set
 
-    def start(self) -> None:
+    def start(self, owner: str) -> None:
+        """
+        Args:
+            owner: Names this worker.
+        """
+        self._owner = f"{owner}/{os.urandom(4).hex()}"
         self._looking = gevent.spawn(self._look_for_ever)
 
     def stop(self) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import gevent
+
 from zato.common.cid import CID_HEADER, new_cid
 from zato.common.connectors.errors import InDoubt, NotSent
 from zato.common.connectors.sending import DEFAULT_STORE_LIMIT, STORE, WAIT
@@ -146,6 +148,16 @@ class ConnectorClient:
 
         self.call("Ping", contract.PingRequest(kind=kind, name=name), timeout_s=timeout_s)
 
+    def statuses(self, timeout_s: float = 2.0) -> "list[tuple[str, Any]]":
+        """Return for each address what the connector there tells of itself, a ZatoError where none does."""
+        from zato.proto.connector.v1 import connector_pb2 as contract
+
+        self._open()
+        asked = [
+            gevent.spawn(_status_of, client, stub, contract.GetStatusRequest(), timeout_s) for client, stub in self._clients
+        ]
+        return [(address, each.get()) for address, each in zip(self._addresses, asked, strict=True)]
+
     def call(self, method: str, request: Any, *, timeout_s: float) -> Any:
         """
         Call a connector; the next one where nobody takes the call.
@@ -185,6 +197,12 @@ class ConnectorClient:
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
     def _in_turn(self) -> "list[tuple[Client, Any]]":
+        self._open()
+        # Workers begin with different ones.
+        turn = (os.getpid() + next(self._turns)) % max(1, len(self._clients))
+        return self._clients[turn:] + self._clients[:turn]
+
+    def _open(self) -> None:
         if not self._clients and self._addresses:
             from grpc.experimental.gevent import init_gevent
 
@@ -193,9 +211,13 @@ class ConnectorClient:
             init_gevent()
             clients = [self._connect(address) for address in self._addresses]
             self._clients = [(client, ConnectorStub(client.channel)) for client in clients]
-        # Workers begin with different ones.
-        turn = (os.getpid() + next(self._turns)) % max(1, len(self._clients))
-        return self._clients[turn:] + self._clients[:turn]
+
+
+def _status_of(client: "Client", stub: Any, request: Any, timeout_s: float) -> Any:
+    try:
+        return client.call(stub.GetStatus, request, timeout_s=timeout_s)
+    except ZatoError as exc:
+        return exc
 
 
 def encode_options(options: Mapping[str, Any]) -> bytes:

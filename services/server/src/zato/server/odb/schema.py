@@ -7,7 +7,7 @@ from zato.common.errors import ZatoError
 from zato.server.odb.database import Database
 
 # The newest migration's revision; a test compares it with the scripts.
-HEAD = "0005"
+HEAD = "0006"
 # Any number, the same for everyone: servers that start together wait for the one that migrates.
 _POSTGRESQL_LOCK = 7_233_117
 

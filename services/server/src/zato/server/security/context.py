@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import redis
 
 from zato.common.errors import Unavailable
+from zato.common.redis_clients import redis_client
 from zato.server.security.log_in_throttle import LogInThrottle
 from zato.server.security.sessions import Sessions
 
@@ -30,9 +31,7 @@ class SecurityContext:
     @classmethod
     def connect(cls, cluster: str, secrets: Sequence[str], redis_url: str) -> "SecurityContext":
         """Return a context whose Redis is connected to when it is needed."""
-        client = redis.Redis.from_url(
-            redis_url, socket_timeout=_REDIS_TIMEOUT_S, socket_connect_timeout=_REDIS_TIMEOUT_S, retry=None
-        )
+        client = redis_client(redis_url, socket_timeout=_REDIS_TIMEOUT_S, socket_connect_timeout=_REDIS_TIMEOUT_S, retry=None)
         throttle = LogInThrottle(client, f"zato:{cluster}:log-in:")
         return cls(cluster, secrets, client, Sessions(client, f"zato:{cluster}:jwt:"), throttle)
 

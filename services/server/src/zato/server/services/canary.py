@@ -1,15 +1,11 @@
 """
 Trying a package in a process of its own, so that code which ends, hangs or eats memory while it is imported harms nobody.
 
-The worker starts `python -m zato.server.services.trial`, which imports the package beside what it needs and writes down how
-that went. What it starts itself ends with it.
+The process, which `zato.server.services.trial` says more of, imports the package beside what it needs and writes down how that
+went. What it starts itself ends with it.
 """
 
-import contextlib
-import os
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, replace
@@ -21,15 +17,12 @@ from gevent.lock import BoundedSemaphore
 from zato.common.logs import get_logger
 from zato.server.packages.package import Package
 from zato.server.services.deployer import Deployer, Outcome
+from zato.server.services.trial_processes import TrialProcesses
 
 log = get_logger(__name__)
 
-_MODULE = "zato.server.services.trial"
-_MB = 1024 * 1024
-# Each takes a core for half a second: those that come at once wait for one another.
+# Each takes a core for as long as it imports: those that come at once wait for one another.
 _AT_ONCE = 2
-# For the process to begin, on a machine that has much else to do.
-_START_S = 20.0
 TRIAL_FILE, VERDICT_FILE, SOURCES = "trial", "verdict", "sources"
 
 
@@ -110,6 +103,7 @@ class Canary:
         self._allowed = allowed
         self._bounds = bounds or Bounds()
         self._turns = BoundedSemaphore(_AT_ONCE)
+        self._processes = TrialProcesses()
 
     def check(self, package: Package) -> Outcome:
         """Say what would become of a package if it was deployed now."""
@@ -148,25 +142,7 @@ class Canary:
 
     def _run_process(self, folder: Path) -> str:
         """Run the process to its end, or end it; return how it ended, for where it left no verdict."""
-        # Its numbers would count among those of the workers.
-        environ = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
-        process = subprocess.Popen(
-            [sys.executable, "-m", _MODULE, str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            env=environ,
-        )
-        try:
-            status = process.wait(self._bounds.timeout_s + _START_S)
-        except subprocess.TimeoutExpired:
-            return self._too_long()
-        finally:
-            # With whatever it has started.
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        status = self._processes.run(str(folder), self._bounds.timeout_s)
         if status == -signal.SIGALRM:
             return self._too_long()
         if status < 0:

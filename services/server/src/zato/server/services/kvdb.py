@@ -7,6 +7,7 @@ from typing import Any
 import redis
 
 from zato.common.errors import NotFound
+from zato.common.redis_clients import redis_client
 
 # Nobody waits longer for the platform itself; services may wait as long as they like.
 _TIMEOUT_S = 5.0
@@ -27,12 +28,12 @@ class KeyValueDB:
 
     @cached_property
     def conn(self) -> "redis.Redis":
-        return redis.Redis.from_url(self._url, decode_responses=True)
+        return redis_client(self._url, decode_responses=True)
 
     @cached_property
     def raw(self) -> "redis.Redis":
         """The same with answers in bytes: for the platform's own use."""
-        return redis.Redis.from_url(self._url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S)
+        return redis_client(self._url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S)
 
     @cached_property
     def lua_container(self) -> "LuaContainer":

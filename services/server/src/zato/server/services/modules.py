@@ -393,9 +393,10 @@ def publish(live: Mapping[str, Mapping[str, ModuleType]], replaced: Iterable[Mod
         live: By package, and by the name that they are imported by.
         replaced: Those that were live before; what is live no more is found no more.
     """
-    gone = {id(module) for module in replaced}
-    for name in [name for name, module in sys.modules.items() if id(module) in gone]:
-        del sys.modules[name]
+    # To look at each module there is makes a worker's own copy of the memory that they are in: not where nothing is gone.
+    if gone := {id(module) for module in replaced}:
+        for name in [name for name, module in sys.modules.items() if id(module) in gone]:
+            del sys.modules[name]
     packages = Counter(name.partition(".")[0] for modules in live.values() for name in modules if "." not in name)
     for package, modules in live.items():
         for name, module in modules.items():

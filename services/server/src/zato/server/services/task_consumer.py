@@ -54,14 +54,13 @@ return 0
 class TaskConsumer:
     """
     Args:
-        name: Of this worker, unlike that of any other one, living or dead.
         run: Runs a task and returns the response's payload.
     """
 
-    def __init__(self, tasks: Tasks, name: str, run: Callable[[Task], Any]) -> None:
+    def __init__(self, tasks: Tasks, run: Callable[[Task], Any]) -> None:
         self._tasks = tasks
         self._settings = tasks.settings
-        self._name = name
+        self._name = ""
         self._run = run
         self._pool = Pool(self._settings.concurrency)
         self._running: set[bytes] = set()
@@ -72,7 +71,12 @@ class TaskConsumer:
         self._settling = TaskSettling(tasks)
         self._forget_consumer = tasks.conn.register_script(_FORGET_CONSUMER)
 
-    def start(self) -> None:
+    def start(self, name: str) -> None:
+        """
+        Args:
+            name: Of this worker, unlike that of any other one, living or dead.
+        """
+        self._name = name
         tend_every_s = min(1.0, self._settings.claim_after_s / 4)
         self._greenlets = [
             gevent.spawn(self._forever, self._read, 0.0),

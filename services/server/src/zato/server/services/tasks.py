@@ -17,6 +17,7 @@ import redis
 
 from zato.common.errors import BadRequest, Unavailable
 from zato.common.logs import get_logger
+from zato.common.redis_clients import redis_client
 from zato.server.http import formats
 
 log = get_logger(__name__)
@@ -165,7 +166,7 @@ class Tasks:
 
     def __init__(self, url: str, prefix: str, settings: TaskSettings) -> None:
         self.settings = settings
-        self.conn = redis.Redis.from_url(url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S)
+        self.conn = redis_client(url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S)
         self.stream = f"{prefix}:stream"
         self.delayed = f"{prefix}:delayed"
         self.dead = f"{prefix}:dead"

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -29,6 +30,7 @@ log = logs.get_logger(__name__)
 _PARENT_EVERY_S = 0.5
 _READY_EVERY_S = 0.2
 _GRACE_S = 5.0
+_COLLECT_AFTER = 20_000
 
 
 class Sidecar:
@@ -68,6 +70,9 @@ class Sidecar:
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signal_number, self._stopped.set)
         await self._server.start()
+        # What is imported stays; calls leave few cycles behind, and make many objects that die by themselves.
+        gc.freeze()
+        gc.set_threshold(_COLLECT_AFTER)
         log.info("sidecar_started", grpc=self._settings.grpc_address)
         works = (self._watch_parent(), self._watch_workers(), self._pickup.watch(), self._refusals.report())
         tasks = [asyncio.create_task(work) for work in works]

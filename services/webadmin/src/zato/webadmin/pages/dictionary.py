@@ -77,6 +77,7 @@ def export() -> ResponseReturnValue:
 
 @PAGE.post("/import")
 def import_all() -> ResponseReturnValue:
+    person().must("deployer")
     file = request.files.get("file")
     if file is None or not file.filename:
         raise BadRequest("Choose a file that was exported here or elsewhere")

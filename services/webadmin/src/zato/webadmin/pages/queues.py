@@ -1,27 +1,36 @@
-"""Queues: what waits, what runs, and dead letters, which are looked at, tried again or deleted."""
+"""Messaging: connectors and what passes through them; queues with what waits, runs and was given up, to look at and settle."""
 
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from zato.common.errors import BadRequest
-from zato.webadmin.context import tell
+from zato.common.errors import BadRequest, Unavailable
+from zato.webadmin.context import tell, webadmin
 from zato.webadmin.highlighting import coloured, pretty
 from zato.webadmin.menu import Entry
 from zato.webadmin.person import person
 
 PAGE = Blueprint("queues", __name__, url_prefix="/queues")
-MENU = (Entry("Queues", "queues.index", "inbox"),)
+MENU = (Entry("Messaging", "queues.index", "inbox"),)
 _PAGE_SIZE = 50
 _STATES = {"dead": "Dead letters", "waiting": "Waiting", "delayed": "Delayed", "running": "Running"}
 
 
 @PAGE.get("/")
 def index() -> ResponseReturnValue:
-    found = person().ask("zato.queue.get-list")
-    template = "queues/table.html" if request.headers.get("HX-Request") else "queues/list.html"
-    return render_template(template, queues=found)
+    connectors = person().ask("zato.connector.get-list")
+    template = "queues/now.html" if request.headers.get("HX-Request") else "queues/list.html"
+    queues, problem = _queues()
+    return render_template(
+        template,
+        queues=queues,
+        problem=problem,
+        connectors=connectors,
+        rates=_rates(connectors),
+        kinds=webadmin().kinds.all(person()),
+    )
 
 
 @PAGE.get("/<path:queue>")
@@ -60,6 +69,21 @@ def settle() -> ResponseReturnValue:
         count = person().do("zato.queue.purge", {"queue": queue, "state": state, **which})["deleted"]
         tell(person(), f"{count} deleted")
     return redirect(url_for("queues.show", queue=queue, state=state))
+
+
+def _queues() -> tuple[list[Mapping[str, Any]], str]:
+    """Return the queues, and why they are not known when Redis, which has them, does not answer."""
+    try:
+        return person().ask("zato.queue.get-list"), ""
+    except Unavailable as exc:
+        return [], exc.message
+
+
+def _rates(connectors: list[Mapping[str, Any]]) -> dict[Hashable, float | None]:
+    """Return how many messages a second each object takes up, by the address of its connector and its id."""
+    return webadmin().rates.per_second(
+        {(each["address"], running["id"]): running["received"] for each in connectors for running in each["objects"]}
+    )
 
 
 def _state(name: str) -> str:

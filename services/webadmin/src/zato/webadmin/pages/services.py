@@ -161,6 +161,7 @@ def source(name: str) -> ResponseReturnValue:
 
 @PAGE.get("/<name>/edit")
 def edit(name: str) -> ResponseReturnValue:
+    person().must("deployer")
     found = person().ask("zato.service.get-source-info", {"name": name})
     return render_template(
         "services/edit.html", file_name=found["source_path"], source=found["source"], is_new=False, outcome=None

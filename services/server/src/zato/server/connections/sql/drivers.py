@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg2
 import sqlalchemy
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Engine
@@ -89,6 +88,7 @@ def _postgresql_arguments(options: OutgoingSQLOptions) -> Mapping[str, Any]:
 
 def _set_up_postgresql(engine: Engine, options: OutgoingSQLOptions) -> None:
     """In a worker psycopg2 waits in gevent's loop (gevent_psycopg2), where libpq's own limits do not count."""
+    import psycopg2
 
     if not options.statement_timeout_s:
         return
