@@ -66,7 +66,9 @@ class Project:
 
     def change_program(self) -> None:
         """From now on use the other version of Compose, where both are here; nothing of this project may be there."""
-        self._program = OTHER_COMPOSE or COMPOSE
+        # What names it may have to fetch it first, which can fail.
+        is_here = bool(OTHER_COMPOSE) and subprocess.run([*OTHER_COMPOSE, "version"], capture_output=True).returncode == 0
+        self._program = OTHER_COMPOSE if is_here else COMPOSE
 
     def up(self, servers: int = 2, *options: str) -> None:
         """Start what does not run, and wait until all is healthy and the examples are deployed."""
