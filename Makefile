@@ -79,7 +79,7 @@ bench-messages: var/bench/venv/.installed ## Messages through connectors beside 
 	@$(BIN)/python -m bench.messages
 
 .PHONY: bench-propagation
-bench-propagation: venv ## How soon changes and deployments are live on four servers, and the same after Redis restarts; about two minutes
+bench-propagation: venv ## How soon changes and deployments are live on four servers, and the same after Redis restarts; about three minutes
 	@scripts/system-packages bench
 	@$(BIN)/python -m bench.propagation
 
@@ -89,13 +89,14 @@ bench-enmasse: venv ## How long a file of 1,000 objects takes to plan and to app
 	@$(BIN)/python -m bench.enmasse
 
 .PHONY: bench-webadmin
-bench-webadmin: venv ## How long pages take with 1,000 objects and 100,000 rows in the audit log; about two minutes
+bench-webadmin: venv ## How long pages take with 1,000 objects and 100,000 rows in the audit log; about three minutes
 	@scripts/system-packages quickstart
 	@$(BIN)/python -m bench.webadmin
 
 .PHONY: bench-containers
 bench-containers: venv ## Idle memory, size of images and time to healthy of docker-compose.yml, where a Docker engine answers
 	@$(BIN)/python -m bench.containers
+	@$(BIN)/python -m bench.report
 
 .PHONY: bench-instructions
 bench-instructions: venv ## Machine instructions that a request takes, and whether they are in their budget

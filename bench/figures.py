@@ -21,15 +21,19 @@ class Figure:
     target: str = ""
 
 
+def file_of(benchmark: str) -> Path:
+    return FOLDER / f"{benchmark}.json"
+
+
 def keep(benchmark: str, figures: Sequence[Figure]) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     text = json.dumps([asdict(figure) for figure in figures], indent=1, ensure_ascii=False)
-    (FOLDER / f"{benchmark}.json").write_text(text)
+    file_of(benchmark).write_text(text)
 
 
 def kept(benchmark: str) -> list[Figure]:
     """Return what was measured last; nothing when it never was."""
-    file = FOLDER / f"{benchmark}.json"
+    file = file_of(benchmark)
     return [Figure(**each) for each in json.loads(file.read_text())] if file.exists() else []
 
 

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -93,7 +94,7 @@ def measure(broker: RabbitMQServer, cluster: ConnectorCluster) -> Memory:
         idle = cluster.connectors[1]
         idle.start()
         for name in ("idle-in", "idle-out"):
-            eventually(lambda name=name: idle.is_connected(name), timeout_s=PATIENCE_S, what=name)
+            eventually(partial(idle.is_connected, name), timeout_s=PATIENCE_S, what=name)
         time.sleep(_SETTLING_S)
         taken = psutil.Process(idle.process.pid).memory_full_info()
         return Memory(taken.rss / 1e6, taken.pss / 1e6)
@@ -116,7 +117,7 @@ def measure_all() -> dict[str, Memory]:
                 print("connector-mq is left out: install its extra, amqp10", file=sys.stderr)
                 continue
             url = f"redis://127.0.0.1:{redis.port}/{len(found) + 1}"
-            settings = {"redis_url": url} if make is ZMQ else {}
+            settings: dict[str, Any] = {"redis_url": url} if make is ZMQ else {}
             found[f"connector-{name}"] = measure(broker, make(f"sqlite:///{folder}/{name}.db", url, **settings))
         return found
     finally:

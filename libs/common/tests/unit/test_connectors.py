@@ -14,7 +14,7 @@ from zato.common.connectors.intake import Intake, IntakeSettings
 from zato.common.connectors.messages import Fate, Message, Outcome
 from zato.common.connectors.objects import Configured, Objects
 from zato.common.connectors.running import Context, Keeper
-from zato.common.errors import Conflict, NotFound, WorkerLost
+from zato.common.errors import Conflict, NotFound, Unavailable, WorkerLost
 from zato.common.kinds import Kind
 from zato.common.options import option, options
 from zato.common.rpc.calls import ERROR_KEY
@@ -119,6 +119,11 @@ def test_what_is_deleted_or_switched_off_stops_and_is_said_to_be_so(
         apply(event(deleted=(2,))).find("wire", "channel-")
 
 
+def test_a_connector_that_has_just_started_says_so_of_all_that_it_may_know_in_a_moment() -> None:
+    with pytest.raises(Unavailable, match="'wire' is not ready yet"):
+        Keeper({}, lambda: Context(None, "", "", "", lambda: None)).find("wire", "channel-")  # type: ignore[arg-type]
+
+
 def test_what_cannot_run_as_it_is_configured_says_why(apply: Callable[[WatchEvent], Keeper]) -> None:
     keeper = apply(event(config(1, "definition-test", "peer", is_active=False, host="a"), WIRE, is_snapshot=True))
     with pytest.raises(Conflict, match="'peer' is switched off"):
@@ -132,9 +137,12 @@ class Server(InvokerServicer):
         self.failures_left = 0
         self.is_down = False
         self.killer = ""
+        # What workers died of before it came again, as servers remember.
+        self.killed_before = ""
         # How often others tried what comes again.
         self.tried_before = 0
         self.calls: list[list[str]] = []
+        self.deaths: dict[str, int] = {}
         self.seen: list[tuple[str, int]] = []
         self._lock = threading.Lock()
 
@@ -149,10 +157,13 @@ class Server(InvokerServicer):
             context.abort(grpc.StatusCode.UNAVAILABLE, "")
         assert request.tries == 3
         with self._lock:
-            results = [self._one(delivery) for delivery in request.messages]
+            results = [self._one(delivery, is_alone=len(ids) == 1) for delivery in request.messages]
         return messages.DeliverResponse(results=results)
 
-    def _one(self, delivery: messages.Delivery) -> messages.Delivered:
+    def _one(self, delivery: messages.Delivery, *, is_alone: bool) -> messages.Delivered:
+        if delivery.id == self.killed_before and not is_alone:
+            return messages.Delivered(outcome=messages.Delivered.NOT_DONE, cid=delivery.cid, deaths=2)
+        self.deaths[delivery.id] = delivery.deaths
         self.seen.append((delivery.id, delivery.attempt))
         if self.failures_left:
             self.failures_left -= 1
@@ -255,6 +266,19 @@ def test_a_message_that_kills_its_worker_is_dead_in_the_end_and_those_beside_it_
     assert {outcome.fate for outcome in outcomes.values()} == {Fate.DONE}
     assert (dead.fate, dead.count, sum("3" in call for call in server.calls)) == (Fate.DEAD, 3, 3)
     assert "went away, 3 times" in dead.reason and dead.cid
+
+
+def test_a_message_of_which_workers_died_before_it_came_again_goes_alone(server: Server, intake: Intake) -> None:
+    outcomes: list[Outcome] = []
+    server.killed_before, server.is_down = "3", True
+    for number in range(6):
+        intake.submit(Message(str(number), b"", is_redelivered=True), outcomes.append)
+    eventually(lambda: intake._pause_s > 0.1, what="a refusal")
+    server.is_down = False
+    eventually(lambda: len(outcomes) == 6, timeout_s=15)
+    assert {outcome.fate for outcome in outcomes} == {Fate.DONE}
+    assert ["3"] in server.calls
+    assert (server.deaths["3"], server.deaths["2"]) == (2, 0)
 
 
 def test_what_was_not_begun_goes_back_when_it_stops(server: Server, intake: Intake) -> None:

@@ -3,10 +3,13 @@
 import contextlib
 import random
 import struct
-from collections.abc import Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pika
@@ -16,6 +19,7 @@ from zato.common.testing.connector_cluster import PATIENCE_S, ConnectorCluster
 from zato.common.testing.rabbitmq_server import RabbitMQServer
 from zato.common.testing.waiting import eventually
 
+_PEER = Path(__file__).with_name("peer.py")
 _PUT_BESIDE_EACH_OTHER = 10
 _MALFORMED = 10_000
 
@@ -71,7 +75,8 @@ class Send(Service):
 
     def handle(self):
         wanted = self.request.payload
-        more = {"properties": {"priority": 7}, "headers": {"a": 1}, "timeout_s": wanted["timeout_s"]}
+        properties = {"priority": 7, **wanted.get("properties", {})}
+        more = {"properties": properties, "headers": {"a": 1}, "timeout_s": wanted["timeout_s"]}
         self.outgoing.amqp.send(wanted["body"], wanted.get("out", "out"), "", wanted["queue"], **more)
 """
 
@@ -156,6 +161,43 @@ class Send(Service):
         with ThreadPoolExecutor(_PUT_BESIDE_EACH_OTHER) as threads:
             for _ in threads.map(lambda part: self.put(queue, part, **properties), parts):
                 pass
+
+    def sender(self, queue: str, out: str = "out", timeout_s: float = 2.0) -> Callable[[str], None]:
+        """Return what has a service send a message to a queue, under the same id each time that it is sent."""
+
+        def send(body: str) -> None:
+            wanted = {"body": body, "queue": queue, "out": out, "timeout_s": timeout_s, "properties": {"message_id": body}}
+            self.server.invoke("amqp.send", wanted, timeout_s=timeout_s + 10)
+
+        return send
+
+    @contextlib.contextmanager
+    def peer_sender(self, queue: str) -> Iterator[Callable[[str], None]]:
+        """Have what sends a message to a queue as somebody else's program does, which waits for the broker's confirmation."""
+        command = [sys.executable, str(_PEER), str(self.broker.port), queue]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
+            assert process.stdin is not None and process.stdout is not None
+            answers, lines = process.stdout, process.stdin
+
+            def send(body: str) -> None:
+                lines.write(body + "\n")
+                if (answer := answers.readline().strip()) != "confirmed":
+                    raise ConnectionError(answer)
+
+            try:
+                yield send
+            finally:
+                process.kill()
+
+    def answers(self) -> bool:
+        """Whether the broker lets a client in, and confirms what it sends."""
+        with self.peer_sender("amq.nobody") as send:
+            try:
+                send("x")
+            except ConnectionError as exc:
+                # It answers that there is no such queue.
+                return "Unroutable" in str(exc)
+            return True
 
     def size(self, queue: str) -> int:
         with self.amqp() as channel:

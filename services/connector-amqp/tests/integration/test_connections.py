@@ -2,10 +2,10 @@
 
 import contextlib
 import secrets
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,18 +13,19 @@ import pytest
 from zato.common.errors import ZatoError
 from zato.common.testing.certificates import CertificateAuthority
 from zato.common.testing.connector_cluster import PATIENCE_S
-from zato.common.testing.connector_contract import bodies, duplicates
+from zato.common.testing.connector_contract import bodies
 from zato.common.testing.fault_proxy import FaultProxy
+from zato.common.testing.partitions import FAULTS, cut_off
 from zato.common.testing.processes import free_port
+from zato.common.testing.steady import SteadySender
 from zato.common.testing.waiting import eventually
 
 if TYPE_CHECKING:
     from running_cluster import Cluster
 
 PREFETCH = 50
-# What networks do, each beside the others, and for how long.
-FAULTS = ("freeze", "half_open", "cut")
-PARTITION_S = 30.0
+# Of the ways in which the network is cut, the one whose channel has an inbox.
+ONCE = "half_open"
 
 
 @pytest.fixture
@@ -46,12 +47,20 @@ def proxy(cluster: "Cluster") -> Iterator[FaultProxy]:
         yield made
 
 
-def make(cluster: "Cluster", name: str, host: str, service: str = "amqp.note", **definition: Any) -> None:
+def make(
+    cluster: "Cluster",
+    name: str,
+    host: str,
+    service: str = "amqp.note",
+    channel: Mapping[str, Any] = MappingProxyType({}),
+    **definition: Any,
+) -> None:
     """Make a definition and what uses it, whether or not that can connect."""
-    with cluster.amqp() as channel:
-        channel.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum"})
+    with cluster.amqp() as declaring:
+        declaring.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum"})
     assert cluster.create("definition-amqp", name, host=host, password="guest", **definition)
-    assert cluster.create("channel-amqp", name, definition=name, queue=name, service=service, prefetch_count=PREFETCH, tries=2)
+    options = {"queue": name, "service": service, "prefetch_count": PREFETCH, "tries": 2, **channel}
+    assert cluster.create("channel-amqp", name, definition=name, **options)
     assert cluster.create("outgoing-amqp", name, definition=name)
 
     def is_known() -> bool:
@@ -114,41 +123,31 @@ def test_the_next_host_is_taken_when_one_is_gone(cluster: "Cluster", name: str, 
 
 
 @pytest.mark.timeout(400)
-def test_half_a_minute_of_partition_loses_nothing_and_consumers_are_back_soon_after(cluster: "Cluster") -> None:
+def test_half_a_minute_of_partition_loses_nothing_that_was_confirmed_and_consumers_are_back_soon_after(
+    cluster: "Cluster",
+) -> None:
     names = {fault: f"partition-{fault}-{secrets.token_hex(3)}" for fault in FAULTS}
     with contextlib.ExitStack() as stack:
         proxies = {fault: stack.enter_context(FaultProxy("127.0.0.1", cluster.broker.port)) for fault in FAULTS}
-        threads = stack.enter_context(ThreadPoolExecutor(len(FAULTS)))
         for fault, name in names.items():
-            make(cluster, name, "127.0.0.1", port=proxies[fault].port, heartbeat=2)
+            channel = {"inbox_s": 600 if fault == ONCE else 0}
+            make(cluster, name, "127.0.0.1", channel=channel, port=proxies[fault].port, heartbeat=2)
             stack.callback(delete, cluster, name)
             cluster.await_connected(name)
             stack.enter_context(cluster.giving(name, bodies(600)))
-        sending = []
+        with contextlib.ExitStack() as sending:
+            senders = {
+                fault: (
+                    sending.enter_context(SteadySender(stack.enter_context(cluster.peer_sender(name)), "theirs")),
+                    sending.enter_context(SteadySender(cluster.sender(name, out=name, timeout_s=5.0), "ours")),
+                )
+                for fault, name in names.items()
+            }
+            cut_off(cluster, names, proxies, senders)
+            assert all(ours.failures for _, ours in senders.values())
         for fault, name in names.items():
-            eventually(lambda name=name: cluster.lines(name), timeout_s=PATIENCE_S, what=f"the first message of {name}")
-            getattr(proxies[fault], fault)()
-            # A connection that waits for its broker; it takes as long as the network is away.
-            wanted = {"body": "meanwhile", "queue": name, "timeout_s": 120, "out": name}
-            sending.append(threads.submit(cluster.server.invoke, "amqp.send", wanted, timeout_s=150))
-        for name in names.values():
-            eventually(
-                lambda name=name: not cluster.status(name).is_connected, timeout_s=PATIENCE_S, what="the loss to be noticed"
-            )
-        time.sleep(PARTITION_S)
-        assert not any(each.done() for each in sending)
-        for proxy in proxies.values():
-            proxy.restore()
-        began = time.monotonic()
-        for fault, name in names.items():
-            cluster.await_connected(name)
-            print(f"{fault}: consumers were back after {time.monotonic() - began:.1f} s")
-        for each in sending:
-            each.result(PATIENCE_S)
-        for name in names.values():
-            counts = cluster.await_all(name, [*bodies(600), "meanwhile"])
-            assert duplicates(counts) <= PREFETCH
-            eventually(lambda name=name: cluster.is_empty(name), timeout_s=PATIENCE_S)
+            assert cluster.await_settled(name, bodies(600), senders[fault]).total() <= PREFETCH
+    assert set(Counter(cluster.lines(names[ONCE])).values()) == {1}
 
 
 def test_a_service_may_take_longer_than_the_heartbeat(cluster: "Cluster", name: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ from running_cluster import Unreadable
 
 from zato.common.errors import ZatoError
 from zato.common.testing.connector_cluster import PATIENCE_S
+from zato.common.testing.partitions import await_back
+from zato.common.testing.steady import SteadySender
 from zato.common.testing.waiting import eventually
 
 if TYPE_CHECKING:
@@ -53,6 +56,22 @@ def test_a_service_sends_and_hears_of_what_reaches_nobody(cluster: "Cluster") ->
         cluster.server.invoke("amqp.send", {"body": "x", "queue": "nobody", "timeout_s": 10})
 
 
+def test_people_publish_by_the_service_of_that_name_over_http_and_by_the_command(cluster: "Cluster") -> None:
+    with cluster.amqp() as channel:
+        channel.queue_declare("published", durable=True)
+    values = {"conn_name": "out", "exchange": "", "routing_key": "published"}
+    ok = {"response_data": '{"result": "OK"}'}
+    assert cluster.over_http("zato.outgoing.amqp.publish", request_data="by HTTP", **values) == (200, ok)
+    assert cluster.by_command("zato.outgoing.amqp.publish", request_data={"by": "command"}, **values) == ok
+    with cluster.amqp() as channel:
+        assert [channel.basic_get("published", auto_ack=True)[2] for _ in range(2)] == [b"by HTTP", b'{"by":"command"}']
+    status, details = cluster.over_http("zato.outgoing.amqp.publish", request_data="x", **{**values, "routing_key": "nobody"})
+    assert (status, "reaches no queue" in details) == (400, True), details
+    assert cluster.over_http("zato.outgoing.amqp.publish", request_data="x", **{**values, "conn_name": "nobody"})[0] == 404
+    entries = cluster.server.invoke("zato.audit-log.get-list", {"action": "publish"})["data"]
+    assert {each["result"] for each in entries} == {"begun", "refused"} and "by HTTP" not in json.dumps(entries)
+
+
 def test_a_service_that_does_not_wait_has_its_messages_sent_in_their_order(cluster: "Cluster") -> None:
     with cluster.amqp() as channel:
         channel.queue_declare("later", durable=True)
@@ -81,20 +100,6 @@ def test_effects_are_once_with_an_inbox_though_each_message_comes_twice(cluster:
     counts = cluster.await_all("once", sent)
     eventually(lambda: cluster.size("once") == 0, timeout_s=PATIENCE_S)
     assert set(counts.values()) == {1} and len(cluster.lines("once")) == len(sent)
-
-
-@pytest.mark.timeout(400)
-def test_a_poison_message_has_exactly_its_tries_though_its_connector_is_killed_between_them(cluster: "Cluster") -> None:
-    connector = cluster.connectors[0]
-    cluster.channel("tried", "amqp.fail", tries=4, retry_after_s=2.0)
-    cluster.put("tried", ["bad"])
-    eventually(lambda: cluster.status("tried").retried == 2, timeout_s=PATIENCE_S, what="the second try to have failed")
-    connector.kill()
-    connector.start()
-    cluster.await_connected("tried")
-    (letter,) = eventually(lambda: cluster.letters("tried"), timeout_s=PATIENCE_S, what="the dead letter")
-    assert (len(cluster.lines("tried")), letter["attempts"]) == (4, 4)
-    eventually(lambda: cluster.is_empty("tried"), timeout_s=PATIENCE_S)
 
 
 @pytest.mark.timeout(400)
@@ -183,20 +188,40 @@ def test_a_channel_that_runs_once_has_one_consumer_and_the_other_replica_takes_o
 # A broker takes a minute to start on a machine that is busy.
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_a_broker_that_ends_loses_nothing_and_is_found_again(cluster: "Cluster", end: str) -> None:
-    name = f"broker-{end}"
-    cluster.channel(name, "amqp.note", prefetch_count=PREFETCH)
-    sent = bodies("b", 600)
-    cluster.broker.await_on_disk(name)
-    cluster.put_fast(name, sent)
-    getattr(cluster.broker, end)()
-    with pytest.raises(ZatoError, match="did not confirm"):
-        # To a queue of its own: in doubt means that it may have arrived.
-        cluster.server.invoke("amqp.send", {"body": "x", "queue": "in-doubt", "timeout_s": 0.5})
-    cluster.broker.start()
-    eventually(lambda: cluster.connectors[0].is_connected(name), timeout_s=PATIENCE_S, what="consumers")
-    counts = cluster.await_all(name, sent)
-    assert sum(counts.values()) - len(sent) <= PREFETCH
+def test_a_broker_that_ends_while_messages_are_sent_loses_none_that_it_confirmed_and_is_found_again(
+    cluster: "Cluster", end: str
+) -> None:
+    plain, once = f"broker-{end}", f"broker-{end}-once"
+    cluster.channel(plain, "amqp.note", prefetch_count=PREFETCH)
+    cluster.channel(once, "amqp.note", prefetch_count=PREFETCH, inbox_s=600)
+    for name in (plain, once):
+        cluster.broker.await_on_disk(name)
+    waiting = bodies("b", 600)
+    with (
+        cluster.peer_sender(plain) as peer,
+        cluster.peer_sender(once) as peer_once,
+        SteadySender(peer, "theirs") as theirs,
+        SteadySender(cluster.sender(plain), "ours") as ours,
+        SteadySender(peer_once, "theirs") as theirs_once,
+        SteadySender(cluster.sender(once), "ours") as ours_once,
+    ):
+        senders = (theirs, ours, theirs_once, ours_once)
+        for each in senders:
+            each.await_more(20)
+        # So many at a time that the broker ends with some of them under way.
+        for name in (plain, once):
+            cluster.put_fast(name, waiting)
+        getattr(cluster.broker, end)()
+        for each in senders:
+            each.await_failure()
+        cluster.broker.start()
+        eventually(cluster.answers, timeout_s=PATIENCE_S, what="the broker to answer")
+        await_back(cluster, [plain, once])
+        for each in senders:
+            each.await_more(20)
+    assert cluster.await_settled(plain, waiting, (theirs, ours)).total() <= PREFETCH
+    cluster.await_settled(once, waiting, (theirs_once, ours_once))
+    assert set(Counter(cluster.lines(once)).values()) == {1}
 
 
 def test_a_channel_is_edited_switched_off_and_deleted_under_load(cluster: "Cluster") -> None:

@@ -308,15 +308,16 @@ def test_pages_say_how_many_there_are(database):
     assert find(database, {"cur_page": 9, "page_size": 10})["data"] == []
 
 
-def test_a_text_is_looked_for_without_reading_the_rows(database):
+@pytest.mark.parametrize("others", [{}, {"who": "ann"}, {"kind": "k", "name": "n1"}, {"result": "ok", "since": "2020-01-01"}])
+def test_a_text_is_looked_for_without_reading_the_rows_that_do_not_have_it(database, others):
     write(database, 3)
     looks = []
     sa.event.listen(database.engine, "before_cursor_execute", lambda *called: looks.append((called[2], called[3])))
-    assert find(database, {"query": "nowhere"})["data"] == []
+    assert find(database, {"query": "nowhere", **others})["data"] == []
     ((statement, values),) = [look for look in looks if "LIKE" in look[0]]
     with database.engine.connect() as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
-    assert [row[3] for row in plan] == ["SCAN audit USING COVERING INDEX ix_audit_searched"]
+    assert plan[0][3].removesuffix(" ix_audit_searched") in ("SCAN audit USING COVERING INDEX", "SCAN audit USING INDEX")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from zato.common.testing.plugin import require_program
 from zato.common.testing.processes import give_free_ports
 
 ZATO = str(Path(sys.executable).parent / "zato")
+FAILURES = Path(__file__).resolve().parents[4] / "var/webadmin/failures"
 ROLES = ("viewer", "operator", "developer", "deployer", "admin")
 PASSWORD = "correct horse battery staple"
 # What leads to a file, or out of the session.
@@ -147,7 +148,20 @@ class Watched:
         """Pages of two objects of one kind, or of one list in two orders, are the same page."""
         return re.sub(r"/\d+", "/N", link.partition("?")[0])
 
-    def visit_all(self, look: Callable[[], None] = lambda: None) -> set[str]:
+    def findings_of_all(self) -> tuple[set[str], dict[str, list[str]]]:
+        """Return the pages that links lead to, and what keeps people with disabilities from using one."""
+        findings, looked_at = {}, set()
+
+        def look() -> None:
+            # Pages of kinds are made by the same templates.
+            page = re.sub(r"/objects/[^/]+/", "/objects/", self.shape_of(self.page.url))
+            if page not in looked_at and (found := self.serious_findings()):
+                findings[self.page.url] = found
+            looked_at.add(page)
+
+        return self.visit_all(look), findings
+
+    def visit_all(self, look: Callable[[], None]) -> set[str]:
         """Follow all links from the first page, and look at each page once; half of them in the dark."""
         waiting, seen = ["/"], set()
         while waiting and len(seen) < _MOST_PAGES:
@@ -201,6 +215,17 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     made.set_default_timeout(_PATIENCE_MS)
     yield made
     made.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep what a page looked like when its test failed."""
+    report = yield
+    page = getattr(item, "funcargs", {}).get("page")
+    if report.when == "call" and report.failed and page is not None:
+        FAILURES.mkdir(parents=True, exist_ok=True)
+        page.page.screenshot(path=FAILURES / f"{re.sub(r'[^a-z0-9_-]+', '-', item.name)}.png", full_page=True)
+    return report
 
 
 @pytest.fixture

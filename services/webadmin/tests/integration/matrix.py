@@ -28,11 +28,13 @@ class Look:
     A page.
 
     Args:
-        path: Where {…} stand for what the cluster has, by `known_in`.
+        path: Where {…} stand for what the cluster has, by `things_in`.
+        is_whole: Not a part that a page asks for, nor a file.
     """
 
     path: str
     role: str = "viewer"
+    is_whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Act:
 
 LOOKS = {
     "home.page": Look("/"),
-    "home.traffic": Look("/traffic?span=hour"),
+    "home.traffic": Look("/traffic?span=hour", is_whole=False),
     "account.change_password": Look("/account/password"),
     "account.security": Look("/account/security"),
     "account.settings": Look("/account/settings"),
@@ -57,33 +59,33 @@ LOOKS = {
     "audit.show": Look("/audit/1", "operator"),
     "certificates.page": Look("/certificates/"),
     "cluster.page": Look("/cluster/"),
-    "cluster.live": Look("/cluster/live"),
+    "cluster.live": Look("/cluster/live", is_whole=False),
     "dictionary.entries": Look("/dictionary/"),
     "dictionary.translations": Look("/dictionary/translations"),
     "dictionary.translate": Look("/dictionary/translate"),
-    "dictionary.export": Look("/dictionary/export"),
+    "dictionary.export": Look("/dictionary/export", is_whole=False),
     "kvdb.page": Look("/kvdb/", "deployer"),
     "load_balancer.page": Look("/load-balancer/"),
-    "load_balancer.live": Look("/load-balancer/live"),
+    "load_balancer.live": Look("/load-balancer/live", is_whole=False),
     "load_balancer.commands": Look("/load-balancer/commands"),
     "load_balancer.configuration": Look("/load-balancer/configuration"),
     "objects.index": Look("/objects/outgoing-http/"),
-    "objects.live": Look("/objects/outgoing-http/live"),
+    "objects.live": Look("/objects/outgoing-http/live", is_whole=False),
     "objects.new": Look("/objects/outgoing-http/new"),
     "objects.show": Look("/objects/outgoing-http/{connection}"),
     "objects.status": Look("/objects/outgoing-http/{connection}/status"),
     "objects.history": Look("/objects/outgoing-http/{connection}/history", "operator"),
     "objects.confirm_delete": Look("/objects/outgoing-http/{connection}/delete", "deployer"),
     "objects.ask_password": Look("/objects/security-basic-auth/{security}/password", "deployer"),
-    "objects.export": Look("/objects/outgoing-http/{connection}/export"),
-    "objects.export_all": Look("/objects/outgoing-http/export"),
+    "objects.export": Look("/objects/outgoing-http/{connection}/export", is_whole=False),
+    "objects.export_all": Look("/objects/outgoing-http/export", is_whole=False),
     "objects.find": Look("/objects/find?kind=outgoing-http&name=matrix"),
-    "objects.pick": Look("/objects/pick?kind=service&o-service=zato"),
+    "objects.pick": Look("/objects/pick?kind=service&o-service=zato", is_whole=False),
     "queues.index": Look("/queues/"),
     "queues.show": Look("/queues/async", "operator"),
     "scheduler.page": Look("/scheduler/"),
-    "scheduler.now": Look("/scheduler/now"),
-    "scheduler.runs": Look("/scheduler/runs"),
+    "scheduler.now": Look("/scheduler/now", is_whole=False),
+    "scheduler.runs": Look("/scheduler/runs", is_whole=False),
     "scheduler.next_fires": Look("/scheduler/jobs/matrix/next"),
     "services.index": Look("/services/"),
     "services.new": Look("/services/new", "deployer"),
@@ -97,9 +99,9 @@ LOOKS = {
     "services.settings": Look("/services/matrix.service/settings"),
     "services.versions": Look("/services/files/matrix.py"),
     "services.version": Look("/services/files/matrix.py/{version}", "developer"),
-    "services.content": Look("/services/files/matrix.py/{version}/content", "developer"),
+    "services.content": Look("/services/files/matrix.py/{version}/content", "developer", is_whole=False),
     "sets.page": Look("/files/"),
-    "sets.export": Look("/files/export"),
+    "sets.export": Look("/files/export", is_whole=False),
 }
 ACTS = {
     "home.deploy_first_service": Act("/first-service", "deployer"),

@@ -2,6 +2,8 @@
 
 import base64
 import time
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
@@ -68,3 +70,40 @@ def test_a_token_is_shown_once_and_ended(ann):
     expect(row).to_contain_text("viewer")
     row.get_by_role("button").click()
     expect(page.locator("tr", has_text="build server")).to_have_count(0)
+
+
+def test_the_first_admin_has_a_password_that_was_made_and_is_good_for_changing_it_only(page, cluster):
+    made = (cluster.folder / "admin_password").read_text().strip()
+    page.open("/sign-in")
+    page.page.fill("#name", "admin")
+    page.page.fill("#password", made)
+    page.page.click("button[type=submit]")
+    expect(page.page.locator("h1")).to_have_text("Choose a password of your own")
+    for path in ("/", "/services/", "/accounts/", "/account/settings"):
+        expect(page.open(path).locator("h1")).to_have_text("Choose a password of your own")
+    assert page.serious_findings() == []
+
+
+def test_times_stand_in_the_zone_and_form_that_somebody_chose_and_pages_in_their_theme(signed_in, context, page, cluster):
+    (entry,) = cluster.invoke("zato.audit-log.get-list", {"action": "create", "name": "the-developer"})["data"]
+    context.add_cookies(signed_in["operator"]["cookies"])
+    page.page.emulate_media(color_scheme="light")
+    # The browser's zone, which it tells with its first page, until another one is chosen.
+    page.open("/account/settings")
+    opened = page.open(f"/audit/{entry['id']}")
+    made_at = datetime.fromisoformat(entry["created_at"])
+    in_berlin = made_at.astimezone(ZoneInfo("Europe/Berlin"))
+    expect(opened.locator(".titles p")).to_contain_text(f"{in_berlin:%Y-%m-%d %H:%M:%S}")
+
+    page.open("/account/settings")
+    opened.fill("#zone", "Asia/Tokyo")
+    opened.select_option("#time_format", "day_first")
+    opened.get_by_label("Dark").check()
+    opened.get_by_role("button", name="Save").click()
+    expect(opened.locator(".notice.done")).to_contain_text("Your settings are kept")
+    in_tokyo = made_at.astimezone(ZoneInfo("Asia/Tokyo"))
+    page.open(f"/audit/{entry['id']}")
+    expect(opened.locator(".titles p")).to_contain_text(f"{in_tokyo:%d.%m.%Y %H:%M:%S}")
+    assert opened.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 18, 22)"
+    page.open("/")
+    expect(opened.locator("#traffic")).to_have_attribute("data-zone", "Asia/Tokyo")

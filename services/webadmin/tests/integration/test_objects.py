@@ -141,3 +141,60 @@ def test_an_object_is_pinged_copied_changed_looked_back_at_and_deleted_once_noth
     page.get_by_role("link", name="Delete").click()
     page.get_by_role("button", name="Delete").click()
     expect(page.locator(".notice.done")).to_contain_text("partner is deleted")
+
+
+def test_an_object_is_made_found_changed_and_deleted_by_keys_alone(ann):
+    page, press = ann.open("/objects/message-namespace/"), ann.page.keyboard.press
+    press("n")
+    expect(page.locator("#f-name")).to_be_focused()
+    page.keyboard.type("by-keys")
+    go_to(page, "#f-value")
+    page.keyboard.type("urn:keys:1")
+    press("Control+s")
+    expect(page.locator(".notice.done")).to_contain_text("by-keys is created")
+    go_to(page, "#f-value")
+    page.keyboard.type("urn:keys:2")
+    expect(page.locator(".unsaved")).to_be_visible()
+    press("Control+s")
+    expect(page.locator(".notice.done")).to_contain_text("by-keys is saved")
+
+    ann.open("/objects/message-namespace/")
+    press("/")
+    page.keyboard.type("urn:keys:2")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    go_to(page, "tbody a.name")
+    press("Enter")
+    expect(page.locator("h1")).to_have_text("by-keys")
+    go_to(page, "a.danger")
+    press("Enter")
+    go_to(page, "button.danger")
+    press("Enter")
+    expect(page.locator(".notice.done")).to_contain_text("by-keys is deleted")
+    press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    press("Escape")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
+
+
+def go_to(page, selector: str) -> None:
+    """As somebody without a mouse does, who sees where they are."""
+    wanted = page.locator(selector)
+    for _ in range(100):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("element => element === document.activeElement"):
+            assert wanted.evaluate("element => element.matches(':focus-visible')")
+            return
+    raise AssertionError(f"Tab does not lead to {selector}")
+
+
+def test_what_somebody_else_saved_meanwhile_is_not_written_over(ann, cluster):
+    ann.expected = ["409"]
+    cluster.invoke("zato.message-namespace.create", {"name": "shared", "value": "urn:one"})
+    page = ann.open("/objects/find?kind=message-namespace&name=shared")
+    cluster.invoke("zato.message-namespace.edit", {"name": "shared", "value": "urn:theirs"})
+    page.fill("#f-value", "urn:ours")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".notice.problem")).to_contain_text("Somebody else changed this object while you did")
+    assert page.input_value("#f-value") == "urn:ours", "what was typed is still there"
+    assert cluster.invoke("zato.message-namespace.get", {"name": "shared"})["value"] == "urn:theirs"
+    assert ann.serious_findings() == []

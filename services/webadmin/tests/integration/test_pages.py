@@ -1,20 +1,29 @@
 """What holds for every page: all of them are found by following links from the first one."""
 
 import pytest
+from playwright.sync_api import expect
+
+from .matrix import LOOKS, things_in
 
 
 @pytest.mark.timeout(300)
-def test_every_page_opens_with_hardly_anything_there(ann):
-    assert len(ann.visit_all()) > 50
+def test_everybody_can_use_every_page_with_hardly_anything_there(ann):
+    pages, findings = ann.findings_of_all()
+    assert len(pages) > 50
+    assert findings == {}
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/objects/channel-http/", "/objects/channel-http/new", "/services/", "/account/settings"]
-)
-def test_nothing_is_wider_than_a_telephone(ann, path):
+@pytest.mark.timeout(300)
+def test_no_page_is_wider_than_a_telephone(ann, cluster):
+    things, wide = things_in(cluster), []
     ann.page.set_viewport_size({"width": 390, "height": 844})
-    page = ann.open(path)
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    for name, look in LOOKS.items():
+        if not look.is_whole:
+            continue
+        page = ann.open(look.path.format(**things))
+        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            wide.append(name)
+    assert wide == []
 
 
 def test_a_page_that_is_not_there_says_so_and_leads_on(ann):
@@ -23,3 +32,14 @@ def test_a_page_that_is_not_there_says_so_and_leads_on(ann):
     assert "There is no kind of object" in page.inner_text("main")
     assert page.is_visible("text=To the overview")
     assert ann.serious_findings() == []
+
+
+def test_whoever_may_not_see_a_page_is_told_which_role_it_takes_and_leads_on(signed_in, context, page):
+    page.expected = ["403"]
+    context.add_cookies(signed_in["viewer"]["cookies"])
+    opened = page.open("/accounts/new")
+    expect(opened.locator("main")).to_contain_text("This takes the role 'admin'; yours is 'viewer'")
+    expect(opened.locator("main")).to_contain_text("Somebody with the role admin can give you another one")
+    assert page.serious_findings() == []
+    opened.get_by_role("link", name="To the overview").click()
+    expect(opened.locator("#pulse")).to_have_text("Live")

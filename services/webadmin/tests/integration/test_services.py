@@ -114,6 +114,8 @@ def test_a_deployment_is_compared_with_the_one_before_and_rolled_back(ann, clust
     page.click("tbody a >> nth=0")
     expect(page.locator(".diff-lines .added")).to_contain_text('"version": 2')
     expect(page.locator(".diff-lines .removed")).to_contain_text('"version": 1')
+    tops = page.eval_on_selector_all(".diff-lines > span", "lines => lines.map(line => line.getBoundingClientRect().top)")
+    assert tops == sorted(set(tops)), "each line stands below the one before"
     assert ann.serious_findings() == []
     ann.open("/services/files/greet.py")
     page.on("dialog", lambda dialog: dialog.accept())

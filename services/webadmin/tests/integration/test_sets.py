@@ -37,6 +37,15 @@ def test_a_file_is_planned_applied_and_exported(ann, cluster):
     assert "a-secret-that-no-page-shows" not in exported
 
 
+def test_a_file_that_was_chosen_is_planned_as_one_that_was_pasted(ann, tmp_path):
+    file = tmp_path / "objects.json"
+    file.write_text('{"message-namespace": [{"name": "uploaded", "value": "urn:uploaded"}]}')
+    page = ann.open("/files/")
+    page.set_input_files("#file", file)
+    page.get_by_role("button", name="Show what would change").click()
+    expect(page.locator("#plan")).to_contain_text("message-namespace uploaded")
+
+
 def test_what_is_wrong_with_a_file_is_said_and_nothing_is_done(ann):
     page = ann.open("/files/")
     page.fill("#text", FILE.replace("host:", "hots:"))

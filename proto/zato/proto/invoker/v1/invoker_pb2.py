@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from zato.proto.errors.v1 import errors_pb2 as zato_dot_proto_dot_errors_dot_v1_dot_errors__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#zato/proto/invoker/v1/invoker.proto\x12\x15zato.proto.invoker.v1\x1a!zato/proto/errors/v1/errors.proto\"i\n\rInvokeRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\x12\x13\n\x0b\x64\x61ta_format\x18\x03 \x01(\t\x12\x0b\n\x03\x63id\x18\x04 \x01(\t\x12\x14\n\x0c\x63hannel_type\x18\x05 \x01(\t\"d\n\x0eInvokeResponse\x12\x0b\n\x03\x63id\x18\x01 \x01(\t\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\x05\x12\x0e\n\x06server\x18\x05 \x01(\t\"N\n\x11InvokeManyRequest\x12\x39\n\x0binvocations\x18\x01 \x03(\x0b\x32$.zato.proto.invoker.v1.InvokeRequest\"t\n\x07Invoked\x12\x37\n\x08response\x18\x01 \x01(\x0b\x32%.zato.proto.invoker.v1.InvokeResponse\x12\x30\n\x05\x65rror\x18\x02 \x01(\x0b\x32!.zato.proto.errors.v1.ErrorDetail\"E\n\x12InvokeManyResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.zato.proto.invoker.v1.Invoked\"p\n\x08\x44\x65livery\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c\x12\x14\n\x0c\x63ontext_json\x18\x03 \x01(\x0c\x12\x0b\n\x03\x63id\x18\x04 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\x05\x12\x16\n\x0eis_redelivered\x18\x06 \x01(\x08\"\xfb\x01\n\x0e\x44\x65liverRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x61ta_format\x18\x02 \x01(\t\x12\x14\n\x0c\x63hannel_type\x18\x03 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x04 \x01(\t\x12\x31\n\x08messages\x18\x05 \x03(\x0b\x32\x1f.zato.proto.invoker.v1.Delivery\x12\x12\n\nis_ordered\x18\x06 \x01(\x08\x12\x11\n\ttimeout_s\x18\x07 \x01(\x01\x12\x0f\n\x07inbox_s\x18\x08 \x01(\x03\x12\r\n\x05lease\x18\t \x01(\t\x12\x13\n\x0blease_epoch\x18\n \x01(\x03\x12\r\n\x05tries\x18\x0b \x01(\x05\"T\n\x10HoldLeaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06holder\x18\x02 \x01(\t\x12\x10\n\x08lease_ms\x18\x03 \x01(\x03\x12\x10\n\x08gives_up\x18\x04 \x01(\x08\"C\n\x11HoldLeaseResponse\x12\x0f\n\x07is_held\x18\x01 \x01(\x08\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x0e\n\x06holder\x18\x03 \x01(\t\"\x8f\x02\n\tDelivered\x12\x39\n\x07outcome\x18\x01 \x01(\x0e\x32(.zato.proto.invoker.v1.Delivered.Outcome\x12\x30\n\x05\x65rror\x18\x02 \x01(\x0b\x32!.zato.proto.errors.v1.ErrorDetail\x12\x0b\n\x03\x63id\x18\x03 \x01(\t\x12\x0f\n\x07payload\x18\x04 \x01(\x0c\x12\x14\n\x0cis_duplicate\x18\x05 \x01(\x08\x12\x13\n\x0bis_explicit\x18\x06 \x01(\x08\x12\x0f\n\x07\x61ttempt\x18\x07 \x01(\x05\";\n\x07Outcome\x12\x0c\n\x08NOT_DONE\x10\x00\x12\x08\n\x04\x44ONE\x10\x01\x12\x0c\n\x08REJECTED\x10\x02\x12\n\n\x06\x46\x41ILED\x10\x03\"T\n\x0f\x44\x65liverResponse\x12\x31\n\x07results\x18\x01 \x03(\x0b\x32 .zato.proto.invoker.v1.Delivered\x12\x0e\n\x06server\x18\x02 \x01(\t2\x81\x03\n\x07Invoker\x12U\n\x06Invoke\x12$.zato.proto.invoker.v1.InvokeRequest\x1a%.zato.proto.invoker.v1.InvokeResponse\x12\x65\n\nInvokeMany\x12(.zato.proto.invoker.v1.InvokeManyRequest\x1a).zato.proto.invoker.v1.InvokeManyResponse(\x01\x30\x01\x12X\n\x07\x44\x65liver\x12%.zato.proto.invoker.v1.DeliverRequest\x1a&.zato.proto.invoker.v1.DeliverResponse\x12^\n\tHoldLease\x12\'.zato.proto.invoker.v1.HoldLeaseRequest\x1a(.zato.proto.invoker.v1.HoldLeaseResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#zato/proto/invoker/v1/invoker.proto\x12\x15zato.proto.invoker.v1\x1a!zato/proto/errors/v1/errors.proto\"i\n\rInvokeRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\x12\x13\n\x0b\x64\x61ta_format\x18\x03 \x01(\t\x12\x0b\n\x03\x63id\x18\x04 \x01(\t\x12\x14\n\x0c\x63hannel_type\x18\x05 \x01(\t\"d\n\x0eInvokeResponse\x12\x0b\n\x03\x63id\x18\x01 \x01(\t\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\x05\x12\x0e\n\x06server\x18\x05 \x01(\t\"N\n\x11InvokeManyRequest\x12\x39\n\x0binvocations\x18\x01 \x03(\x0b\x32$.zato.proto.invoker.v1.InvokeRequest\"t\n\x07Invoked\x12\x37\n\x08response\x18\x01 \x01(\x0b\x32%.zato.proto.invoker.v1.InvokeResponse\x12\x30\n\x05\x65rror\x18\x02 \x01(\x0b\x32!.zato.proto.errors.v1.ErrorDetail\"E\n\x12InvokeManyResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.zato.proto.invoker.v1.Invoked\"\x80\x01\n\x08\x44\x65livery\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c\x12\x14\n\x0c\x63ontext_json\x18\x03 \x01(\x0c\x12\x0b\n\x03\x63id\x18\x04 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\x05\x12\x16\n\x0eis_redelivered\x18\x06 \x01(\x08\x12\x0e\n\x06\x64\x65\x61ths\x18\x07 \x01(\x05\"\xfb\x01\n\x0e\x44\x65liverRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x61ta_format\x18\x02 \x01(\t\x12\x14\n\x0c\x63hannel_type\x18\x03 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x04 \x01(\t\x12\x31\n\x08messages\x18\x05 \x03(\x0b\x32\x1f.zato.proto.invoker.v1.Delivery\x12\x12\n\nis_ordered\x18\x06 \x01(\x08\x12\x11\n\ttimeout_s\x18\x07 \x01(\x01\x12\x0f\n\x07inbox_s\x18\x08 \x01(\x03\x12\r\n\x05lease\x18\t \x01(\t\x12\x13\n\x0blease_epoch\x18\n \x01(\x03\x12\r\n\x05tries\x18\x0b \x01(\x05\"T\n\x10HoldLeaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06holder\x18\x02 \x01(\t\x12\x10\n\x08lease_ms\x18\x03 \x01(\x03\x12\x10\n\x08gives_up\x18\x04 \x01(\x08\"C\n\x11HoldLeaseResponse\x12\x0f\n\x07is_held\x18\x01 \x01(\x08\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x0e\n\x06holder\x18\x03 \x01(\t\"\x9f\x02\n\tDelivered\x12\x39\n\x07outcome\x18\x01 \x01(\x0e\x32(.zato.proto.invoker.v1.Delivered.Outcome\x12\x30\n\x05\x65rror\x18\x02 \x01(\x0b\x32!.zato.proto.errors.v1.ErrorDetail\x12\x0b\n\x03\x63id\x18\x03 \x01(\t\x12\x0f\n\x07payload\x18\x04 \x01(\x0c\x12\x14\n\x0cis_duplicate\x18\x05 \x01(\x08\x12\x13\n\x0bis_explicit\x18\x06 \x01(\x08\x12\x0f\n\x07\x61ttempt\x18\x07 \x01(\x05\x12\x0e\n\x06\x64\x65\x61ths\x18\x08 \x01(\x05\";\n\x07Outcome\x12\x0c\n\x08NOT_DONE\x10\x00\x12\x08\n\x04\x44ONE\x10\x01\x12\x0c\n\x08REJECTED\x10\x02\x12\n\n\x06\x46\x41ILED\x10\x03\"T\n\x0f\x44\x65liverResponse\x12\x31\n\x07results\x18\x01 \x03(\x0b\x32 .zato.proto.invoker.v1.Delivered\x12\x0e\n\x06server\x18\x02 \x01(\t2\x81\x03\n\x07Invoker\x12U\n\x06Invoke\x12$.zato.proto.invoker.v1.InvokeRequest\x1a%.zato.proto.invoker.v1.InvokeResponse\x12\x65\n\nInvokeMany\x12(.zato.proto.invoker.v1.InvokeManyRequest\x1a).zato.proto.invoker.v1.InvokeManyResponse(\x01\x30\x01\x12X\n\x07\x44\x65liver\x12%.zato.proto.invoker.v1.DeliverRequest\x1a&.zato.proto.invoker.v1.DeliverResponse\x12^\n\tHoldLease\x12\'.zato.proto.invoker.v1.HoldLeaseRequest\x1a(.zato.proto.invoker.v1.HoldLeaseResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,20 +42,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INVOKED']._serialized_end=502
   _globals['_INVOKEMANYRESPONSE']._serialized_start=504
   _globals['_INVOKEMANYRESPONSE']._serialized_end=573
-  _globals['_DELIVERY']._serialized_start=575
-  _globals['_DELIVERY']._serialized_end=687
-  _globals['_DELIVERREQUEST']._serialized_start=690
-  _globals['_DELIVERREQUEST']._serialized_end=941
-  _globals['_HOLDLEASEREQUEST']._serialized_start=943
-  _globals['_HOLDLEASEREQUEST']._serialized_end=1027
-  _globals['_HOLDLEASERESPONSE']._serialized_start=1029
-  _globals['_HOLDLEASERESPONSE']._serialized_end=1096
-  _globals['_DELIVERED']._serialized_start=1099
-  _globals['_DELIVERED']._serialized_end=1370
-  _globals['_DELIVERED_OUTCOME']._serialized_start=1311
-  _globals['_DELIVERED_OUTCOME']._serialized_end=1370
-  _globals['_DELIVERRESPONSE']._serialized_start=1372
-  _globals['_DELIVERRESPONSE']._serialized_end=1456
-  _globals['_INVOKER']._serialized_start=1459
-  _globals['_INVOKER']._serialized_end=1844
+  _globals['_DELIVERY']._serialized_start=576
+  _globals['_DELIVERY']._serialized_end=704
+  _globals['_DELIVERREQUEST']._serialized_start=707
+  _globals['_DELIVERREQUEST']._serialized_end=958
+  _globals['_HOLDLEASEREQUEST']._serialized_start=960
+  _globals['_HOLDLEASEREQUEST']._serialized_end=1044
+  _globals['_HOLDLEASERESPONSE']._serialized_start=1046
+  _globals['_HOLDLEASERESPONSE']._serialized_end=1113
+  _globals['_DELIVERED']._serialized_start=1116
+  _globals['_DELIVERED']._serialized_end=1403
+  _globals['_DELIVERED_OUTCOME']._serialized_start=1344
+  _globals['_DELIVERED_OUTCOME']._serialized_end=1403
+  _globals['_DELIVERRESPONSE']._serialized_start=1405
+  _globals['_DELIVERRESPONSE']._serialized_end=1489
+  _globals['_INVOKER']._serialized_start=1492
+  _globals['_INVOKER']._serialized_end=1877
 # @@protoc_insertion_point(module_scope)

@@ -170,6 +170,7 @@ class Delivery(_message.Message):
     CID_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
     IS_REDELIVERED_FIELD_NUMBER: _builtins.int
+    DEATHS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Of the message; what is delivered again has the same one."""
     body: _builtins.bytes
@@ -180,6 +181,8 @@ class Delivery(_message.Message):
     """1 the first time."""
     is_redelivered: _builtins.bool
     """Somebody else may have tried it before, whose tries count."""
+    deaths: _builtins.int
+    """Workers that went away while they had it, as far as the connector has seen. With any, it is delivered alone."""
     def __init__(
         self,
         *,
@@ -189,10 +192,11 @@ class Delivery(_message.Message):
         cid: _builtins.str = ...,
         attempt: _builtins.int = ...,
         is_redelivered: _builtins.bool = ...,
+        deaths: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "body", b"body", "cid", b"cid", "context_json", b"context_json", "id", b"id", "is_redelivered", b"is_redelivered"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "body", b"body", "cid", b"cid", "context_json", b"context_json", "deaths", b"deaths", "id", b"id", "is_redelivered", b"is_redelivered"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -351,6 +355,7 @@ class Delivered(_message.Message):
     IS_DUPLICATE_FIELD_NUMBER: _builtins.int
     IS_EXPLICIT_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
+    DEATHS_FIELD_NUMBER: _builtins.int
     outcome: Global___Delivered.Outcome.ValueType
     cid: _builtins.str
     payload: _builtins.bytes
@@ -361,6 +366,8 @@ class Delivered(_message.Message):
     """The service asked for the acknowledgement itself, whatever the channel does by default."""
     attempt: _builtins.int
     """Which attempt this was, those of others included; 0 from servers that do not count them."""
+    deaths: _builtins.int
+    """NOT_DONE: so many workers went away while they had it, before it came again. It is to be delivered alone."""
     @_builtins.property
     def error(self) -> _errors_pb2.ErrorDetail:
         """Why it failed."""
@@ -375,10 +382,11 @@ class Delivered(_message.Message):
         is_duplicate: _builtins.bool = ...,
         is_explicit: _builtins.bool = ...,
         attempt: _builtins.int = ...,
+        deaths: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cid", b"cid", "error", b"error", "is_duplicate", b"is_duplicate", "is_explicit", b"is_explicit", "outcome", b"outcome", "payload", b"payload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cid", b"cid", "deaths", b"deaths", "error", b"error", "is_duplicate", b"is_duplicate", "is_explicit", b"is_explicit", "outcome", b"outcome", "payload", b"payload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -317,6 +317,7 @@ def _read(message: Any) -> MQMessage:
         expiration_ms=expires_ms or (sent_ms + int(message.ttl * 1000) if message.ttl and sent_ms else 0),
         timestamp_ms=sent_ms,
         delivery_count=int(message.delivery_count or 0) + 1,
+        is_redelivered=not message.first_acquirer,
         group_id=_text(message.group_id),
         group_sequence=int(message.group_sequence or 0),
         properties={str(name): _plain(value) for name, value in (message.properties or {}).items()},

@@ -200,7 +200,10 @@ class Reader:
             return
         # One try at least: what a peer counts has connectors that were killed in it, which no message is to blame for.
         attempts = min(message.delivery_count, channel.options.tries) - 1
-        channel.intake.submit(Message(message.message_id, message.body, context_of(message), max(0, attempts)), pending.put)
+        came_before = message.is_redelivered or message.delivery_count > 1
+        channel.intake.submit(
+            Message(message.message_id, message.body, context_of(message), max(0, attempts), came_before), pending.put
+        )
 
     def _await(self, session: Session, pending: "queue.SimpleQueue[Outcome]") -> Outcome:
         while True:

@@ -19,7 +19,8 @@ class MQMessage:
         priority: 0 to 9, the urgent ones.
         expiration_ms: Of one to send: how long it is worth reading; 0 for ever. Of one that came: until when, since the epoch.
         timestamp_ms: When it was sent, since the epoch; 0 where nobody says.
-        delivery_count: How often it was delivered, now included; 1 the first time.
+        delivery_count: How often it was delivered, now included; 1 the first time, or where the peer does not count.
+        is_redelivered: The peer does not say that it is the first time.
         properties: Named by users; text, numbers and truth values.
         mqmd: Fields of IBM MQ's message descriptor, where there is one.
         problem: Why it can't be read as a message of ours; "" when it can.
@@ -37,6 +38,7 @@ class MQMessage:
     expiration_ms: int = 0
     timestamp_ms: int = 0
     delivery_count: int = 1
+    is_redelivered: bool = False
     group_id: str = ""
     group_sequence: int = 0
     properties: Mapping[str, Any] = field(default_factory=dict)

@@ -20,6 +20,8 @@ from zato.connector_zmq.kinds import ChannelOptions
 log = get_logger(__name__)
 
 _POLL_S = 0.02
+# Peers send what a predecessor had again within seconds of our start; to look up what comes later would be for nothing.
+_SENT_AGAIN_S = 60.0
 
 
 class ZMQChannel:
@@ -197,6 +199,7 @@ class _Acknowledged:
         self._channel = channel
         # Its predecessor's too.
         self._memory = channel.memory
+        self._sent_again_until = time.monotonic() + _SENT_AGAIN_S
 
     def take(self, frames: list[bytes]) -> None:
         identity = frames[0]
@@ -218,7 +221,8 @@ class _Acknowledged:
         if answered is not None:
             self._channel.answer([identity, *answered.encode()])
         elif not is_under_way:
-            message = Message(decoded.id, decoded.content, self._channel.context_of(id=decoded.id))
+            may_be_again = time.monotonic() < self._sent_again_until
+            message = Message(decoded.id, decoded.content, self._channel.context_of(id=decoded.id), is_redelivered=may_be_again)
             self._channel.submit(message, lambda outcome: self._settle(message, outcome))
 
     def _settle(self, message: Message, outcome: Outcome) -> None:

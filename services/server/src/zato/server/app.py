@@ -104,6 +104,7 @@ from zato.server.messaging.outbox import Outbox
 from zato.server.messaging.pings import connector_ping_actions
 from zato.server.messaging.publishing import AMQPSender, ConnectorClient, IBMMQSender, JMSWMQSender, ZMQSender
 from zato.server.messaging.queues import connector_queues, options_of
+from zato.server.messaging.sending import sending_actions
 from zato.server.messaging.tries import Tries
 from zato.server.metrics import Metrics
 from zato.server.odb import psycopg2_import
@@ -335,6 +336,7 @@ class WorkerApp:
             **queue_actions(lambda: [async_queue, *find_queues()]),
             **connector_ping_actions(self._connectors.values()),
             **connector_actions(self._connectors.values, self._kinds),
+            **sending_actions(AMQPSender(self._connectors["amqp"], settings.name), JMSWMQSender(self._connectors["jms-wmq"])),
             **rate_limit_actions(limits),
             **server_actions(settings.cluster, settings.name),
             **service_source_actions(settings.name, lambda: self._follower.configuration),

@@ -2,7 +2,7 @@
 
 from flask import Flask, g, render_template, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 
 from zato.common.errors import Forbidden, Unauthorized, ZatoError
 from zato.common.logs import get_logger
@@ -50,7 +50,8 @@ def _what(error: ZatoError) -> str:
 
 
 def _http(error: HTTPException) -> ResponseReturnValue:
-    return _page(error.code or 500, error.description or "")
+    message = f"The web admin has no page {request.path:.200}" if isinstance(error, NotFound) else error.description
+    return _page(error.code or 500, message or "")
 
 
 def _broken(error: Exception) -> ResponseReturnValue:

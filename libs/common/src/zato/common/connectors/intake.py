@@ -6,7 +6,8 @@ waits, for as long as it takes, and that counts as no try. A service that fails 
 time, and when its tries are used up the message is dead.
 
 A message may also be what its worker died of. All that were with a worker that died are suspected: they are tried again one
-at a time, and one that was alone with workers that died, again and again, is dead.
+at a time, and one that was alone with workers that died, again and again, is dead. Servers remember deaths as they do tries,
+each before it can happen, so that whoever has the message after us goes on where we ended.
 """
 
 import heapq
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zato.common.cid import new_cid
+from zato.common.connectors.deaths import killer_reason, most_deaths
 from zato.common.connectors.errors import StaleLease
 from zato.common.connectors.messages import Fate, Message, Outcome
 from zato.common.errors import (
@@ -54,8 +56,6 @@ _GATHER_S = 0.003
 # One half of the messages is worked on while the other one is on its way. Where that takes longer than this it is the services
 # that do, and as many workers as can be should have a part.
 _LONG_CALL_S = 0.05
-# Fewer can be chance, such as that of servers that are killed twice.
-_LEAST_DEATHS = 3
 # What a server answers, or nobody, when the messages are not to blame.
 _SERVERS_FAULT = (Unavailable, DeadlineExceeded, TooManyRequests, Unauthorized, NotImplementedHere, StaleLease)
 
@@ -270,6 +270,7 @@ class Intake:
                     cid=entry.cid,
                     attempt=entry.count + 1,
                     is_redelivered=entry.message.is_redelivered,
+                    deaths=entry.deaths,
                 )
                 for entry in batch
             ],
@@ -324,9 +325,9 @@ class Intake:
         settled: list[tuple[_Entry, Outcome]] = []
         for entry in reversed(batch):
             entry.deaths += 1
-            if entry.goes_alone and entry.deaths >= max(self._settings.tries, _LEAST_DEATHS):
+            if entry.goes_alone and entry.deaths >= most_deaths(self._settings.tries):
                 entry.count += entry.deaths
-                settled.append(self._dead(entry, f"Whichever worker had it went away, {entry.deaths} times: {reason}"))
+                settled.append(self._dead(entry, f"{killer_reason(entry.deaths)}: {reason}"))
                 continue
             # What was with others is to show at once that it was not to blame.
             wait_s = self._back_off_s(entry.deaths - 1) if entry.goes_alone else 0.0
@@ -349,6 +350,8 @@ class Intake:
         for entry, result in zip(batch, response.results, strict=True):
             entry.count = max(entry.count, result.attempt - 1)
             if result.outcome == messages.Delivered.NOT_DONE:
+                if result.deaths:
+                    entry.deaths, entry.goes_alone = max(entry.deaths, result.deaths), True
                 undone.append(entry)
             elif result.outcome == messages.Delivered.FAILED:
                 failed.append((entry, f"{result.error.type}: {result.error.message}"))

@@ -11,7 +11,7 @@ from zato.common.connectors.leases import Lease, Leased
 from zato.common.connectors.messages import DeadLetter, Outgoing
 from zato.common.connectors.objects import Configured
 from zato.common.connectors.runner import Running
-from zato.common.errors import Conflict, NotFound, ZatoError
+from zato.common.errors import Conflict, NotFound, Unavailable, ZatoError
 from zato.common.logs import get_logger
 from zato.common.rpc.servers import Servers
 
@@ -128,7 +128,8 @@ class Keeper:
     make_context: Callable[[], Context]
     overlaps: Mapping[str, bool] = field(default_factory=dict)
     _slots: dict[int, Slot] = field(default_factory=dict)
-    _all: dict[int, Configured] = field(default_factory=dict)
+    # None until servers have said what there is.
+    _all: dict[int, Configured] | None = None
     _handovers: set[threading.Thread] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -220,6 +221,7 @@ class Keeper:
         Raises:
             NotFound: There is none.
             Conflict: It is switched off, or can't run as it is configured.
+            Unavailable: The connector has just started.
         """
         for slot in self.slots():
             if slot.configured.name == name and slot.configured.kind.startswith(kind_start):
@@ -227,8 +229,11 @@ class Keeper:
                     raise Conflict(f"{slot.configured.kind} '{name}' does not run: {slot.context.state.error}", name=name)
                 return slot
         with self._lock:
-            is_off = any(each.name == name and each.kind.startswith(kind_start) for each in self._all.values())
-        if is_off:
+            everything = None if self._all is None else list(self._all.values())
+        found = [each for each in everything or () if each.name == name and each.kind.startswith(kind_start)]
+        if everything is None or any(each.is_active for each in found):
+            raise Unavailable(f"This connector is just starting, and '{name}' is not ready yet: try again")
+        if found:
             raise Conflict(f"'{name}' is inactive: switch it on to use it", name=name)
         raise NotFound(f"This connector knows no {kind_start.rstrip('-')} '{name}': check the name, or create it", name=name)
 

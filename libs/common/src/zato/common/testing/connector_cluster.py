@@ -1,11 +1,19 @@
 """A server and two connectors of a protocol, with services that note what they get: what tests of connectors run against."""
 
+import base64
 import contextlib
+import json
+import secrets
 import shutil
+import subprocess
+import sys
 import tempfile
 import threading
+import urllib.error
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -13,8 +21,9 @@ from typing import Any, ClassVar, Self
 import redis
 
 from zato.common.errors import Unavailable, ZatoError
-from zato.common.testing.connector_parts import Connector, Server
+from zato.common.testing.connector_parts import TOKEN, Connector, Server
 from zato.common.testing.processes import free_port
+from zato.common.testing.steady import SteadySender
 from zato.common.testing.waiting import eventually
 
 # On a machine that is busy with other things, and whose disk takes long to confirm what was written.
@@ -113,6 +122,7 @@ class ConnectorCluster:
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="zato-test-files-"))
         self._redis = redis.Redis.from_url(redis_url, decode_responses=True)
+        self._account = ""
         addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
         known = {self.setting or f"connector_{self.protocol}_addresses": addresses}
         self.server = Server("server1", odb_url, redis_url, f"test-{free_port()}", **known, **(server_settings or {}))
@@ -230,6 +240,35 @@ class ConnectorCluster:
         keys = list(self._redis.scan_iter(f"*:{name}:*", count=1000))
         return sum(value == "done" for value in self._redis.mget(keys)) if keys else 0
 
+    def over_http(self, service: str, **values: Any) -> tuple[int, Any]:
+        """Invoke an admin service as a person with an account does, by HTTP; return the status and the answer's own part."""
+        if not self._account:
+            password = secrets.token_urlsafe(16)
+            account = {"name": "tester", "role": "admin", "password": password, "must_change_password": False}
+            self.server.invoke("zato.account.create", account)
+            self._account = base64.b64encode(f"tester:{password}".encode()).decode()
+        headers = {"Authorization": f"Basic {self._account}", "Content-Type": "application/json"}
+        url = f"http://{self.server.http_address}/zato/json/{service}"
+        request = urllib.request.Request(url, json.dumps(values).encode(), headers)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 (of tests)  # nosec B310
+                status, answer = response.status, json.load(response)
+        except urllib.error.HTTPError as exc:
+            status, answer = exc.code, json.load(exc)
+        element = f"{service.replace('.', '_').replace('-', '_')}_response"
+        return status, answer[element] if status == HTTPStatus.OK else answer["zato_env"]["details"]
+
+    def by_command(self, service: str, **values: Any) -> Any:
+        """Invoke a service by `zato service invoke`, and return what it prints."""
+        token_file = self.folder / "token"
+        token_file.write_text(TOKEN)
+        words = ["--json", "service", "invoke", service, "--payload", json.dumps(values)]
+        where = ["--server", self.server.address, "--token-file", str(token_file)]
+        command = [str(Path(sys.executable).parent / "zato"), *words, *where]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
     def edit(self, name: str, **options: Any) -> None:
         self.server.invoke(f"zato.channel-{self.protocol}.edit", {"name": name, **options})
 
@@ -258,6 +297,23 @@ class ConnectorCluster:
     def lines(self, name: str) -> list[str]:
         path = self.folder / name
         return path.read_text().splitlines() if path.exists() else []
+
+    def await_settled(self, name: str, waiting: Sequence[str], senders: Sequence[SteadySender]) -> Counter[str]:
+        """
+        Wait until all that was confirmed is done and the peer has no more; return what was done more often than it was sent.
+
+        Args:
+            waiting: What was given beside the senders, each once.
+        """
+        sent = [*waiting, *(body for each in senders for body in each.confirmed)]
+        self.await_all(name, sent)
+        eventually(lambda: self.is_empty(name), timeout_s=PATIENCE_S, what=f"{name} to have nothing left")
+        attempts = Counter(waiting)
+        for each in senders:
+            attempts += each.attempts
+        twice = Counter(self.lines(name)) - attempts
+        print(f"{name}: {len(sent)} confirmed, none lost, {twice.total()} done twice")  # noqa: T201 (pytest shows it)
+        return twice
 
     def await_all(self, name: str, bodies: Sequence[str], timeout_s: float = PATIENCE_S) -> Counter[str]:
         """Wait until each of them was written at least once; return how often each was."""

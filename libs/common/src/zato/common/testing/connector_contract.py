@@ -224,6 +224,36 @@ class ConnectorContract:
         assert cluster.await_all(name, sent)["bad"] == 3
         eventually(lambda: cluster.is_empty(name), timeout_s=PATIENCE_S)
 
+    @pytest.mark.parametrize("killed", ["connector", "server"])
+    def test_a_message_that_kills_its_worker_has_exactly_its_tries_though_others_are_killed_between_them(
+        self, cluster: ConnectorCluster, name: str, killed: str
+    ) -> None:
+        cluster.safe_channel(name, f"{cluster.protocol}.kill", tries=4, retry_after_s=2.0)
+        with cluster.giving(name, ["bad", "good"]):
+            # The third one of its tries is under way or has ended; in 4 s there is another one.
+            eventually(lambda: cluster.lines(name).count("bad") == 3, timeout_s=PATIENCE_S, what="the third worker to die")
+            part = cluster.connectors[0] if killed == "connector" else cluster.server
+            part.kill()
+            part.start()
+            (letter,) = eventually(lambda: cluster.letters(name), timeout_s=PATIENCE_S, what="the dead letter")
+        assert "went away, 4 times" in letter["reason"]
+        assert letter["attempts"] == 4
+        assert cluster.await_all(name, ["good"])["bad"] == 4
+        eventually(lambda: cluster.is_empty(name), timeout_s=PATIENCE_S)
+
+    def test_a_message_whose_service_fails_has_exactly_its_tries_though_its_connector_is_killed_between_them(
+        self, cluster: ConnectorCluster, name: str
+    ) -> None:
+        connector = cluster.connectors[0]
+        cluster.safe_channel(name, f"{cluster.protocol}.fail", tries=4, retry_after_s=2.0)
+        with cluster.giving(name, ["bad"]):
+            eventually(lambda: cluster.status(name).retried == 2, timeout_s=PATIENCE_S, what="the second try to have failed")
+            connector.kill()
+            connector.start()
+            (letter,) = eventually(lambda: cluster.letters(name), timeout_s=PATIENCE_S, what="the dead letter")
+        assert (len(cluster.lines(name)), letter["attempts"]) == (4, 4)
+        eventually(lambda: cluster.is_empty(name), timeout_s=PATIENCE_S)
+
     def test_of_ten_thousand_malformed_messages_each_is_done_dead_or_refused_with_a_reason(
         self, cluster: ConnectorCluster, name: str
     ) -> None:

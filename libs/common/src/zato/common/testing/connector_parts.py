@@ -64,12 +64,13 @@ class Server(Part):
     """
 
     def __init__(self, name: str, odb_url: str, redis_url: str, cluster: str, **settings: Any) -> None:
+        self.http_address = f"127.0.0.1:{free_port()}"
         super().__init__(
             "zato.server",
             {
                 "name": name,
                 "cluster": cluster,
-                "http_address": f"127.0.0.1:{free_port()}",
+                "http_address": self.http_address,
                 "grpc_address": f"127.0.0.1:{free_port()}",
                 "odb_url": odb_url,
                 "redis_url": redis_url,

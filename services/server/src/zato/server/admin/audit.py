@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import gevent
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Integer, Text, column, select
+from sqlalchemy import text as sql
 
 from zato.common.errors import BadRequest, NotFound
 from zato.common.options import option, options, parse_options
@@ -17,9 +18,12 @@ from zato.server.control.audit_chain import BEGUN, CHAIN_KIND, PRUNE, RESULTS, E
 from zato.server.control.changes import Author, audit
 from zato.server.describe.schemas import array, boolean, integer, nullable, number, record, text
 from zato.server.odb.database import Database
-from zato.server.odb.tables import AuditRow
+from zato.server.odb.tables import SEARCHED_INDEX, AuditRow, UTCDateTime
 
 _MAX_ID = 2**31 - 1
+_ID, _CREATED_AT = column("id", Integer), column("created_at", UTCDateTime)
+# SQLite takes any other index as soon as something else is given too, and then reads each row that it leads to for its text.
+_BY_TEXT = sql(f"{AuditRow.__tablename__} INDEXED BY {SEARCHED_INDEX}")
 _MOST_COUNTED = 10_000
 _MOST_DAYS = 36_500
 
@@ -148,10 +152,12 @@ def find(database: Database, values: Mapping[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in values.items() if value is not None and name not in {*NAMES, "cluster_id"}}
     conditions = _conditions(parse_options(AuditFilter, given, what="entries of the audit log"), page)
     # One look tells both which ones are on the page and how many there are; with a time given its index tells the order.
-    order = (AuditRow.created_at.desc(), AuditRow.id.desc()) if {"since", "until"} & given.keys() else (AuditRow.id.desc(),)
+    order = (_CREATED_AT.desc(), _ID.desc()) if {"since", "until"} & given.keys() else (_ID.desc(),)
     first = 0 if page.start + page.size <= _MOST_COUNTED else page.start
     most = page.size if first else _MOST_COUNTED
-    statement = select(AuditRow.id).where(*conditions).order_by(*order).offset(first).limit(most)
+    is_sqlite = database.engine.dialect.name == "sqlite"
+    table = _BY_TEXT if page.query and is_sqlite else AuditRow.__table__
+    statement = select(_ID).select_from(table).where(*conditions).order_by(*order).offset(first).limit(most)
     with database.reading() as session:
         ids = session.execute(statement).scalars().all()
         wanted = ids[page.start - first :][: page.size]
@@ -160,23 +166,23 @@ def find(database: Database, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _conditions(wanted: AuditFilter, page: Page) -> list[ColumnElement[bool]]:
-    columns = {
-        AuditRow.actor: wanted.who,
-        AuditRow.address: wanted.address,
-        AuditRow.service: wanted.service,
-        AuditRow.action: wanted.action,
-        AuditRow.kind: wanted.kind,
-        AuditRow.name: wanted.name,
-        AuditRow.result: wanted.result,
-        AuditRow.cid: wanted.cid,
+    exact = {
+        "actor": wanted.who,
+        "address": wanted.address,
+        "service": wanted.service,
+        "action": wanted.action,
+        "kind": wanted.kind,
+        "name": wanted.name,
+        "result": wanted.result,
+        "cid": wanted.cid,
     }
-    conditions: list[ColumnElement[bool]] = [column == value for column, value in columns.items() if value]
+    conditions: list[ColumnElement[bool]] = [column(name) == value for name, value in exact.items() if value]
     if wanted.since:
-        conditions.append(AuditRow.created_at >= _utc(wanted.since))
+        conditions.append(_utc(wanted.since) <= _CREATED_AT)
     if wanted.until:
-        conditions.append(AuditRow.created_at < _utc(wanted.until))
+        conditions.append(_utc(wanted.until) > _CREATED_AT)
     if page.query:
-        conditions.append(AuditRow.searched.contains(page.query, autoescape=True))
+        conditions.append(column("searched", Text).contains(page.query, autoescape=True))
     return conditions
 
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import BinaryIO
 
 from zato.common.cid import new_cid
+from zato.common.connectors.deaths import killer_reason, most_deaths
 from zato.common.errors import BadRequest, Unavailable, ZatoError
 from zato.common.logs import bind_cid, get_logger
 from zato.common.rpc.details import as_zato_error, error_detail
@@ -101,20 +102,30 @@ class Deliveries:
         timeout_s: float,
         cid: str,
     ) -> messages.Delivered:
-        """Run the service unless the message's tries are used up, and remember that it failed."""
+        """Run the service unless the message's tries are used up, and remember that it failed, or that its worker died."""
         attempt, is_counted = max(1, delivery.attempt), bool(request.tries and delivery.id)
-        if is_counted and delivery.is_redelivered:
-            attempt = max(attempt, self._tries.count(request.channel, delivery.id) + 1)
+        deaths = delivery.deaths
+        if is_counted and (delivery.is_redelivered or deaths):
+            known = self._tries.known(request.channel, delivery.id)
+            attempt, deaths = max(attempt, known.failed + 1), max(deaths, known.deaths)
             if attempt > request.tries:
-                error = error_detail(ZatoError("Its tries were used up before it came again"), cid)
-                return messages.Delivered(outcome=messages.Delivered.FAILED, error=error, cid=cid, attempt=request.tries)
+                return _used_up(cid, "Its tries were used up before it came again", request.tries)
+            if deaths >= most_deaths(request.tries):
+                return _used_up(cid, killer_reason(deaths), deaths)
+            if deaths and len(request.messages) > 1:
+                # Those that are with it are not to die with it.
+                return messages.Delivered(outcome=messages.Delivered.NOT_DONE, cid=cid, deaths=deaths)
             delivery.attempt = attempt
+        if is_counted and deaths:
+            self._tries.died(request.channel, delivery.id, deaths + 1, most_deaths(request.tries))
         result = self._invoke(request, channel, delivery, timeout_s, cid)
         if is_counted:
             result.attempt = attempt
             if result.outcome == messages.Delivered.FAILED:
                 self._tries.failed(request.channel, delivery.id, attempt, request.tries)
-            elif attempt > 1:
+                if deaths:
+                    self._tries.died(request.channel, delivery.id, deaths, most_deaths(request.tries))
+            elif attempt > 1 or deaths:
                 self._tries.forget(request.channel, delivery.id)
         return result
 
@@ -152,6 +163,12 @@ class Deliveries:
         self._message_log.add(cid, fields)
         outcome = messages.Delivered.REJECTED if context.verdict == "reject" else messages.Delivered.DONE
         return messages.Delivered(outcome=outcome, cid=cid, payload=payload, is_explicit=bool(context.verdict))
+
+
+def _used_up(cid: str, reason: str, count: int) -> messages.Delivered:
+    """Return what has the connector put a message among the dead letters."""
+    error = error_detail(ZatoError(reason), cid)
+    return messages.Delivered(outcome=messages.Delivered.FAILED, error=error, cid=cid, attempt=count)
 
 
 _DeliverOne = Callable[[messages.Delivery], messages.Delivered]

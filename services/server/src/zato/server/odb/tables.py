@@ -91,6 +91,10 @@ class ChangeRow(Base):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
 
 
+# Of the audit log, where it is SQLite's.
+SEARCHED_INDEX = "ix_audit_searched"
+
+
 class AuditRow(Base):
     """`id` is counted by the chain itself, without gaps: see zato.server.control.audit_chain."""
 
@@ -104,7 +108,7 @@ class AuditRow(Base):
         Index("ix_audit_cid", "cid"),
         # Has all that a search for a text reads, a tenth of what the rows are. PostgreSQL's take no long texts, and its own
         # processes search.
-        Index("ix_audit_searched", "id", "searched").ddl_if(dialect="sqlite"),
+        Index(SEARCHED_INDEX, "id", "searched").ddl_if(dialect="sqlite"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

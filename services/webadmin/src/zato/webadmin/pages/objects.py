@@ -1,7 +1,7 @@
 """Objects of every kind, by what the kind declares: list, form, status, history, export."""
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,7 +20,7 @@ from zato.webadmin.person import person
 
 PAGE = Blueprint("objects", __name__, url_prefix="/objects")
 MENU: tuple[Entry, ...] = ()
-_PAGE_SIZES = (25, 50, 100, 250)
+_PAGE_SIZES = (25, 50, 100)
 _HISTORY = 50
 _PICKED = 20
 _PING_S = 40.0
@@ -194,14 +194,14 @@ def history(kind_name: str, object_id: int) -> ResponseReturnValue:
 @PAGE.get("/<kind_name>/export")
 def export_all(kind_name: str) -> ResponseReturnValue:
     kind = _kind(kind_name)
-    return _exported(kind, lambda _name: True, kind.name)
+    return _exported(kind, person().ask(kind.service("get-list")), kind.name)
 
 
 @PAGE.get("/<kind_name>/<int:object_id>/export")
 def export(kind_name: str, object_id: int) -> ResponseReturnValue:
     kind = _kind(kind_name)
-    name = person().ask(kind.service("get"), {"id": object_id})["name"]
-    return _exported(kind, lambda each: each == name, f"{kind.name}-{name}")
+    stored = person().ask(kind.service("get"), {"id": object_id})
+    return _exported(kind, [stored], f"{kind.name}-{stored['name']}")
 
 
 @PAGE.get("/pick")
@@ -302,10 +302,11 @@ def _back(kind: Kind, object_id: int) -> str:
     return url_for("objects.show", kind_name=kind.name, object_id=object_id)
 
 
-def _exported(kind: Kind, is_wanted: Callable[[str], bool], file_name: str) -> Response:
+def _exported(kind: Kind, found: Sequence[Mapping[str, Any]], file_name: str) -> Response:
     """As `zato enmasse` takes it, so without secrets."""
-    exported = person().ask("zato.enmasse.export")["objects"]
-    rows = [each for each in exported if each["kind"] == kind.name and is_wanted(each["name"])]
+    rows = [
+        {"kind": kind.name, "name": each["name"], "is_active": each["is_active"], "options": _options(each)} for each in found
+    ]
     safe = "".join(character if character.isalnum() or character in "-._" else "_" for character in file_name)
     headers = {"Content-Disposition": f'attachment; filename="{safe.encode("ascii", "replace").decode()}.yaml"'}
     return Response(to_yaml(rows, {kind.name: kind}), mimetype="application/yaml", headers=headers)

@@ -52,13 +52,18 @@ addEventListener("submit", (event) => {
 const sent = new Set();
 addEventListener("submit", (event) => {
   if (event.defaultPrevented) return;
+  // What takes longer is seen to go on.
+  event.submitter?.classList.add("sent");
   for (const button of all("button[type=submit]:enabled", event.target)) {
     sent.add(button);
     setTimeout(() => (button.disabled = true));
   }
 });
 addEventListener("pageshow", () => {
-  for (const button of sent) button.disabled = false;
+  for (const button of sent) {
+    button.disabled = false;
+    button.classList.remove("sent");
+  }
   sent.clear();
 });
 

@@ -34,8 +34,14 @@ class TimeChart {
     return { width: Math.max(200, this.element.clientWidth), height: 210 };
   }
 
+  // What the legend tells while nobody points at the chart.
+  last(name) {
+    return this.points[name]?.at(-1);
+  }
+
   // The time of day, as exact as it matters; of several days, the day.
   clock(seconds) {
+    if (seconds == null) return "–";
     const { at } = this.points;
     const span = at.length ? at[at.length - 1] - at[0] : 0;
     const parts = span > 172800 ? { day: "numeric", month: "short" } : { hour: "2-digit", minute: "2-digit" };
@@ -46,13 +52,13 @@ class TimeChart {
   draw() {
     this.plot?.destroy();
     const axis = { stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false }, font: "12px Inter, sans-serif" };
-    const series = this.lines.map(([, label, token], index) => ({
+    const series = this.lines.map(([name, label, token], index) => ({
       label,
       stroke: colour(token),
       width: 1.75,
       fill: index === 0 && this.unit === "/s" ? colour(`${token}-soft`) : undefined,
       points: { show: false },
-      value: (_plot, value) => `${shortNumber(value)} ${this.unit}`,
+      value: (_plot, value, _line, at) => `${shortNumber(at == null ? this.last(name) : value)} ${this.unit}`,
     }));
     const options = {
       ...this.size(),
@@ -61,7 +67,7 @@ class TimeChart {
       legend: { live: true },
       scales: { y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.1 : 1] } },
       axes: [{ ...axis, space: 70, values: (_plot, at) => at.map((seconds) => this.clock(seconds)) }, { ...axis, size: 56, values: (_plot, values) => values.map(shortNumber) }],
-      series: [{ label: "Time", value: (_plot, seconds) => (seconds == null ? "–" : this.clock(seconds)) }, ...series],
+      series: [{ label: "Time", value: (_plot, seconds) => this.clock(seconds ?? this.last("at")) }, ...series],
     };
     this.plot = new uPlot(options, this.data(), this.element);
   }
