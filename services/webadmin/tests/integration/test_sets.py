@@ -1,5 +1,6 @@
 """Configuration in files, and the audit log, in a browser."""
 
+import yaml
 from playwright.sync_api import expect
 
 FILE = """
@@ -35,6 +36,22 @@ def test_a_file_is_planned_applied_and_exported(ann, cluster):
     exported = download.value.path().read_text()
     assert "name: files-crm" in exported
     assert "a-secret-that-no-page-shows" not in exported
+
+
+def test_a_file_of_one_kind_has_what_somebody_made_and_nothing_of_the_platform(ann, cluster):
+    channel = {"name": "of-one-kind", "url_path": "/of-one-kind", "service": "zato.ping"}
+    cluster.invoke("zato.channel-http.create", channel)
+    page = ann.open("/objects/channel-http/")
+    expect(page.get_by_role("link", name="zato.ping", exact=True).first).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export as YAML").click()
+    (objects,) = yaml.safe_load(download.value.path().read_text()).values()
+    assert channel in objects
+    assert [each for each in objects if each["name"].startswith("zato.")] == []
+    assert (
+        cluster.invoke("zato.enmasse.plan", {"objects": [{"kind": "channel-http", **each} for each in objects]})["changes"]
+        == []
+    )
 
 
 def test_a_file_that_was_chosen_is_planned_as_one_that_was_pasted(ann, tmp_path):

@@ -25,6 +25,8 @@ _HISTORY = 50
 _PICKED = 20
 _PING_S = 40.0
 _HEAD = ("id", "name", "is_active", "version")
+# Each cluster has those of the platform by itself: no file has to bring them.
+_PLATFORM = "zato."
 
 
 @PAGE.get("/<kind_name>/")
@@ -194,7 +196,8 @@ def history(kind_name: str, object_id: int) -> ResponseReturnValue:
 @PAGE.get("/<kind_name>/export")
 def export_all(kind_name: str) -> ResponseReturnValue:
     kind = _kind(kind_name)
-    return _exported(kind, person().ask(kind.service("get-list")), kind.name)
+    found = person().ask(kind.service("get-list"))
+    return _exported(kind, [each for each in found if not each["name"].startswith(_PLATFORM)], kind.name)
 
 
 @PAGE.get("/<kind_name>/<int:object_id>/export")
