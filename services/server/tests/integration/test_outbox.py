@@ -43,8 +43,9 @@ class Broker:
 
 
 @pytest.fixture
-def outbox(redis_url: str) -> Outbox:
-    return Outbox(redis.Redis.from_url(redis_url), "test:outbox")
+def outbox(redis_url: str) -> Iterator[Outbox]:
+    with redis.Redis.from_url(redis_url) as client:
+        yield Outbox(client, "test:outbox")
 
 
 @pytest.fixture
@@ -54,13 +55,13 @@ def broker() -> Broker:
 
 @pytest.fixture
 def forwarders(redis_url: str, outbox: Outbox, broker: Broker) -> Iterator[list[Forwarder]]:
-    others = Outbox(redis.Redis.from_url(redis_url), "test:outbox")
-    made = [Forwarder(each, {OUT.kind: broker}) for each in (outbox, others)]
-    for each in made:
-        each.start("test")
-    yield made
-    for each in made:
-        each.stop()
+    with redis.Redis.from_url(redis_url) as client:
+        made = [Forwarder(each, {OUT.kind: broker}) for each in (outbox, Outbox(client, "test:outbox"))]
+        for each in made:
+            each.start("test")
+        yield made
+        for each in made:
+            each.stop()
 
 
 def keep(outbox: Outbox, *ids: str, limit: int = 1000) -> None:
