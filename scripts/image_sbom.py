@@ -28,7 +28,9 @@ def main() -> int:
     options = parser.parse_args()
     components = [*_python_packages(options.image), *_debian_packages(options.image)]
     document = Bom(components=components)
-    document.metadata.component = Component(type=ComponentType.CONTAINER, name=options.name, version=options.version)
+    image = Component(type=ComponentType.CONTAINER, name=options.name, version=options.version, bom_ref=options.name)
+    document.metadata.component = image
+    document.register_dependency(image, components)
     options.file.write_text(JsonV1Dot6(document).output_as_string(indent=2) + "\n")
     return 0
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".github" / "workflows"
 # What a change of may change the outcome of any environment.
 _COMMON = ("Makefile", "tox.ini", "requirements/**", "scripts/**")
-_MINUTES = {"compose": 20, "all": 40}
+_MINUTES = {"compose": 30, "all": 40}
 _QUESTIONS = ("unit", "integration", "connections")
 _WORD = re.compile(r"[A-Za-z0-9_./*-]+")
 

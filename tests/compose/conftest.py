@@ -23,7 +23,9 @@ ROOT = Path(__file__).resolve().parents[2]
 # The older program where it is installed, the engine's plugin otherwise: the file suits both. ZATO_TEST_COMPOSE names one.
 INSTALLED = "docker-compose" if shutil.which("docker-compose") else "docker compose"
 COMPOSE = shlex.split(os.environ.get("ZATO_TEST_COMPOSE", INSTALLED))
-LABEL = "com.docker.compose.project"
+# The other version, if it is here.
+OTHER_COMPOSE = shlex.split(os.environ.get("ZATO_TEST_COMPOSE_V2", ""))
+LABEL, SERVICE_LABEL = "com.docker.compose.project", "com.docker.compose.service"
 # From within, so that nobody has to be root of this machine. The first process is an init in all of our containers.
 KILL_CHILD_OF_INIT = "kill -9 $(cut -d ' ' -f 1 /proc/1/task/1/children)"
 
@@ -31,7 +33,7 @@ KILL_CHILD_OF_INIT = "kill -9 $(cut -d ' ' -f 1 /proc/1/task/1/children)"
 def command(*arguments: str, stdin: str | None = None, **environ: str) -> str:
     """Run a program and return what it prints; what it says when it fails is the test's failure."""
     done = subprocess.run(
-        arguments, cwd=ROOT, env={**os.environ, **environ}, input=stdin or "", capture_output=True, text=True, timeout=540
+        arguments, cwd=ROOT, env={**os.environ, **environ}, input=stdin or "", capture_output=True, text=True, timeout=900
     )
     assert done.returncode == 0, f"{' '.join(arguments)}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
     return done.stdout
@@ -40,7 +42,8 @@ def command(*arguments: str, stdin: str | None = None, **environ: str) -> str:
 class Project:
     """The containers of one run, which share a name that nobody else uses."""
 
-    def __init__(self) -> None:
+    def __init__(self, mq_client: Path) -> None:
+        self._program = COMPOSE
         self.name = f"zatotest{secrets.token_hex(4)}"
         http, https, webadmin = free_port(), free_port(), free_port()
         self.address = f"http://127.0.0.1:{http}"
@@ -51,16 +54,29 @@ class Project:
             "ZATO_LB_PORT": str(http),
             "ZATO_LB_HTTPS_PORT": str(https),
             "ZATO_WEBADMIN_PORT": str(webadmin),
+            # All that there is an image for. Where vendors' libraries would be, there are none.
+            "COMPOSE_PROFILES": "full,mq",
+            "ZATO_MQ_CLIENT": str(mq_client),
             "ZATO_RELOAD_EVERY_S": "1",
             "NO_COLOR": "1",
         }
 
     def compose(self, *arguments: str, stdin: str | None = None) -> str:
-        return command(*COMPOSE, *arguments, stdin=stdin, **self._environ)
+        return command(*self._program, *arguments, stdin=stdin, **self._environ)
 
-    def up(self, servers: int = 2, profile: str = "full") -> None:
+    def change_program(self) -> None:
+        """From now on use the other version of Compose, where both are here; nothing of this project may be there."""
+        # What names it may have to fetch it first, which can fail.
+        is_here = bool(OTHER_COMPOSE) and subprocess.run([*OTHER_COMPOSE, "version"], capture_output=True).returncode == 0
+        self._program = OTHER_COMPOSE if is_here else COMPOSE
+
+    def up(self, servers: int = 2, *options: str) -> None:
         """Start what does not run, and wait until all is healthy and the examples are deployed."""
-        self.compose("--profile", profile, "up", "-d", "--scale", f"server={servers}")
+        self.compose(*options, "up", "-d", "--scale", f"server={servers}")
+        self.await_all()
+
+    def await_all(self) -> None:
+        """Wait until all is healthy and the examples are deployed."""
         eventually(self._is_loaded, timeout_s=240, what="the examples are deployed")
         eventually(lambda: not self.unhealthy(), timeout_s=120, what="all containers are healthy")
 
@@ -75,7 +91,20 @@ class Project:
 
     def ids(self, *services: str) -> list[str]:
         """Return the containers of these services, of all without a name; those that have ended included."""
-        return self.compose("ps", "-a", "-q", *services).split()
+        wanted = f"label={LABEL}={self.name}", "label=com.docker.compose.oneoff=False"
+        filters = [word for each in wanted for word in ("--filter", each)]
+        shown = command("docker", "ps", "-a", *filters, "--format", f'{{{{.ID}}}} {{{{.Label "{SERVICE_LABEL}"}}}}')
+        listed = [line.split() for line in shown.splitlines()]
+        return [container for container, service in listed if not services or service in services]
+
+    @staticmethod
+    def service_of(container: dict[str, Any]) -> str:
+        return str(container["Config"]["Labels"][SERVICE_LABEL])
+
+    def exec(self, service: str, *arguments: str, stdin: str | None = None) -> str:
+        """Run a program in a container of a service, as `docker-compose exec -T` does, which takes a second to start."""
+        first = min(self.inspect(service), key=lambda each: (not each["State"]["Running"], each["Created"]))
+        return command("docker", "exec", "-i", first["Id"], *arguments, stdin=stdin)
 
     def inspect(self, *services: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = json.loads(command("docker", "inspect", *self.ids(*services)))
@@ -101,30 +130,30 @@ class Project:
         eventually(lambda: self.started_at(service) != before, timeout_s=60, what=f"{service} is started again")
 
     def zato(self, *arguments: str, stdin: str | None = None) -> str:
-        return self.compose("exec", "-T", "server", "zato", *arguments, stdin=stdin)
+        return self.exec("server", "zato", *arguments, stdin=stdin)
 
     def file(self, name: str) -> str:
         """Return a file of the cluster's folder that servers may read."""
-        return self.compose("exec", "-T", "server", "cat", f"/cluster/{name}").strip()
+        return self.exec("server", "cat", f"/cluster/{name}").strip()
 
     @property
     def secrets(self) -> dict[str, str]:
         return tomllib.loads(self.file("secrets.toml"))
 
     def servers_up(self) -> int:
-        state = json.loads(self.compose("exec", "-T", "lb-agent", "zato", "--json", "lb", "state"))
+        state = json.loads(self.exec("lb-agent", "zato", "--json", "lb", "state"))
         return sum(backend["state"] == "up" for backend in state["backends"])
 
     def certificates(self) -> list[dict[str, Any]]:
         """Return those that the authority issued and that are valid."""
         where = ("--address", "127.0.0.1:20160", "--admin-token-file", "/cluster/ca/token", "--identity", "work/identity")
-        listed = json.loads(self.compose("exec", "-T", "ca", "zato", "--json", "ca", "list", *where))
+        listed = json.loads(self.exec("ca", "zato", "--json", "ca", "list", *where))
         found: list[dict[str, Any]] = listed["certificates"]
         return found
 
     def python(self, service: str, program: str, *arguments: str) -> str:
         """Run a program in a container of a service, and return what it prints."""
-        return self.compose("exec", "-T", service, "python", "-", *arguments, stdin=program)
+        return self.exec(service, "python", "-", *arguments, stdin=program)
 
     def get(self, path: str, **headers: str) -> tuple[int, str]:
         """Return status and body of a request through the load-balancer; status 0 when there was no answer."""
@@ -132,7 +161,7 @@ class Project:
 
     def get_over_https(self, path: str) -> tuple[int, str]:
         """The same over TLS, trusting the cluster's authority and nobody else."""
-        roots = self.compose("exec", "-T", "server", "cat", "/certificates/authorities.pem")
+        roots = self.exec("server", "cat", "/certificates/authorities.pem")
         return self._get(self.https_address + path, {}, ssl.create_default_context(cadata=roots))
 
     @staticmethod
@@ -155,8 +184,8 @@ class Project:
 
 
 @pytest.fixture(scope="session")
-def project() -> Iterator[Project]:
-    made = Project()
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    made = Project(tmp_path_factory.mktemp("mqm"))
     try:
         made.compose("build")
         made.up()

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -95,20 +96,23 @@ class Taken(Service):
         self.response.payload = {"ids": sorted(each.decode() if isinstance(each, bytes) else each for each in members)}
 """
 LATEST = "/currency/latest?base=USD"
-# All that run for long.
+# All that run for long, those first that wait for others.
 PARTS = (
-    "ca",
-    "certificates",
-    "connector-amqp",
+    "webadmin",
+    "connector-mq",
     "connector-zmq",
-    "lb-agent",
-    "postgres",
-    "rabbitmq",
-    "redis",
+    "connector-amqp",
     "scheduler",
     "server",
-    "webadmin",
+    "lb-agent",
+    "rabbitmq",
+    "redis",
+    "postgres",
+    "certificates",
+    "ca",
 )
+# Those of them that are ours.
+IMAGES = sorted(path.parent.name for path in ROOT.glob("services/*/Dockerfile"))
 
 
 def test_both_versions_of_compose_read_the_same_from_the_file():
@@ -167,7 +171,7 @@ def test_the_zato_command_works_in_a_container_of_its_own(project):
 def test_no_secret_is_in_a_file_of_ours_in_a_log_or_in_what_docker_shows(project):
     files = ("admin_password", "examples.secrets", "operator_token", "server/enrolment_token")
     secrets = [*project.secrets.values(), *map(project.file, files)]
-    secrets += project.compose("exec", "-T", "ca", "cat", "/cluster/ca/token", "/cluster/ca/secret_key").split()
+    secrets += project.exec("ca", "cat", "/cluster/ca/token", "/cluster/ca/secret_key").split()
     assert len(set(secrets)) == len(secrets) >= 10
     shown = {
         "config": project.compose("config"),
@@ -179,8 +183,8 @@ def test_no_secret_is_in_a_file_of_ours_in_a_log_or_in_what_docker_shows(project
 
 def test_no_part_can_read_the_secrets_of_another(project):
     readable = "for f in /cluster/* /cluster/*/*; do [ -f $f ] && [ -r $f ] && echo $f; done; true"
-    seen = {part: set(project.compose("exec", "-T", part, "sh", "-c", readable).split()) for part in PARTS}
-    for part in ("ca", "connector-amqp", "connector-zmq", "lb-agent", "scheduler", "webadmin"):
+    seen = {part: set(project.exec(part, "sh", "-c", readable).split()) for part in PARTS}
+    for part in set(IMAGES) - {"server"}:
         assert not [file for file in seen[part] if not file.startswith(("/cluster/cluster.toml", f"/cluster/{part}/"))], part
     # These three are not ours, and run as the same user.
     theirs = tuple(f"/cluster/{name}" for name in ("cluster.toml", "postgres/", "redis/", "rabbitmq/"))
@@ -198,9 +202,45 @@ def test_nothing_runs_as_root_can_write_where_it_need_not_or_is_reached_from_els
         assert {port["HostIp"] for port in bound} <= {"127.0.0.1"}
 
 
+def test_images_are_labelled_unprivileged_and_tell_how_they_are(project, docker):
+    images = {each["Config"]["Image"]: each for each in project.inspect(*IMAGES)}
+    assert sorted(images) == [f"zato-{part}" for part in IMAGES]
+    for name, container in images.items():
+        [image] = json.loads(docker("image", "inspect", container["Image"]))
+        labels = {key.rpartition(".")[2]: value for key, value in image["Config"]["Labels"].items() if "opencontainers" in key}
+        assert labels["title"] == name and labels["version"] and labels["licenses"] == "Apache-2.0", labels
+        assert image["Config"]["User"] == "zato"
+        assert image["Config"]["Healthcheck"]["Test"][0] == "CMD"
+        assert container["State"]["Health"]["Status"] == "healthy", name
+        # The init hands SIGTERM on: to the program, not to a shell that would keep it.
+        assert image["Config"]["Entrypoint"] == ["tini", "--"]
+        told = docker(
+            "exec", container["Id"], "sh", "-c", "cat /proc/1/comm /proc/$(cut -d ' ' -f 1 /proc/1/task/1/children)/cmdline"
+        )
+        assert re.match(r"tini\n\S*python", told), told
+
+
+def test_an_image_has_no_tools_to_build_with(project):
+    tools = "for tool in gcc cc make git uv /opt/zato/bin/pip; do command -v $tool; done; ls -d /build /ours 2>/dev/null; true"
+    assert {part: found for part in IMAGES if (found := project.exec(part, "sh", "-c", tools).split())} == {}
+
+
+def test_what_is_in_an_image_is_listed_and_is_what_is_pinned(project, tmp_path):
+    """Of the one that has packages which no other has: compiled ones, and a Java runtime."""
+    file, name = tmp_path / "list.json", "zato-connector-mq"
+    subprocess.run([sys.executable, "scripts/image_sbom.py", name, name, "1.2.3", file], cwd=ROOT, check=True)
+    document = json.loads(file.read_text())
+    assert document["metadata"]["component"]["version"] == "1.2.3"
+    listed = {each["purl"].partition("?")[0].lower() for each in document["components"]}
+    pinned = "".join((ROOT / "requirements" / "parts" / f"connector-mq{kind}.txt").read_text() for kind in ("", "-compiled"))
+    for package, version in re.findall(r"^(\S+?)==(\S+)", pinned, re.MULTILINE):
+        assert f"pkg:pypi/{package}@{version}" in listed
+    assert [each for each in listed if each.startswith("pkg:deb/debian/openjdk-17-jre-headless@")]
+
+
 def test_parts_take_no_calls_without_a_certificate(project):
     for address in ("server:17110", "lb-agent:20151", "scheduler:31530"):
-        answer = project.compose("exec", "-T", "server", "python", "-c", WITHOUT_CERTIFICATE, address)
+        answer = project.exec("server", "python", "-c", WITHOUT_CERTIFICATE, address)
         assert answer.strip() == "Unreachable"
     assert "Handshake failed" in project.compose("logs", "--no-color", "server")
 
@@ -211,12 +251,12 @@ def test_postgresql_redis_and_rabbitmq_take_nobody_in_clear_text(project):
 
 def test_servers_that_are_not_ours_show_renewed_certificates_without_a_restart(project):
     before = json.loads(project.python("server", SERIALS))
-    project.compose("exec", "-T", "certificates", "sh", "-c", "rm /certificates/*/identity.pem")
+    project.exec("certificates", "sh", "-c", "rm /certificates/*/identity.pem")
     project.kill_and_wait("certificates")
 
     def are_new():
         # It looks by itself every two minutes.
-        project.compose("exec", "-T", "rabbitmq", "rabbitmqctl", "eval", "ssl:clear_pem_cache().")
+        project.exec("rabbitmq", "rabbitmqctl", "eval", "ssl:clear_pem_cache().")
         now = json.loads(project.python("server", SERIALS))
         return all(now[name] != serial for name, serial in before.items())
 
@@ -226,7 +266,7 @@ def test_servers_that_are_not_ours_show_renewed_certificates_without_a_restart(p
 def test_messages_go_through_rabbitmq_to_a_service_also_when_it_is_killed(project):
     project.python("connector-amqp", MAKE_QUEUE.format(password=project.secrets["rabbitmq_password"]))
     deploy = "cat > /tmp/messaging.py && zato service deploy /tmp/messaging.py --wait 20"
-    project.compose("exec", "-T", "server", "sh", "-c", deploy, stdin=MESSAGING)
+    project.exec("server", "sh", "-c", deploy, stdin=MESSAGING)
     broker = ("host=rabbitmq", "port=5671", "is_tls=true", "ca_file=/certificates/authorities.pem", "username=zato")
     secret = "password=@/cluster/server/rabbitmq_password"
     project.zato("object", "create", "definition-amqp", "rabbitmq", *broker, secret)
@@ -314,26 +354,36 @@ def test_a_job_runs_whichever_scheduler_leads(project):
     assert len(set(times)) == len(times)
 
 
-def test_what_was_deployed_created_and_stored_is_there_after_down_and_up(project):
-    deploy = "cat > /tmp/kept.py && zato service deploy /tmp/kept.py --wait 20"
-    project.compose("exec", "-T", "server", "sh", "-c", deploy, stdin=SERVICE)
-    project.zato("object", "create", "channel-http", "kept", "url_path=/kept", "service=kept")
-    redis = "REDISCLI_AUTH=$(cat /cluster/redis/password) redis-cli --user zato --tls --cacert /certificates/authorities.pem"
-    project.compose("exec", "-T", "redis", "sh", "-c", f"{redis} set kept yes")
-    before = project.secrets
-    project.compose("down")
-    project.up(servers=1, profile="minimal")
-    assert project.ids("rabbitmq", "connector-amqp") == []
-    assert project.secrets == before
-    assert project.compose("exec", "-T", "redis", "sh", "-c", f"{redis} get kept").strip() == "yes"
-    eventually(lambda: project.get("/kept") == (200, '{"is":"kept"}'), timeout_s=60)
-    assert project.get("/customers", X_API_Key=project.file("examples.secrets"))[0] == 200
-
-
 def test_all_parts_end_by_themselves_when_told_to(project):
     project.compose("stop")
-    assert {each["Name"]: each["State"]["ExitCode"] for each in project.inspect() if each["State"]["ExitCode"]} == {}
-    project.up()
+    ended = {each["Name"]: each["State"]["ExitCode"] for each in project.inspect(*PARTS)}
+    assert {name: code for name, code in ended.items() if code} == {}
+
+
+def test_all_parts_come_back_in_any_order(project, docker):
+    """As when the machine is started again: the engine does not know who waits for whom. Here those that wait come first."""
+    stopped = sorted(project.inspect(*PARTS), key=lambda each: PARTS.index(project.service_of(each)))
+    docker("start", *(each["Id"] for each in stopped))
+    project.await_all()
+    eventually(lambda: project.get(LATEST)[0] == 200, timeout_s=60)
+    eventually(lambda: project.get("/orders/taken")[0] == 200, timeout_s=60)
+
+
+def test_what_was_deployed_created_and_stored_is_there_after_down_and_up(project):
+    deploy = "cat > /tmp/kept.py && zato service deploy /tmp/kept.py --wait 20"
+    project.exec("server", "sh", "-c", deploy, stdin=SERVICE)
+    project.zato("object", "create", "channel-http", "kept", "url_path=/kept", "service=kept")
+    redis = "REDISCLI_AUTH=$(cat /cluster/redis/password) redis-cli --user zato --tls --cacert /certificates/authorities.pem"
+    project.exec("redis", "sh", "-c", f"{redis} set kept yes")
+    before = project.secrets
+    project.compose("down")
+    project.change_program()
+    project.up(1, "--profile", "minimal")
+    assert project.ids("rabbitmq", "connector-amqp") == []
+    assert project.secrets == before
+    assert project.exec("redis", "sh", "-c", f"{redis} get kept").strip() == "yes"
+    eventually(lambda: project.get("/kept") == (200, '{"is":"kept"}'), timeout_s=60)
+    assert project.get("/customers", X_API_Key=project.file("examples.secrets"))[0] == 200
 
 
 def test_down_with_its_volumes_leaves_nothing(project):

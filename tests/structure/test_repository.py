@@ -79,6 +79,13 @@ def test_a_service_has_its_tox_environments_and_its_workflow(part: Path) -> None
     assert (ROOT / ".github" / "workflows" / f"{part.name}.yml").exists()
 
 
+def test_news_of_each_service_have_a_section_of_its_own() -> None:
+    towncrier = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["towncrier"]
+    names = sorted(service.name for service in SERVICES)
+    assert {each["path"]: each["name"] for each in towncrier["section"]} == {"": ""} | {name: f"zato-{name}" for name in names}
+    assert sorted(towncrier["ignore"]) == sorted(["README.md", *names])
+
+
 def test_no_two_images_run_as_the_same_user() -> None:
     """Or one part could read what another one alone may read in the volume that they share."""
     users = {service.name: re.findall(r"--uid (\d+)", (service / "Dockerfile").read_text()) for service in SERVICES}

@@ -2,6 +2,7 @@
 
 import enum
 import json
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -57,6 +58,20 @@ def test_a_model_is_made_of_a_dictionary() -> None:
     assert [(type(line), line.sku, line.count) for line in order.lines] == [(Line, "a", 1), (Line, "5", 2)]
     assert order.first == order.lines[0]
     assert not hasattr(order, "zzz")
+
+
+def test_making_a_model_looks_through_no_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    class NotTouched(dict[str, Any]):
+        def copy(self) -> dict[str, Any]:
+            raise AssertionError("Each worker would get its own copy of the memory that all modules are in")
+
+    monkeypatch.setattr("inspect.sys.modules", NotTouched(sys.modules))
+
+    @dataclass(init=False)
+    class Empty(Model):
+        name: str
+
+    assert Empty.from_dict({"name": "a"}).name == "a"
 
 
 def test_what_is_optional_may_be_missing() -> None:

@@ -1,13 +1,14 @@
 """A broker, a server and connectors as child processes, ended by their process ids."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from activemq_server import CLIENT_JARS, ActiveMQServer
 from double import QueueManager
 
+from zato.common.errors import ZatoError
 from zato.common.testing.certificates import CertificateAuthority
 from zato.common.testing.connector_cluster import PATIENCE_S, ConnectorCluster
 from zato.common.testing.waiting import eventually
@@ -96,6 +97,7 @@ class Send(Service):
         self.broker = broker.server
         self.authority = broker.authority
         self.options = broker.options
+        self._connect = broker.connect
         self.session = lambda: contextlib.closing(broker.connect())
 
     def start(self) -> None:
@@ -140,6 +142,44 @@ class Send(Service):
             for body in bodies:
                 session.send(queue, MQMessage(body.encode(), **fields))
             session.commit()
+
+    def sender(self, queue: str, out: str = "out") -> Callable[[str], None]:
+        """Return what has a service send a message to a queue, and waits two seconds for the broker to confirm it."""
+
+        def send(body: str) -> None:
+            self.server.invoke(f"{self.protocol}.send", {"body": body, "queue": queue, "out": out, "timeout_s": 2})
+
+        return send
+
+    @contextlib.contextmanager
+    def peer_sender(self, queue: str) -> Iterator[Callable[[str], None]]:
+        """Have what sends each message to a queue in a unit of work of its own, over a connection made anew if it breaks."""
+        kept: list[JMSSession] = []
+
+        def send(body: str) -> None:
+            try:
+                if not kept:
+                    kept.append(self._connect())
+                kept[0].send(queue, MQMessage(body.encode()))
+                kept[0].commit()
+            except ZatoError:
+                close()
+                raise
+
+        def close() -> None:
+            while kept:
+                kept.pop().close()
+
+        try:
+            yield send
+        finally:
+            close()
+
+    def answers(self) -> bool:
+        """Whether the broker lets clients in."""
+        with contextlib.suppress(ZatoError), self.session():
+            return True
+        return False
 
     def take(self, queue: str, wait_s: float = 5.0) -> MQMessage:
         with self.session() as session:

@@ -1,6 +1,8 @@
 """The provider `jms` against a real broker, without servers."""
 
 import contextlib
+import gc
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +11,8 @@ from tls_contract import TLSContract
 
 from zato.common.errors import InvalidOptions, Unavailable
 from zato.common.testing.certificates import CertificateAuthority
+from zato.common.testing.waiting import eventually
+from zato.connector_mq.messages import MQMessage
 from zato.connector_mq.providers import Session
 
 if TYPE_CHECKING:
@@ -67,3 +71,19 @@ def test_who_is_not_there_or_not_known_is_named(broker: "Broker") -> None:
         broker.connect(connection_factory="com.ibm.mq.jms.MQConnectionFactory")
     with pytest.raises(Unavailable, match=r"java\.lang\.Runnable is no connection factory"):
         broker.connect(connection_factory="java.lang.Runnable")
+
+
+def test_a_session_that_was_closed_is_held_by_nobody(broker: "Broker") -> None:
+    session = broker.connect()
+    java, kept = session._java, weakref.ref(session)
+    session.send("HELD", MQMessage(b"x"))
+    session.commit()
+    session.close()
+    del session
+
+    def is_gone() -> bool:
+        java.of("java.lang.System").gc()
+        gc.collect()
+        return kept() is None
+
+    eventually(is_gone, what="both collectors to find it")

@@ -1,5 +1,6 @@
 """Messages between a real broker of JMS and services, while everything around them stops, dies and comes back."""
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,9 @@ from tls_contract import options_of as tls_options
 from zato.common.errors import ZatoError
 from zato.common.testing.certificates import CertificateAuthority
 from zato.common.testing.connector_cluster import PATIENCE_S
+from zato.common.testing.fault_proxy import FaultProxy
+from zato.common.testing.partitions import FAULTS, await_back, cut_off
+from zato.common.testing.steady import SteadySender
 from zato.common.testing.waiting import eventually
 
 if TYPE_CHECKING:
@@ -18,14 +22,12 @@ if TYPE_CHECKING:
 
 # Messages that a channel has at a time, and so those at most that come twice.
 POOL_SIZE = 5
+# Of the ways in which the network is cut, the one whose channel has an inbox.
+ONCE = "half_open"
 
 
 def bodies(start: str, count: int) -> list[str]:
     return [f"{start}-{number}" for number in range(count)]
-
-
-def duplicates(counts: Any) -> int:
-    return sum(counts.values()) - len(counts)
 
 
 def letters(cluster: "Cluster", channel: str) -> Callable[[], list[Any]]:
@@ -144,21 +146,71 @@ def test_a_channel_over_tls_says_whom_it_does_not_trust_and_works_once_it_does(c
     cluster.await_all("tls", ["over TLS"])
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_a_broker_that_ends_loses_nothing_and_is_found_again(cluster: "Cluster", end: str) -> None:
-    name = f"broker-{end}"
-    cluster.channel(name, "jms-wmq.note")
-    sent = bodies("b", 400)
-    cluster.put(name, sent)
-    eventually(lambda: cluster.lines(name), timeout_s=10)
-    getattr(cluster.broker, end)()
-    with pytest.raises(ZatoError, match="did not confirm"):
-        cluster.server.invoke("jms-wmq.send", {"body": "x", "queue": name, "timeout_s": 0.5})
-    cluster.broker.start()
-    eventually(lambda: cluster.connectors[0].is_connected(name), timeout_s=5, what="the channel to be back")
-    counts = cluster.await_all(name, sent)
-    assert duplicates(counts) <= POOL_SIZE
-    eventually(lambda: cluster.server.invoke("jms-wmq.send", {"body": "x", "queue": "back"}), timeout_s=10)
+def test_a_broker_that_ends_while_messages_are_sent_loses_none_that_it_confirmed_and_is_found_again(
+    cluster: "Cluster", end: str
+) -> None:
+    plain, once = f"broker-{end}", f"broker-{end}-once"
+    cluster.channel(plain, "jms-wmq.note")
+    cluster.channel(once, "jms-wmq.note", inbox_s=600)
+    waiting = bodies("b", 400)
+    with (
+        cluster.peer_sender(plain) as peer,
+        cluster.peer_sender(once) as peer_once,
+        SteadySender(peer, "theirs") as theirs,
+        SteadySender(cluster.sender(plain), "ours") as ours,
+        SteadySender(peer_once, "theirs") as theirs_once,
+        SteadySender(cluster.sender(once), "ours") as ours_once,
+    ):
+        senders = (theirs, ours, theirs_once, ours_once)
+        for each in senders:
+            each.await_more(10)
+        # So many at a time that the broker ends with some of them under way.
+        for name in (plain, once):
+            cluster.put(name, waiting)
+        getattr(cluster.broker, end)()
+        for each in senders:
+            each.await_failure()
+        cluster.broker.start()
+        eventually(cluster.answers, timeout_s=PATIENCE_S, what="the broker to answer")
+        await_back(cluster, [plain, once])
+        for each in senders:
+            each.await_more(10)
+    assert cluster.await_settled(plain, waiting, (theirs, ours)).total() <= POOL_SIZE
+    assert cluster.await_settled(once, waiting, (theirs_once, ours_once)).total() == 0
+
+
+@pytest.mark.timeout(400)
+def test_half_a_minute_of_partition_loses_nothing_that_was_confirmed_and_consumers_are_back_soon_after(
+    cluster: "Cluster",
+) -> None:
+    names = {fault: f"partition-{fault}" for fault in FAULTS}
+    with contextlib.ExitStack() as stack:
+        proxies = {fault: stack.enter_context(FaultProxy("127.0.0.1", cluster.broker.port)) for fault in FAULTS}
+        for fault, name in names.items():
+            cluster.create("definition-jms-wmq", name, **{**cluster.options, "port": proxies[fault].port})
+            cluster.create("outgoing-jms-wmq", name, definition=name)
+            # Of one of them what is done is to be done once.
+            cluster.channel(name, "jms-wmq.note", definition=name, inbox_s=600 if fault == ONCE else 0)
+            cluster.put(name, bodies("b", 300))
+        with contextlib.ExitStack() as sending:
+            senders = {
+                fault: (
+                    sending.enter_context(SteadySender(stack.enter_context(cluster.peer_sender(name)), "theirs")),
+                    sending.enter_context(SteadySender(cluster.sender(name, out=name), "ours")),
+                )
+                for fault, name in names.items()
+            }
+            cut_off(cluster, names, proxies, senders)
+            assert all(ours.failures for _, ours in senders.values())
+        for fault, name in names.items():
+            twice = cluster.await_settled(name, bodies("b", 300), senders[fault]).total()
+            assert twice <= (0 if fault == ONCE else POOL_SIZE)
+        for name in names.values():
+            cluster.delete(name)
+            for kind in ("outgoing", "definition"):
+                cluster.server.invoke(f"zato.{kind}-jms-wmq.delete", {"name": name})
 
 
 def test_a_channel_is_switched_off_and_on_again_and_deleted(cluster: "Cluster") -> None:

@@ -84,6 +84,7 @@ class JMSSession:
         self._java = java
         self._options = options
         self._connection: Any = None
+        self._session: Any = None
         self._consumer: tuple[str, Any] | None = None
         self._chosen: Any = None
         self._producers: OrderedDict[str, Any] = OrderedDict()
@@ -254,6 +255,9 @@ class JMSSession:
         if connection is not None:
             with suppress(self._java.error):
                 connection.close()
+        # Java's connection has us for a listener, and we have its session: no collector of either sees through that.
+        self._session = self._consumer = self._chosen = None
+        self._producers.clear()
 
     def _read(self, raw: Any) -> MQMessage:
         made = partial(MQMessage, raw=raw)

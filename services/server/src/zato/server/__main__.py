@@ -6,6 +6,7 @@ from gevent import monkey
 monkey.patch_all()
 
 import argparse  # noqa: E402
+import gc  # noqa: E402
 import json  # noqa: E402
 import logging  # noqa: E402
 import os  # noqa: E402
@@ -52,6 +53,8 @@ def _run(settings: ServerSettings, folder: Path | None) -> int:
     # Read by prometheus_client when it is imported.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(settings.metrics_folder)
     _upgrade_odb(settings)
+    # It stays: while the rest is imported nobody need look through it for garbage, again and again.
+    gc.freeze()
     from zato.server.arbiter import Server
 
     command = [sys.executable, "-m", "zato.server.sidecar", *(["--folder", str(folder)] if folder else [])]
