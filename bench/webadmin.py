@@ -207,12 +207,17 @@ def seconds_until_seen(browser: Browser, load_balancer: str) -> list[float]:
     return found
 
 
+def _target(path: str) -> str:
+    """Of pages; a file of all objects takes as long as it is large."""
+    return "" if path == "/files/export" else "≤ 100"
+
+
 def figures(results: list[dict[str, Any]], seen_s: list[float]) -> list[Figure]:
     screens, of_kinds = results[: len(PAGES)], results[len(PAGES) :]
     slowest = max(of_kinds, key=lambda found: float(found["p95_ms"]))
     name = f"The slowest of {len(of_kinds)} lists and forms of all kinds, {slowest['path']} (p95)"
     return [
-        *(Figure(f"{path} (p95)", each["p95_ms"], "ms", "≤ 100") for path, each in zip(PAGES, screens, strict=True)),
+        *(Figure(f"{path} (p95)", each["p95_ms"], "ms", _target(path)) for path, each in zip(PAGES, screens, strict=True)),
         Figure(name, slowest["p95_ms"], "ms", "≤ 100"),
         Figure("From a client's answer until its request is on the overview (most)", round(max(seen_s), 2), "s", "≤ 1"),
     ]
