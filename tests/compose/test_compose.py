@@ -69,14 +69,15 @@ except ConnectionRefusedError:
     pass
 """
 # Queues are the broker's, so users make them; the password comes by standard input.
-MAKE_QUEUE = """
+MAKE_QUEUES = """
 import ssl, pika
 context = ssl.create_default_context(cafile="/certificates/authorities.pem")
 parameters = pika.ConnectionParameters(
     "rabbitmq", 5671, credentials=pika.PlainCredentials("zato", {password!r}), ssl_options=pika.SSLOptions(context, "rabbitmq")
 )
 with pika.BlockingConnection(parameters) as connection:
-    connection.channel().queue_declare("orders", durable=True)
+    for queue in ("orders", "mq-orders", "mq-orders.BACKOUT"):
+        connection.channel().queue_declare(queue, durable=True)
 """
 MESSAGING = """
 from zato.server.service import Service
@@ -93,6 +94,25 @@ class Taken(Service):
     name = "orders.taken"
     def handle(self):
         members = self.kvdb.conn.smembers("orders")
+        self.response.payload = {"ids": sorted(each.decode() if isinstance(each, bytes) else each for each in members)}
+"""
+MESSAGING_OF_MQ = """
+from zato.server.service import Service
+class Send(Service):
+    name = "mq-orders.send"
+    def handle(self):
+        self.outgoing.jms_wmq.send(self.request.http.GET["id"], "mq-orders", "mq-orders")
+class Take(Service):
+    name = "mq-orders.take"
+    def handle(self):
+        order = self.request.ibm_mq.data
+        if order == "bad":
+            raise ValueError("no such order")
+        self.kvdb.conn.sadd("mq-orders", order)
+class Taken(Service):
+    name = "mq-orders.taken"
+    def handle(self):
+        members = self.kvdb.conn.smembers("mq-orders")
         self.response.payload = {"ids": sorted(each.decode() if isinstance(each, bytes) else each for each in members)}
 """
 LATEST = "/currency/latest?base=USD"
@@ -264,7 +284,7 @@ def test_servers_that_are_not_ours_show_renewed_certificates_without_a_restart(p
 
 
 def test_messages_go_through_rabbitmq_to_a_service_also_when_it_is_killed(project):
-    project.python("connector-amqp", MAKE_QUEUE.format(password=project.secrets["rabbitmq_password"]))
+    project.python("connector-amqp", MAKE_QUEUES.format(password=project.secrets["rabbitmq_password"]))
     deploy = "cat > /tmp/messaging.py && zato service deploy /tmp/messaging.py --wait 20"
     project.exec("server", "sh", "-c", deploy, stdin=MESSAGING)
     broker = ("host=rabbitmq", "port=5671", "is_tls=true", "ca_file=/certificates/authorities.pem", "username=zato")
@@ -287,6 +307,42 @@ def test_messages_go_through_rabbitmq_to_a_service_also_when_it_is_killed(projec
     assert project.get(LATEST)[0] == 200
     eventually(lambda: is_sent("second"), timeout_s=120)
     eventually(lambda: are_taken("first", "second"), timeout_s=120)
+
+
+def test_the_profile_mq_takes_and_sends_messages_by_amqp_1_0_also_when_its_connector_is_killed(project):
+    project.python("connector-amqp", MAKE_QUEUES.format(password=project.secrets["rabbitmq_password"]))
+    deploy = "cat > /tmp/mq_messaging.py && zato service deploy /tmp/mq_messaging.py --wait 20"
+    project.exec("server", "sh", "-c", deploy, stdin=MESSAGING_OF_MQ)
+    broker = ("provider=amqp10", "host=rabbitmq", "port=5671", "ssl=true", "ssl_ca_file=/certificates/authorities.pem")
+    more = ("username=zato", "password=@/cluster/server/rabbitmq_password", "queue_prefix=/amq/queue/")
+    create = ("object", "create", "definition-jms-wmq", "mq-rabbitmq", *broker, *more)
+    # Known once the connector has said what there is.
+    eventually(lambda: project.zato(*create) or True, timeout_s=60)
+    take = ("queue=mq-orders", "service=mq-orders.take", "tries=2", "retry_after_s=0.1")
+    project.zato("object", "create", "channel-jms-wmq", "mq-orders", "definition=mq-rabbitmq", *take)
+    project.zato("object", "create", "outgoing-jms-wmq", "mq-orders", "definition=mq-rabbitmq")
+    for path in ("send", "taken"):
+        project.zato("object", "create", "channel-http", f"mq-{path}", f"url_path=/mq/{path}", f"service=mq-orders.{path}")
+
+    def is_sent(order):
+        return project.get(f"/mq/send?id={order}")[0] == 200
+
+    def are_taken(*orders):
+        return json.loads(project.get("/mq/taken")[1])["ids"] == sorted(orders)
+
+    def dead_letters():
+        queue = json.dumps({"queue": "channel-jms-wmq:mq-orders"})
+        found = project.zato("service", "invoke", "zato.queue.get-messages", "--payload", queue)
+        return [(each["attempts"], each["reason"]) for each in json.loads(found)["data"]]
+
+    eventually(lambda: is_sent("first"), timeout_s=60)
+    eventually(lambda: are_taken("first"), timeout_s=60)
+    project.kill_and_wait("connector-mq")
+    for order in ("second", "bad"):
+        eventually(lambda order=order: is_sent(order), timeout_s=60)
+    eventually(lambda: are_taken("first", "second"), timeout_s=60)
+    ((attempts, reason),) = eventually(dead_letters, timeout_s=60)
+    assert (attempts, "no such order" in reason) == (2, True)
 
 
 def test_a_killed_redis_costs_no_request_and_comes_back(project):

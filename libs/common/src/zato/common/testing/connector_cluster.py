@@ -291,7 +291,8 @@ class ConnectorCluster:
         """Return the dead letters of a channel, the newest first; none while the server's worker is gone."""
         queue = f"channel-{self.protocol}:{name}"
         with contextlib.suppress(Unavailable):
-            return list(self.server.invoke("zato.queue.get-messages", {"queue": queue})["data"])
+            # Of a channel with thousands of them, on a machine that is busy.
+            return list(self.server.invoke("zato.queue.get-messages", {"queue": queue}, timeout_s=PATIENCE_S)["data"])
         return []
 
     def lines(self, name: str) -> list[str]:
