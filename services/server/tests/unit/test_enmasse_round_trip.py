@@ -31,6 +31,7 @@ from zato.server.enmasse.writing import FORMATS, to_document, to_text, variables
 from zato.server.kinds import own_kinds
 from zato.server.odb import schema
 from zato.server.odb.database import Database
+from zato.server.services.store import ServiceStore
 
 from .security.conftest import key_set, make_key
 
@@ -153,7 +154,9 @@ class Cluster:
 
     def __init__(self, database: Database, kinds: list[Kind]) -> None:
         self._database = database
-        self._actions = set_actions(ObjectSets(database, Kinds(kinds), SecretBox([generate_key()]), MemoryBus(), "t"))
+        self._actions = set_actions(
+            ObjectSets(database, Kinds(kinds), SecretBox([generate_key()]), MemoryBus(), "t"), ServiceStore()
+        )
         self.kinds_by_name = {kind.name: kind for kind in kinds}
         messages = [kind.describe() for kind in kinds]
         self.kinds = [

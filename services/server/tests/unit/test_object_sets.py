@@ -18,6 +18,7 @@ from zato.server.kinds import own_kinds
 from zato.server.odb import schema
 from zato.server.odb.database import Database
 from zato.server.odb.tables import AuditRow, ChangeRow, ObjectRow
+from zato.server.services.store import ServiceStore
 
 AUTHOR = Author("ada", "cid1")
 # These ask nothing of it.
@@ -148,7 +149,7 @@ def test_a_name_that_two_kinds_have_is_no_reference(sets):
 
 
 def test_the_services_never_show_a_secret(sets):
-    actions = set_actions(sets)
+    actions = set_actions(sets, ServiceStore())
     request = {"objects": [{"kind": "security-basic-auth", "name": "b", "username": "u", "password": "hush"}]}
     answers = [actions[f"zato.enmasse.{name}"].run(NO_ADMIN, request, AUTHOR) for name in ("plan", "apply", "export")]
     assert "hush" not in str(answers)

@@ -232,7 +232,7 @@ class WorkerApp:
         self._traffic = Traffic(tasks.conn, f"zato:{settings.cluster}:http", settings.name, self._metrics.flush)
         self._other_actions: dict[str, Action] = {
             **ping_actions(lambda: self._follower.configuration),
-            **set_actions(sets),
+            **set_actions(sets, self._store),
             **audit_actions(),
         }
         author = Entry(settings.name, "", PRUNE, CHAIN_KIND, "")

@@ -95,16 +95,21 @@ _EXPORTED = record(
 )
 
 
-def set_actions(sets: ObjectSets) -> dict[str, Action]:
-    """Return the actions by the names of their services."""
+def set_actions(sets: ObjectSets, services: ServiceStore) -> dict[str, Action]:
+    """
+    Return the actions by the names of their services.
 
-    def plan(admin: "Admin", values: Mapping[str, Any], _author: Author) -> dict[str, Any]:
+    Args:
+        services: Those that there are: objects may name others, which is a warning.
+    """
+
+    def plan(_admin: "Admin", values: Mapping[str, Any], _author: Author) -> dict[str, Any]:
         version, made = sets.plan(_wanted(values), _pruning(values))
-        return _described(version, made, admin.store, is_applied=False)
+        return _described(version, made, services, is_applied=False)
 
-    def apply(admin: "Admin", values: Mapping[str, Any], author: Author) -> dict[str, Any]:
+    def apply(_admin: "Admin", values: Mapping[str, Any], author: Author) -> dict[str, Any]:
         version, made = sets.apply(_wanted(values), _pruning(values), author, values.get("planned_at"))
-        return _described(version, made, admin.store, is_applied=bool(made.changes and not made.problems))
+        return _described(version, made, services, is_applied=bool(made.changes and not made.problems))
 
     def export(_admin: "Admin", _values: Mapping[str, Any], _author: Author) -> dict[str, Any]:
         snapshot = sets.read()
