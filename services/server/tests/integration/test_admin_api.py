@@ -49,6 +49,8 @@ _SEEDS: dict[str, dict[str, Any]] = {
     "outgoing-http": {"host": "http://127.0.0.1:1"},
     "outgoing-smtp": {"host": "127.0.0.1", "port": 1},
 }
+# These wait for a connector, and there is none: that they answer 503 then is right. They are tested beside one.
+_NEED_CONNECTORS = {f"{PATH_PREFIX}zato.outgoing.{name}" for name in ("amqp.publish", "jms-wmq.send-message")}
 _SEED = "seed"
 _PASSWORD = "correct horse battery"
 _KINDS = {kind.name for kind in own_kinds()}
@@ -128,7 +130,7 @@ def test_whatever_admin_services_are_sent_they_answer_as_documented(
 ) -> None:
     for found in api.get_all_operations():
         operation = found.ok()
-        if _is_shared(operation.path):
+        if _is_shared(operation.path) or operation.path in _NEED_CONNECTORS:
             continue
         # Some operations take anything: there is nothing that their input must not be.
         try:
