@@ -16,6 +16,7 @@ from gevent import monkey
 monkey.patch_all()
 
 import argparse  # noqa: E402
+import gc  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
 import re  # noqa: E402
@@ -101,6 +102,7 @@ def _total(folder: Path, pid: int) -> int:
 def _run_all(folder: Path) -> None:
     """Under valgrind: each count is a process of its own, forked from one that is warm."""
     from bench.worker_in_process import InProcessWorker
+    from zato.server.app import COLLECT_AFTER
 
     worker = InProcessWorker(folder)
     works: dict[str, Callable[[int], None]] = {row.name: partial(worker.send, row) for row in ROWS if row.name in MEASURED}
@@ -108,6 +110,10 @@ def _run_all(folder: Path) -> None:
     works[REFERENCE] = _run_plain_python
     for work in works.values():
         work(_WARM_UP)
+    # As in a worker, and so that how much else there is in memory makes no difference.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
     pids = {name: {"few": _count(work, _FEW), "many": _count(work, _MANY)} for name, work in works.items()}
     (folder / "pids.json").write_text(json.dumps(pids))
 

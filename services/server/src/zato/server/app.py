@@ -149,7 +149,7 @@ log = get_logger(__name__)
 
 _RPC_MAX_BODY_BYTES = 64 * 1024 * 1024
 _RETRY_LOAD_S = 1.0
-_COLLECT_AFTER = 20_000
+COLLECT_AFTER = 20_000
 _REPORT_CONNECTIONS_EVERY_S = 2.0
 _WRITE_SECONDS_EVERY_S = 0.25
 _SECONDS_UNTIL_ALL = 8
@@ -179,7 +179,7 @@ class ServerApp:
     def start_worker(self, worker: Worker | StockWorker) -> "WorkerApp":
         """Begin what a worker does. Called in it: no connection and no greenlet may be older than the fork."""
         # Requests leave few cycles behind: with Python's own threshold a tenth of the time would be spent looking for them.
-        gc.set_threshold(_COLLECT_AFTER)
+        gc.set_threshold(COLLECT_AFTER)
         psycopg2_import.wait_with_gevent()
         gevent.get_hub().threadpool.maxsize = 64
         self._insides.start()

@@ -31,7 +31,15 @@ class TrialProcesses:
 
         It is -SIGALRM of one that takes longer than `timeout_s`. Whatever it has started is ended with it.
         """
-        process = self._idle.pop() if self._idle else _Forking()
+        status = None
+        if self._idle:
+            # It may be gone meanwhile, and nothing was tried then.
+            status = self._run_in(self._idle.pop(), folder, timeout_s)
+        if status is None:
+            status = self._run_in(_Forking(), folder, timeout_s)
+        return -signal.SIGKILL if status is None else status
+
+    def _run_in(self, process: "_Forking", folder: str, timeout_s: float) -> int | None:
         try:
             status = process.run(folder, timeout_s)
         except BaseException:
@@ -39,7 +47,7 @@ class TrialProcesses:
             raise
         if status is None:
             process.end()
-            return -signal.SIGKILL
+            return None
         self._idle.append(process)
         if not self._is_ending:
             self._is_ending = True
@@ -50,8 +58,10 @@ class TrialProcesses:
         while self._idle:
             gevent.sleep(self._kept_s)
             unused_since = time.monotonic() - self._kept_s
-            for process in [each for each in self._idle if each.used_at <= unused_since]:
-                self._idle.remove(process)
+            unused = [each for each in self._idle if each.used_at <= unused_since]
+            # Ending them takes a moment, in which nobody may take one.
+            self._idle = [each for each in self._idle if each not in unused]
+            for process in unused:
                 process.end()
         self._is_ending = False
 
