@@ -2,24 +2,8 @@
 
 from pathlib import Path
 
-from zato.common.testing.imports import modules_of
+from zato.common.testing.imports import UNNEEDED_BY_IDLE_CONNECTORS, modules_of
 
-# Needed by who has a certificate, dead letters, a definition or a setting of that sort, and imported there.
-_UNNEEDED = {
-    "colorama",
-    "cryptography",
-    "gevent",
-    "greenlet",
-    "grpc_reflection.v1alpha",
-    "http.server",
-    "jinja2",
-    "prometheus_client",
-    "redis",
-    "requests",
-    "rich",
-    "sqlalchemy",
-    "xmlrpc",
-}
 _MADE = (
     "from zato.common.connectors.app import App; "
     "from zato.connector_amqp.__main__ import PROTOCOL, AMQPSettings; "
@@ -28,4 +12,4 @@ _MADE = (
 
 
 def test_nothing_is_imported_that_an_idle_connector_does_not_need(tmp_path: Path) -> None:
-    assert not _UNNEEDED & modules_of(_MADE, tmp_path)
+    assert not UNNEEDED_BY_IDLE_CONNECTORS & modules_of(_MADE, tmp_path)

@@ -2,28 +2,9 @@
 
 from pathlib import Path
 
-from zato.common.testing.imports import modules_of
+from zato.common.testing.imports import UNNEEDED_BY_IDLE_CONNECTORS, modules_of
 
-# Needed by who has a certificate, dead letters, a definition or a setting of that sort, and imported there.
-_UNNEEDED = {
-    "colorama",
-    "cryptography",
-    "gevent",
-    "greenlet",
-    "grpc_reflection.v1alpha",
-    "http.server",
-    "ibmmq",
-    "jinja2",
-    "jpype",
-    "pika",
-    "prometheus_client",
-    "proton",
-    "redis",
-    "requests",
-    "rich",
-    "sqlalchemy",
-    "xmlrpc",
-}
+_UNNEEDED = UNNEEDED_BY_IDLE_CONNECTORS | {"ibmmq", "jpype", "pika", "proton"}
 _MADE = (
     "from zato.common.connectors.app import App; "
     "from zato.connector_mq.protocol import MQSettings, make_protocol; "

@@ -8,6 +8,25 @@ from pathlib import Path
 
 _TIMEOUT_S = 120
 
+# Needed by who has a certificate, dead letters, a definition or a setting of that sort, and imported there.
+UNNEEDED_BY_IDLE_CONNECTORS = frozenset(
+    {
+        "colorama",
+        "cryptography",
+        "gevent",
+        "greenlet",
+        "grpc_reflection.v1alpha",
+        "http.server",
+        "jinja2",
+        "prometheus_client",
+        "redis",
+        "requests",
+        "rich",
+        "sqlalchemy",
+        "xmlrpc",
+    }
+)
+
 
 def modules_of(statements: str, folder: Path) -> set[str]:
     """
